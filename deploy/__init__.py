@@ -1,0 +1,1 @@
+"""From hardware to an endpoint: machine, architectures, memory model, planner, engines, launch."""

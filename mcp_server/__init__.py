@@ -1,0 +1,1 @@
+"""The library, the planner and the agent as one MCP server."""
