@@ -1,0 +1,135 @@
+"""Arithmetic on text that a model wrote, without running it as Python.
+
+The expression is parsed into a syntax tree, and only the nodes named here are evaluated: numbers,
+operators, a few constants and functions. Length and size are bounded, so no expression takes long.
+It does not know units, variables or what the number is for.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from typing import TYPE_CHECKING
+
+from stillroom.errors import ToolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+Number = int | float
+
+MAX_EXPRESSION_CHARACTERS = 200
+# The largest double is just below 2**1024; an integer beyond it could not meet a float in one expression.
+MAX_INTEGER_BITS = 1024
+# A double carries 15 to 17 significant digits; and round(5, -10**9) would take minutes.
+MAX_ROUND_DIGITS = 15
+
+
+def _power(base: Number, exponent: Number) -> object:
+    """The power, refused before it is computed where it would be huge."""
+    if isinstance(base, int) and isinstance(exponent, int):
+        bits = exponent * base.bit_length()
+        if bits > 2 * MAX_INTEGER_BITS:
+            raise OverflowError
+    return base**exponent
+
+
+_CONSTANTS: Mapping[str, float] = {"pi": math.pi, "e": math.e}
+_SIGNS: Mapping[type[ast.AST], Callable[[Number], Number]] = {ast.UAdd: operator.pos, ast.USub: operator.neg}
+_OPERATORS: Mapping[type[ast.AST], Callable[[Number, Number], object]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: _power,
+}
+_FUNCTIONS: Mapping[str, Callable[..., Number]] = {
+    "abs": abs,
+    "ceil": math.ceil,
+    "exp": math.exp,
+    "floor": math.floor,
+    "log": math.log,
+    "log10": math.log10,
+    "log2": math.log2,
+    "max": max,
+    "min": min,
+    "round": round,
+    "sqrt": math.sqrt,
+}
+_ALLOWED = f"numbers, + - * / // % **, brackets, {', '.join(_CONSTANTS)}, {', '.join(_FUNCTIONS)}"
+
+# What people and models write for Python's operators; full-width forms come with Chinese input methods.
+_SPELLINGS = str.maketrans(
+    {"×": "*", "÷": "/", "−": "-", "^": "**"} | {chr(0xFF01 + i): chr(0x21 + i) for i in range(0x5E)}
+)
+
+
+def evaluate(expression: str) -> Number:
+    """The value of an arithmetic expression.
+
+    Raises:
+        ToolError: it is too long, not arithmetic, has no real value, or leaves the range of a double.
+
+    Example:
+        >>> evaluate("7 * 4 * 1.2 / (32 / 4)")
+        4.2
+    """
+    if len(expression) > MAX_EXPRESSION_CHARACTERS:
+        raise _refused(
+            expression, f"{len(expression)} characters; at most {MAX_EXPRESSION_CHARACTERS} are taken"
+        )
+    try:
+        tree = ast.parse(expression.translate(_SPELLINGS).strip(), mode="eval")
+        return _value(tree.body)
+    except SyntaxError as error:
+        raise _refused(expression, "it is not one arithmetic expression") from error
+    except ZeroDivisionError as error:
+        raise _refused(expression, "it divides by zero") from error
+    except OverflowError as error:
+        raise _refused(expression, "a number in it is beyond about 1.8e308") from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise _refused(expression, str(error)) from error
+
+
+def _refused(expression: str, why: str) -> ToolError:
+    shown = expression if len(expression) <= 60 else f"{expression[:57]}..."  # noqa: PLR2004 (one line)
+    return ToolError(f"cannot calculate {shown!r}: {why}", hint=f"allowed: {_ALLOWED}")
+
+
+def _value(node: ast.expr) -> Number:
+    """Evaluate one node; a ValueError says what is not allowed."""
+    match node:
+        case ast.Constant(value=bool()):
+            raise ValueError("only numbers are allowed")
+        case ast.Constant(value=int() | float() as number):
+            return _bounded(number)
+        case ast.Name(id=name) if name in _CONSTANTS:
+            return _CONSTANTS[name]
+        case ast.UnaryOp(op=op, operand=operand) if type(op) in _SIGNS:
+            return _SIGNS[type(op)](_value(operand))
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+            return _bounded(_OPERATORS[type(op)](_value(left), _value(right)))
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _FUNCTIONS:
+            return _bounded(_call(name, [_value(arg) for arg in args]))
+        case _:
+            raise ValueError(f"{ast.unparse(node)!r} is not allowed")
+
+
+def _bounded(number: object) -> Number:
+    """The number, if it is real, finite and of bounded size."""
+    if not isinstance(number, int | float):
+        raise ValueError("it has no real value")  # noqa: TRY004 (the value is wrong, not the program)
+    if isinstance(number, int) and number.bit_length() > MAX_INTEGER_BITS:
+        raise OverflowError
+    if isinstance(number, float) and not math.isfinite(number):
+        raise OverflowError
+    return number
+
+
+def _call(name: str, arguments: list[Number]) -> Number:
+    if name == "round" and len(arguments) > 1 and abs(arguments[1]) > MAX_ROUND_DIGITS:
+        raise ValueError(f"round takes at most {MAX_ROUND_DIGITS} digits, not {arguments[1]}")
+    return _FUNCTIONS[name](*arguments)

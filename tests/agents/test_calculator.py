@@ -1,0 +1,79 @@
+"""Arithmetic that a model wrote is evaluated within bounds, and nothing else is."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+
+import pytest
+
+from agents.calculator import evaluate
+from stillroom.errors import ToolError
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("7 * 4 * 1.2 / (32 / 4)", 4.2),
+        ("2 ** 10 - 1", 1023),
+        ("2^10", 1024),
+        ("7×4÷8", 3.5),
+        ("（７＋３）×２", 20),
+        ("-3 // 2 + 7 % 4", 1),
+        ("sqrt(2) ** 2", 2.0),
+        ("round(70 * 4 * 1.2 / (32 / 4), 1)", 42.0),
+        ("max(1, 2, 3) + min(4, 5)", 7),
+        ("log2(1024) + log10(100) + log(e)", 13.0),
+        ("2 * pi", 2 * math.pi),
+        ("1_000 * 1e3", 1e6),
+    ],
+)
+def test_arithmetic_gives_its_value(expression: str, value: float) -> None:
+    assert evaluate(expression) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("expression", "why"),
+    [
+        ("__import__('os').system('true')", "is not allowed"),
+        ("().__class__", "is not allowed"),
+        ("open('/etc/passwd')", "is not allowed"),
+        ("[i for i in (1, 2)]", "is not allowed"),
+        ("lambda: 1", "is not allowed"),
+        ("round(number=2.5)", "is not allowed"),
+        ("x + 1", "'x' is not allowed"),
+        ("1 << 99", "is not allowed"),
+        ("'a' * 9", "is not allowed"),
+        ("True + 1", "only numbers"),
+        ("1j * 1j", "is not allowed"),
+        ("1 +", "not one arithmetic expression"),
+        ("1; 2", "not one arithmetic expression"),
+        ("2² + 1", "not one arithmetic expression"),
+        ("1 / 0", "divides by zero"),
+        ("(-8) ** 0.5", "no real value"),
+        ("sqrt(-1)", "domain"),
+        ("9 ** 9 ** 9", "beyond about 1.8e308"),
+        ("1e308 * 10", "beyond about 1.8e308"),
+        ("exp(1000)", "beyond about 1.8e308"),
+        ("round(5, -10 ** 9)", "at most 15 digits"),
+        ("sqrt()", "argument"),
+        ("1" * 201, "201 characters"),
+    ],
+)
+def test_what_is_not_bounded_arithmetic_is_refused_with_the_reason(expression: str, why: str) -> None:
+    with pytest.raises(ToolError, match="cannot calculate") as caught:
+        evaluate(expression)
+    assert why in caught.value.message
+    assert caught.value.hint.startswith("allowed: numbers")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["-" * 199 + "1", "(" * 99 + "1" + ")" * 99, "9**324*9**324", "9**9**9**9**9**9", "9\0", "\ud800"],
+)
+def test_hostile_expression_ends_at_once(expression: str) -> None:
+    began = time.monotonic()
+    with contextlib.suppress(ToolError):
+        evaluate(expression)
+    assert time.monotonic() - began < 1.0
