@@ -70,7 +70,7 @@ def test_what_is_not_bounded_arithmetic_is_refused_with_the_reason(expression: s
 
 @pytest.mark.parametrize(
     "expression",
-    ["-" * 199 + "1", "(" * 99 + "1" + ")" * 99, "9**324*9**324", "9**9**9**9**9**9", "9\0", "\ud800"],
+    ["-" * 199 + "1", "(" * 99 + ")" * 99, "9**324*9**324", "9**9**9**9**9**9", "9\0", "\ud800"],
 )
 def test_hostile_expression_ends_at_once(expression: str) -> None:
     began = time.monotonic()
