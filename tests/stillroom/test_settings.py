@@ -1,0 +1,103 @@
+"""Settings come from options, variables and a file, and a bad one names its place."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stillroom.errors import SettingsError
+from stillroom.settings import load_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _nobody_set_anything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in list(os.environ):
+        if name.startswith("STILLROOM_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-config"))
+    monkeypatch.chdir(tmp_path)
+
+
+def test_defaults_point_into_the_platforms_own_directories() -> None:
+    settings = load_settings()
+
+    assert settings.data_dir.name == "stillroom"
+    assert settings.context_tokens == 8192
+
+
+def test_an_option_wins_over_a_variable_and_a_variable_over_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "stillroom.toml").write_text(
+        "context_tokens = 1000\nretrieval_limit = 3\nlibrary = 'notes'\n"
+    )
+    monkeypatch.setenv("STILLROOM_CONTEXT_TOKENS", "2000")
+    monkeypatch.setenv("STILLROOM_RETRIEVAL_LIMIT", "4")
+
+    settings = load_settings(context_tokens=3000)
+
+    assert (settings.context_tokens, settings.retrieval_limit, settings.library) == (3000, 4, "notes")
+
+
+def test_an_option_that_was_not_given_changes_nothing() -> None:
+    assert load_settings(context_tokens=None).context_tokens == 8192
+
+
+def test_an_unknown_key_names_the_file_the_line_and_the_nearest_name(tmp_path: Path) -> None:
+    (tmp_path / "stillroom.toml").write_text("# mine\nlibrary = 'notes'\ncontext_token = 4096\n")
+
+    with pytest.raises(
+        SettingsError, match=r"stillroom\.toml, line 3: context_token .* did you mean context_tokens"
+    ):
+        load_settings()
+
+
+def test_a_bad_value_names_the_file_and_line(tmp_path: Path) -> None:
+    (tmp_path / "stillroom.toml").write_text("library = 'notes'\ncontext_tokens = 'many'\n")
+
+    with pytest.raises(SettingsError, match=r"line 2: context_tokens cannot be 'many'"):
+        load_settings()
+
+
+def test_a_bad_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STILLROOM_CONTEXT_TOKENS", "12")
+
+    with pytest.raises(
+        SettingsError, match="variable STILLROOM_CONTEXT_TOKENS: context_tokens cannot be '12'"
+    ):
+        load_settings()
+
+
+def test_an_unknown_variable_is_named_with_the_nearest_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STILLROOM_LIBARY", "notes")
+
+    with pytest.raises(SettingsError, match=r"STILLROOM_LIBARY .* did you mean STILLROOM_LIBRARY"):
+        load_settings()
+
+
+def test_a_bad_option_is_named_as_it_is_typed() -> None:
+    with pytest.raises(SettingsError, match="option --context-tokens: context_tokens cannot be 5"):
+        load_settings(context_tokens=5)
+
+
+def test_a_file_that_is_not_toml_names_the_line(tmp_path: Path) -> None:
+    (tmp_path / "stillroom.toml").write_text("library = \n")
+
+    with pytest.raises(SettingsError, match=r"stillroom\.toml is not TOML: .*line 1"):
+        load_settings()
+
+
+def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"absent\.toml cannot be read"):
+        load_settings(config=tmp_path / "absent.toml")
+
+
+def test_a_token_is_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STILLROOM_HUB_TOKEN", "hf_secret")
+
+    assert "hf_secret" not in repr(load_settings())
