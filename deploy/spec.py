@@ -70,6 +70,7 @@ class Architecture:
         tied_embeddings: whether the output projection is the token embedding.
         qkv_bias: whether query, key and value projections have a bias (Qwen2).
         qk_norm: whether each head's queries and keys are normalized (Qwen3).
+        rope_factors: whether GGUF files carry a factor for each rotary frequency (Llama 3.1 and later).
     """
 
     model_type: str
@@ -84,6 +85,7 @@ class Architecture:
     tied_embeddings: bool = False
     qkv_bias: bool = False
     qk_norm: bool = False
+    rope_factors: bool = False
 
 
 @dataclass(frozen=True, slots=True)
