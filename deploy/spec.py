@@ -178,6 +178,7 @@ class Plan:
         model_tag: the short name people type, for example ``deepseek-r1:7b``.
         device: where the weights live: ``gpu:0`` or ``cpu``.
         budget_bytes: the memory of that device that the plan may use.
+        device_total_bytes: the whole memory of that device, of which vLLM takes a fraction; 0 if unknown.
         rule_of_thumb_gb: M = P·4·1.2/(32/Q), in GB of 10**9 bytes.
         languages: ISO 639-1 codes that the model can write.
         reason: one sentence: why this one.
@@ -197,6 +198,7 @@ class Plan:
     native_tools: bool
     reasoning: bool
     reason: str = ""
+    device_total_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +222,31 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
+class DerivedModel:
+    """A model that a server makes from another one before it serves: what Ollama calls a Modelfile.
+
+    Attributes:
+        base: the tag of a library model, or the absolute path of a GGUF file.
+        parameters: by the server's own names, such as ``num_ctx``.
+
+    Example:
+        >>> print(DerivedModel("mine", "deepseek-r1:7b", {"num_ctx": 8192}).modelfile())
+        FROM deepseek-r1:7b
+        PARAMETER num_ctx 8192
+    """
+
+    name: str
+    base: str
+    parameters: Mapping[str, int] = field(default_factory=dict)
+
+    def modelfile(self) -> str:
+        """The same as the text of a Modelfile."""
+        return "\n".join([f"FROM {self.base}", *(f"PARAMETER {k} {v}" for k, v in self.parameters.items())])
+
+
+@dataclass(frozen=True, slots=True)
 class LaunchSpec:
-    """How to start one engine, as data: printed by ``--dry-run``, exported, and acted on by ``deploy.launch``.
+    """How to start one engine, as data: printed by ``--dry-run``, exported, acted on by ``deploy.launch``.
 
     Attributes:
         argv: the command; empty where a running server is attached to.
@@ -229,6 +254,7 @@ class LaunchSpec:
         files: text files to write before the start, by absolute path.
         base_url: the OpenAI-compatible root, ending in ``/v1``.
         readiness_url: answers 200 once weights are loaded.
+        derived_model: what the server must be asked to make once it answers; None for most engines.
         stop_grace_seconds: between SIGTERM and SIGKILL of the process group.
     """
 
@@ -241,5 +267,6 @@ class LaunchSpec:
     served_model: str
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[Path, str] = field(default_factory=dict)
+    derived_model: DerivedModel | None = None
     start_deadline_seconds: float = 120.0
     stop_grace_seconds: float = 10.0

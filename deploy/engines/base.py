@@ -1,0 +1,99 @@
+"""What every engine can be asked, as a protocol, and the values that it answers with.
+
+An engine turns a plan into data (``LaunchSpec``) and reads its own log; ``deploy.launch`` is the one module
+that acts on the data. Nothing here knows a particular engine, starts a process or opens a socket.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from deploy.spec import EngineName, LaunchSpec, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Whether an engine can be used on this machine.
+
+    Attributes:
+        installed: its program or package is here, or a server of its kind answers.
+        version: as the engine reports it; empty where it cannot be told without starting it.
+        detail: where it was found, or what is missing.
+        install_hint: the command that brings it; empty where ``installed``.
+        running_url: the root of a server that answers already and can be attached to; empty where none does.
+    """
+
+    installed: bool
+    version: str
+    detail: str
+    install_hint: str = ""
+    running_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredTerm:
+    """One component of memory as the engine itself reported it, in bytes.
+
+    Attributes:
+        name: as in the plan's estimate where both have it: ``weights``, ``kv_cache``, ``compute``.
+        source: the words of the log that say so.
+    """
+
+    name: str
+    measured_bytes: int
+    source: str
+
+
+class Engine(Protocol):
+    """A program that serves a model behind an OpenAI-compatible endpoint."""
+
+    @property
+    def name(self) -> EngineName:
+        """The engine's name in plans, settings and commands."""
+
+    def availability(self) -> Availability:
+        """Whether it can be used here; looks at files and, at most, at a loopback port."""
+
+    def require(self) -> None:
+        """Return if the engine can be started here.
+
+        Raises:
+            MissingExtraError: it is a Python package of ours that is not installed.
+            EngineUnavailableError: its program is not on the PATH.
+        """
+
+    def launch_spec(
+        self, plan: Plan, *, weights: Path | None, host: str, port: int, threads: int
+    ) -> LaunchSpec:
+        """The plan as a command line, an environment and files. Pure.
+
+        Args:
+            plan: what to serve.
+            weights: the file or directory with the weights; None where the engine fetches them by name.
+            host: the address to listen on; loopback unless a person asked for more.
+            port: a concrete port, never 0.
+            threads: CPU threads that compute, for engines that ask.
+
+        Raises:
+            EngineError: this engine cannot serve this plan.
+        """
+
+    def prepare(self, spec: LaunchSpec, *, on_progress: Callable[[str], None]) -> None:
+        """Do what is left once the server answers and before the model can: fetch or derive it.
+
+        Raises:
+            EngineError: the server refused.
+        """
+
+    def read_memory(self, log: str) -> tuple[MeasuredTerm, ...]:
+        """The memory that the engine reported in its log; empty where the log says nothing."""
+
+
+def attached(spec: LaunchSpec) -> LaunchSpec:
+    """The same endpoint without a process: for a server that somebody else started and keeps."""
+    return replace(spec, argv=(), environment={}, files={})

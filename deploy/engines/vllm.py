@@ -1,0 +1,146 @@
+"""The vLLM engine: ``vllm serve`` on GPUs, or on CPUs with a build made for them.
+
+vLLM lives in an environment or container of its own; this module only writes its command line and reads its
+log. ``--gpu-memory-utilization`` is a fraction of the *whole* memory of a GPU, and vLLM refuses to start
+where that fraction is not free: it is computed from what the plan found free.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import shutil
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from deploy.engines.base import Availability, MeasuredTerm
+from deploy.spec import GIB, EngineName, LaunchSpec
+from stillroom.errors import EngineError, EngineUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from deploy.spec import Plan
+
+_INSTALL_HINT: Final = "install it in its own environment (pip install vllm) and put `vllm` on the PATH"
+
+# Seen: 65 s to /health with 135M parameters; compilation and graph capture of large models take minutes.
+_START_DEADLINE_SECONDS: Final = 900.0
+
+# SIGTERM with an open stream waits for its client.
+_STOP_GRACE_SECONDS: Final = 20.0
+
+# The parser of DeepSeek-R1 and all its distills, in vLLM's own naming.
+_R1_PARSER: Final = "deepseek_r1"
+
+_UTILIZATION_STEP: Final = 1000
+_MOST_UTILIZATION: Final = 0.98
+
+_LOG_TERMS: Final = (
+    ("weights", re.compile(r"Model loading took (?P<gib>[\d.]+) GiB")),
+    ("kv_cache", re.compile(r"Available KV cache memory: (?P<gib>[\d.]+) GiB")),
+    ("kv_cache", re.compile(r"Explicitly set \((?P<gib>[\d.]+)/[\d.]+\) GiB for KV cache")),
+    ("cuda_graphs", re.compile(r"Graph capturing finished in .* took (?P<gib>[\d.]+) GiB")),
+)
+
+
+class Vllm:
+    """vLLM's OpenAI-compatible server."""
+
+    name: ClassVar[EngineName] = "vllm"
+
+    def availability(self) -> Availability:
+        """By the program on the PATH; it is not started, since that alone takes many seconds."""
+        program = shutil.which("vllm")
+        if program is None:
+            return Availability(
+                installed=False,
+                version="",
+                detail="no program 'vllm' on the PATH",
+                install_hint=_INSTALL_HINT,
+            )
+        return Availability(installed=True, version="", detail=program)
+
+    def require(self) -> None:
+        """Return if ``vllm`` is on the PATH.
+
+        Raises:
+            EngineUnavailableError: it is not.
+        """
+        if shutil.which("vllm") is None:
+            raise EngineUnavailableError("no program 'vllm' on the PATH", hint=_INSTALL_HINT)
+
+    def launch_spec(
+        self,
+        plan: Plan,
+        *,
+        weights: Path | None,
+        host: str,
+        port: int,
+        threads: int,  # noqa: ARG002  the GPU computes, and the CPU build binds threads to NUMA nodes itself
+    ) -> LaunchSpec:
+        """`vllm serve` with the planned context, sequences and share of memory.
+
+        Raises:
+            EngineError: the plan is for a GPU and does not know its whole memory.
+        """
+        options = {
+            "--served-model-name": plan.model_tag,
+            "--max-model-len": str(plan.workload.context_tokens),
+            "--max-num-seqs": str(plan.workload.concurrent_sequences),
+            "--host": host,
+            "--port": str(port),
+        }
+        environment = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+        if plan.device == "cpu":
+            environment["VLLM_CPU_KVCACHE_SPACE"] = str(_kv_cache_gib(plan))
+        else:
+            options["--gpu-memory-utilization"] = str(gpu_memory_utilization(plan))
+            environment["CUDA_VISIBLE_DEVICES"] = plan.device.removeprefix("gpu:")
+        if "deepseek-r1" in plan.model_tag.lower():
+            options["--reasoning-parser"] = _R1_PARSER
+        flags = [part for pair in options.items() for part in pair]
+        return LaunchSpec(
+            engine=self.name,
+            argv=("vllm", "serve", str(weights) if weights else plan.model_id, *flags),
+            host=host,
+            port=port,
+            base_url=f"http://{host}:{port}/v1",
+            readiness_url=f"http://{host}:{port}/health",
+            served_model=plan.model_tag,
+            environment=environment,
+            start_deadline_seconds=_START_DEADLINE_SECONDS,
+            stop_grace_seconds=_STOP_GRACE_SECONDS,
+        )
+
+    def prepare(self, spec: LaunchSpec, *, on_progress: Callable[[str], None]) -> None:
+        """Nothing is left to do: the server answers once its weights are loaded."""
+
+    def read_memory(self, log: str) -> tuple[MeasuredTerm, ...]:
+        """What the profiling run reported: weights, KV cache, CUDA graphs."""
+        terms: dict[str, MeasuredTerm] = {}
+        for name, pattern in _LOG_TERMS:
+            match = pattern.search(log)
+            if match:
+                terms[name] = MeasuredTerm(name, round(float(match["gib"]) * GIB), match[0])
+        return tuple(terms.values())
+
+
+def gpu_memory_utilization(plan: Plan) -> float:
+    """The planned budget as a fraction of the GPU's whole memory, rounded down to 0.001.
+
+    Raises:
+        EngineError: the plan does not know the whole memory.
+    """
+    if plan.device_total_bytes <= 0:
+        raise EngineError(
+            f"the whole memory of {plan.device} is not known, and vLLM takes a fraction of it",
+            hint="stillroom doctor",
+        )
+    fraction = plan.budget_bytes / plan.device_total_bytes
+    return min(_MOST_UTILIZATION, math.floor(fraction * _UTILIZATION_STEP) / _UTILIZATION_STEP)
+
+
+def _kv_cache_gib(plan: Plan) -> int:
+    """The planned KV cache in whole GiB, the unit of VLLM_CPU_KVCACHE_SPACE, at least one."""
+    return max(1, math.ceil(plan.memory.term("kv_cache").expected_bytes / GIB))

@@ -1,0 +1,72 @@
+"""Ports on this machine: find a free one, and say who has a taken one.
+
+It does not keep a port: between the answer and the engine's own bind another program may take it, and the
+engine's log then says so (``deploy.diagnosis``).
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Final
+
+from stillroom.errors import PortTakenError
+
+_CONNECT_TIMEOUT_SECONDS: Final = 1.0
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port on which nothing listens now, chosen by the operating system."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def require_free_port(host: str, port: int) -> None:
+    """Return if an engine can listen there.
+
+    An engine of another program answers a health check as well as ours does: the port is looked at before
+    anything is started.
+
+    Raises:
+        PortTakenError: something listens there; names its pid and program where the system tells.
+    """
+    if not (_answers(host, port) or _bind_fails(host, port)):
+        return
+    raise PortTakenError(
+        f"port {port} on {host} is taken by {_listener(port)}",
+        hint="stillroom up --port 0 finds a free port",
+    )
+
+
+def _answers(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_CONNECT_TIMEOUT_SECONDS)
+        return probe.connect_ex((host, port)) == 0
+
+
+def _bind_fails(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # A port whose last connection is still in TIME_WAIT is free for a listener.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return True
+    return False
+
+
+def _listener(port: int) -> str:
+    import psutil
+
+    try:
+        connections = psutil.net_connections(kind="tcp")
+    except psutil.AccessDenied:  # macOS shows other programs' sockets to root only
+        return "another program"
+    for connection in connections:
+        if connection.status == psutil.CONN_LISTEN and connection.laddr[1:] == (port,) and connection.pid:
+            try:
+                return f"pid {connection.pid} ({psutil.Process(connection.pid).name()})"
+            except psutil.NoSuchProcess:
+                break
+    return "another program"

@@ -1,0 +1,247 @@
+"""Launching the real embedded engine, and every way in which a start can fail."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import httpx
+import psutil
+import pytest
+
+from deploy.engines import engine
+from deploy.launch import free_port, start
+from deploy.spec import MIB, LaunchSpec
+from stillroom.errors import EngineStartError, EnvironmentUnfitError, MissingExtraError, PortTakenError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from deploy.spec import Plan
+    from deploy.weights import WeightsFile
+
+
+def embedded_spec(plan: Plan, weights: Path, port: int | None = None) -> LaunchSpec:
+    return engine("embedded").launch_spec(
+        plan, weights=weights, host="127.0.0.1", port=port or free_port(), threads=2
+    )
+
+
+def script_spec(source: str, **changes: object) -> LaunchSpec:
+    """An engine that is a line of Python: real enough to die, hang or ignore signals."""
+    port = free_port()
+    spec = LaunchSpec(
+        engine="embedded",
+        argv=(sys.executable, "-c", source),
+        host="127.0.0.1",
+        port=port,
+        base_url=f"http://127.0.0.1:{port}/v1",
+        readiness_url=f"http://127.0.0.1:{port}/health",
+        served_model="none",
+    )
+    return replace(spec, **changes)  # type: ignore[arg-type]
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def test_a_started_engine_answers_is_measured_and_leaves_nothing(
+    bundled_plan: Plan, bundled_weights: WeightsFile, tmp_path: Path
+) -> None:
+    steps: list[str] = []
+    spec = embedded_spec(bundled_plan, bundled_weights.path)
+
+    with start(spec, log_path=tmp_path / "engine.log", on_progress=steps.append) as running:
+        assert running.alive()
+        pid = running.pid
+        assert pid is not None
+        endpoint = running.endpoint(bundled_plan)
+        reply = httpx.post(
+            f"{endpoint.base_url}/chat/completions",
+            json={"model": endpoint.model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 3},
+            timeout=60,
+            trust_env=False,
+        )
+        measured = running.measure()
+
+    assert reply.status_code == 200
+    assert endpoint.context_tokens == 2048
+    assert endpoint.capabilities.languages == ("en",)
+    kv_cache = next(term for term in measured.terms if term.name == "kv_cache")
+    assert kv_cache.measured_bytes == bundled_plan.memory.term("kv_cache").expected_bytes
+    weights = next(term for term in measured.terms if term.name == "weights")
+    assert abs(weights.measured_bytes - bundled_weights.bytes) < 2 * MIB
+    assert measured.rss_bytes > weights.measured_bytes
+    if sys.platform == "linux":
+        assert (measured.file_backed_bytes or 0) > 0
+        assert (measured.anonymous_bytes or 0) > 0
+    assert not psutil.pid_exists(pid)
+    assert not running.alive()
+    assert steps[-1] == f"smollm2:135m answers at {spec.base_url}"
+
+
+def test_a_browser_page_may_not_read_the_embedded_endpoint(
+    bundled_plan: Plan, bundled_weights: WeightsFile, tmp_path: Path
+) -> None:
+    spec = embedded_spec(bundled_plan, bundled_weights.path)
+
+    with start(spec, log_path=tmp_path / "engine.log", on_progress=lambda _: None):
+        reply = httpx.get(spec.readiness_url, headers={"Origin": "http://evil.example"}, trust_env=False)
+
+    assert reply.headers["Access-Control-Allow-Origin"] == f"http://127.0.0.1:{spec.port}"
+
+
+def test_the_embedded_engine_dies_with_a_parent_that_is_killed(
+    bundled_plan: Plan, bundled_weights: WeightsFile, tmp_path: Path
+) -> None:
+    argv = embedded_spec(bundled_plan, bundled_weights.path).argv
+    parent_source = (
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, stderr=open('engine.log', 'wb'))\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", parent_source, *argv],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as parent:
+        assert parent.stdout is not None
+        child_pid = int(parent.stdout.readline())
+        log = tmp_path / "engine.log"
+        assert wait_until(lambda: log.exists() and b"serving at" in log.read_bytes())
+        parent.send_signal(signal.SIGKILL)
+
+    assert wait_until(lambda: gone(child_pid))
+
+
+def test_a_missing_model_file_is_named(bundled_plan: Plan, tmp_path: Path) -> None:
+    spec = embedded_spec(bundled_plan, tmp_path / "absent.gguf")
+    log_path = tmp_path / "engine.log"
+
+    with pytest.raises(EngineStartError, match=r"the model file .*absent\.gguf is missing") as caught:
+        start(spec, log_path=log_path, on_progress=lambda _: None)
+
+    assert str(log_path) in caught.value.hint
+
+
+def test_a_model_file_that_is_no_gguf_is_said_so(bundled_plan: Plan, tmp_path: Path) -> None:
+    text_file = tmp_path / "notes.gguf"
+    text_file.write_text("nothing but text", encoding="utf-8")
+
+    with pytest.raises(EngineStartError, match="the model file is not a GGUF file"):
+        start(
+            embedded_spec(bundled_plan, text_file),
+            log_path=tmp_path / "engine.log",
+            on_progress=lambda _: None,
+        )
+
+
+def test_a_model_file_that_was_cut_off_is_said_so(
+    bundled_plan: Plan, bundled_weights: WeightsFile, tmp_path: Path
+) -> None:
+    half = tmp_path / "half.gguf"
+    with bundled_weights.path.open("rb") as whole:
+        half.write_bytes(whole.read(bundled_weights.bytes // 2))
+
+    with pytest.raises(EngineStartError, match="the model file is incomplete"):
+        start(embedded_spec(bundled_plan, half), log_path=tmp_path / "engine.log", on_progress=lambda _: None)
+
+
+def test_a_taken_port_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    spec = script_spec("raise SystemExit(3)")
+    with socket.socket() as taken:
+        taken.bind((spec.host, spec.port))
+        taken.listen()
+
+        with pytest.raises(
+            PortTakenError, match=f"port {spec.port} .* is taken by .*pid {os.getpid()}"
+        ) as caught:
+            start(spec, log_path=tmp_path / "engine.log", on_progress=lambda _: None)
+
+    assert "--port 0" in caught.value.hint
+    assert not (tmp_path / "engine.log").exists()
+
+
+def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+
+    with pytest.raises(MissingExtraError, match="'xllamacpp' is needed to run the embedded engine") as caught:
+        start(script_spec("pass"), log_path=tmp_path / "engine.log", on_progress=lambda _: None)
+
+    assert caught.value.hint == "pip install 'stillroom[embedded]'"
+
+
+def test_a_module_missing_in_the_child_is_named(tmp_path: Path) -> None:
+    with pytest.raises(EngineStartError, match="the Python module 'not_there' is missing"):
+        start(script_spec("import not_there"), log_path=tmp_path / "engine.log", on_progress=lambda _: None)
+
+
+def test_an_engine_that_never_becomes_ready_is_stopped_at_its_deadline(tmp_path: Path) -> None:
+    pids: list[int] = []
+    spec = script_spec("import time; time.sleep(600)", start_deadline_seconds=0.5)
+
+    with pytest.raises(EngineStartError, match="did not become ready within"):
+        start(
+            spec,
+            log_path=tmp_path / "engine.log",
+            on_progress=lambda step: pids.append(int(step.split("pid ")[1].split(",")[0])),
+        )
+
+    assert not psutil.pid_exists(pids[0])
+
+
+def test_ctrl_c_while_loading_stops_the_whole_group_even_if_it_ignores_sigterm(tmp_path: Path) -> None:
+    children = tmp_path / "pids"
+    stubborn = (
+        "import os, pathlib, signal, subprocess, sys, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        f"pathlib.Path({str(children)!r}).write_text(f'{{os.getpid()}} {{child.pid}}')\n"
+        "time.sleep(600)\n"
+    )
+
+    def interrupt(_: str) -> None:
+        assert wait_until(
+            lambda: children.exists() and len(children.read_text(encoding="utf-8").split()) == 2
+        )
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        start(
+            script_spec(stubborn, stop_grace_seconds=0.3),
+            log_path=tmp_path / "engine.log",
+            on_progress=interrupt,
+        )
+
+    for pid in map(int, children.read_text(encoding="utf-8").split()):
+        assert wait_until(lambda pid=pid: gone(pid))  # type: ignore[misc]
+
+
+def test_a_log_that_cannot_be_written_is_an_error_of_the_environment(tmp_path: Path) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("", encoding="utf-8")
+
+    with pytest.raises(EnvironmentUnfitError, match="cannot write"):
+        start(script_spec("pass"), log_path=in_the_way / "engine.log", on_progress=lambda _: None)
