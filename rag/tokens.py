@@ -29,13 +29,13 @@ _RUN = re.compile(
 
 # The classic short English list (after van Rijsbergen, 1979), plus what questions are asked with.
 _ENGLISH = """
-a about above after again all also am an and any are as at be because been before being below between both but
-by can could couldn did didn do does doesn doing don down during each few for from further had hadn has hasn
-have haven having he her here hers him his how i if in into is isn it its itself just ll me might more most must
-my no nor not of off on once only or other our ours out over own please re s same she should shouldn so some
-such t tell than that the their theirs them then there these they this those through to too under until up ve
-very was wasn we were weren what when where which while who whom whose why will with won would wouldn you your
-yours
+a about above after again all also am an and any are as at be because been before being below
+between both but by can could couldn did didn do does doesn doing don down during each few for from
+further had hadn has hasn have haven having he her here hers him his how i if in into is isn it its
+itself just ll me might more most must my no nor not of off on once only or other our ours out over
+own please re s same she should shouldn so some such t tell than that the their theirs them then
+there these they this those through to too under until up ve very was wasn we were weren what when
+where which while who whom whose why will with won would wouldn you your yours
 """
 _ENGLISH_STOP_WORDS = frozenset(_ENGLISH.split())
 
@@ -45,11 +45,11 @@ _PARTICLES = frozenset("的吗呢吧啊嘛呀么什嗎麼甚")
 _PARTICLE_WORDS = frozenset({"目的", "标的", "的士", "什锦"})
 # Function words: a bigram of two of them says nothing.
 _FUNCTION_CHARACTERS = frozenset(
-    "是了在和与及或而也都就被把从到对为以于之其这那有又且但若则不没个哪几谁请问如何"
+    "是了在和与及或而也都就被把从到对为以于之其这那有又且但若则"  # verbs of being, prepositions, conjunctions
+    "不没个哪几谁请问如何"  # negation, measures, what questions are asked with
 )
-_STOP_BIGRAMS = frozenset(
-    ["多少", "怎样", "哪里", "何时", "可以", "我们", "他们", "它们", "你们", "一个", "一种"]
-)
+_COMMON_WORDS = "多少 怎样 哪里 何时 可以 我们 他们 它们 你们 一个 一种"
+_STOP_BIGRAMS = frozenset(_COMMON_WORDS.split())
 
 
 class _Stemmer(Protocol):

