@@ -178,6 +178,8 @@ class Plan:
         model_tag: the short name people type, for example ``deepseek-r1:7b``.
         device: where the weights live: ``gpu:0`` or ``cpu``.
         budget_bytes: the memory of that device that the plan may use.
+        weights_name: by what name the engine fetches exactly these weights itself: an Ollama tag, a Hugging
+            Face repository; empty where it cannot, or where ``model_tag`` and ``model_id`` say it.
         device_total_bytes: the whole memory of that device, of which vLLM takes a fraction; 0 if unknown.
         rule_of_thumb_gb: M = P·4·1.2/(32/Q), in GB of 10**9 bytes.
         languages: ISO 639-1 codes that the model can write.
@@ -199,6 +201,7 @@ class Plan:
     reasoning: bool
     reason: str = ""
     device_total_bytes: int = 0
+    weights_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

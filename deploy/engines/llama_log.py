@@ -30,7 +30,8 @@ _TERM_NAMES: Final = {
     "KV": "kv_cache",
     "RS": "recurrent_state",
     "compute": "compute",
-    "output": "output",
+    # Logits on their way out are a fraction of a MiB a sequence: no component of their own in any estimate.
+    "output": "compute",
 }
 
 

@@ -154,6 +154,8 @@ class Ollama:
 def _base(plan: Plan, weights: Path | None) -> str:
     if weights is not None:
         return str(weights)
+    if plan.weights_name:
+        return plan.weights_name
     if plan.artefact.quantization != _LIBRARY_QUANTIZATION:
         raise EngineError(
             f"Ollama's tag {plan.model_tag} holds {_LIBRARY_QUANTIZATION}, and the plan is for "

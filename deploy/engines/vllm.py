@@ -30,6 +30,9 @@ _START_DEADLINE_SECONDS: Final = 900.0
 # SIGTERM with an open stream waits for its client.
 _STOP_GRACE_SECONDS: Final = 20.0
 
+# The 16-bit repository is loaded and turned into FP8 on the way; an AWQ repository says by itself what it is.
+_QUANTIZED_WHILE_LOADING: Final = "FP8"
+
 # The parser of DeepSeek-R1 and all its distills, in vLLM's own naming.
 _R1_PARSER: Final = "deepseek_r1"
 
@@ -97,12 +100,14 @@ class Vllm:
         else:
             options["--gpu-memory-utilization"] = str(gpu_memory_utilization(plan))
             environment["CUDA_VISIBLE_DEVICES"] = plan.device.removeprefix("gpu:")
+        if plan.artefact.quantization == _QUANTIZED_WHILE_LOADING:
+            options["--quantization"] = "fp8"
         if "deepseek-r1" in plan.model_tag.lower():
             options["--reasoning-parser"] = _R1_PARSER
         flags = [part for pair in options.items() for part in pair]
         return LaunchSpec(
             engine=self.name,
-            argv=("vllm", "serve", str(weights) if weights else plan.model_id, *flags),
+            argv=("vllm", "serve", str(weights or plan.weights_name or plan.model_id), *flags),
             host=host,
             port=port,
             base_url=f"http://{host}:{port}/v1",
