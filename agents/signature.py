@@ -8,9 +8,10 @@ from __future__ import annotations
 import inspect
 import re
 import typing
+from dataclasses import is_dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,6 +79,15 @@ def parameters_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The model's JSON schema without titles, which repeat the names and cost a model tokens."""
     schema = model.model_json_schema()
     schema.setdefault("properties", {})
+    return {key: _untitled(value) for key, value in schema.items() if key not in ("title", "description")}
+
+
+def result_schema(function: Callable[..., object]) -> dict[str, Any] | None:
+    """JSON schema of what the function returns, where that is an object; None otherwise."""
+    returned = typing.get_type_hints(function, include_extras=True).get("return")
+    if not (isinstance(returned, type) and (is_dataclass(returned) or issubclass(returned, BaseModel))):
+        return None
+    schema = TypeAdapter(returned).json_schema(mode="serialization")
     return {key: _untitled(value) for key, value in schema.items() if key not in ("title", "description")}
 
 

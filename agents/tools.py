@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from agents.signature import arguments_model, describe, parameters_schema
+from agents.signature import arguments_model, describe, parameters_schema, result_schema
 from stillroom.errors import StillroomError, ToolError
 
 if TYPE_CHECKING:
@@ -78,6 +78,11 @@ class Tool:
     def argument_names(self) -> tuple[str, ...]:
         """The names that the schema knows, in the order of the signature."""
         return tuple(self.parameters.get("properties", {}))
+
+    @cached_property
+    def output_schema(self) -> Mapping[str, Any] | None:
+        """JSON schema of ``ToolResult.data``; None where the function does not say what it returns."""
+        return None if self.arguments is None else result_schema(self.function)
 
     def call(self, arguments: Mapping[str, Any]) -> ToolResult:
         """Validate the arguments and run the function.

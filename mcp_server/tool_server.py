@@ -1,0 +1,119 @@
+"""An MCP server whose tools are ``agents.tools.Tool``: one schema, one validation, one set of messages.
+
+The SDK would build a second schema from a second signature; here it only carries ours. This module imports
+the SDK (seconds on a slow core), so it is imported where a server is built. It does not know which tools it
+offers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from mcp import MCPError
+from mcp.server import MCPServer
+from mcp.types import INVALID_PARAMS, CallToolResult, TextContent, ToolAnnotations
+from mcp.types import Tool as ServedTool
+
+from mcp_server.background import in_background
+from stillroom.errors import StillroomError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from mcp.server.mcpserver import Context
+
+    from agents.tools import Tool
+
+# Each call may hold a model's attention or an index's page cache; more at once only wait for each other.
+_CALLS_AT_ONCE = 4
+# Clients that show progress also count it as a sign of life; most give up after 60 s of silence.
+_PROGRESS_SECONDS = 5.0
+
+
+class ToolServer(MCPServer[Any]):
+    """An ``MCPServer`` that offers the given tools, and runs each call in a background thread.
+
+    Args:
+        tools: what ``tools/list`` names, in this order.
+        options: as for ``MCPServer``.
+    """
+
+    def __init__(self, name: str, tools: Sequence[Tool], **options: Any) -> None:  # noqa: ANN401 (passed on)
+        super().__init__(name, **options)
+        self._offered = {tool.name: tool for tool in tools}
+        self._slots = asyncio.Semaphore(_CALLS_AT_ONCE)
+
+    async def list_tools(self) -> list[ServedTool]:
+        """The tools with schemas of arguments and results, and honest annotations."""
+        return [_served(tool) for tool in self._offered.values()]
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
+    ) -> CallToolResult:
+        """Run a tool; an error of ours becomes a result that the model reads: message, then hint.
+
+        Raises:
+            MCPError: no tool has that name.
+        """
+        tool = self._offered.get(name)
+        if tool is None:
+            known = ", ".join(self._offered)
+            raise MCPError(INVALID_PARAMS, f"there is no tool {name!r}; there are {known}")
+        async with self._slots, _signs_of_life(context, name):
+            return await _result(tool, arguments)
+
+
+async def _result(tool: Tool, arguments: dict[str, Any]) -> CallToolResult:
+    try:
+        result = await in_background(partial(tool.call, arguments))
+    except StillroomError as error:
+        return CallToolResult(content=[TextContent(type="text", text=error_text(error))], is_error=True)
+    return CallToolResult(
+        content=[TextContent(type="text", text=result.text)], structured_content=dict(result.data)
+    )
+
+
+def error_text(error: StillroomError) -> str:
+    """Message and hint, for someone who sees neither our exit code nor our stderr."""
+    return f"{error.message}\nHint: {error.hint}" if error.hint else error.message
+
+
+def _served(tool: Tool) -> ServedTool:
+    output = tool.output_schema
+    return ServedTool(
+        name=tool.name,
+        description=tool.description,
+        input_schema=dict(tool.parameters),
+        output_schema=None if output is None else dict(output),
+        annotations=ToolAnnotations(
+            read_only_hint=tool.read_only,
+            destructive_hint=tool.destructive,
+            idempotent_hint=tool.read_only,
+            open_world_hint=tool.open_world,
+        ),
+    )
+
+
+@asynccontextmanager
+async def _signs_of_life(context: Context[Any, Any] | None, name: str) -> AsyncIterator[None]:
+    """Report the seconds that went by, every few of them, to a client that asked for progress."""
+    if context is None:
+        yield
+        return
+
+    async def report() -> None:
+        began = time.monotonic()
+        while True:
+            await asyncio.sleep(_PROGRESS_SECONDS)
+            elapsed = round(time.monotonic() - began)
+            await context.report_progress(elapsed, message=f"{name}: {elapsed} s")
+
+    reporter = asyncio.create_task(report())
+    try:
+        yield
+    finally:
+        reporter.cancel()
