@@ -2,7 +2,7 @@
 
 A GGUF quantization such as Q4_K_M is a mix: llama.cpp chooses a block type for every tensor by its role and
 layer. The rules here follow ``llama_tensor_get_type_impl`` in llama.cpp's ``src/llama-quant.cpp``, for dense
-decoders and without an importance matrix. Nothing here reads a file; a real file's header beats these figures.
+decoders and without an importance matrix. Nothing here reads a file; a real file's header beats these.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def ggml_types(
 
 
 def _safetensors_artefact(architecture: Architecture, quantization: Quantization) -> Artefact:
-    """Embeddings, output, norms and biases stay in 16 bits, as published AWQ and FP8 checkpoints have them."""
+    """Embeddings, output, norms and biases stay in 16 bits, as in published AWQ and FP8 checkpoints."""
     linear = sum(tensor.elements for tensor in tensors(architecture) if tensor.role in LINEAR_ROLES)
     rest = parameter_count(architecture) - linear
     return Artefact(
