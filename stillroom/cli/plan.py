@@ -44,6 +44,7 @@ def plan(
     rooms = open_rooms(context, context_tokens=context_tokens, concurrent_sequences=sequences, engine=engine)
 
     from deploy.catalog import load_catalog
+    from deploy.engines import engine as engine_named
     from deploy.planner import plan as make_plan
     from deploy.planner import require_pick
 
@@ -55,13 +56,16 @@ def plan(
         quantization=quant,
         engines=rooms.engines,
     )
-    require_pick(report)
+    pick = require_pick(report)
 
     def show(console: Console) -> None:
         tables.show_machine(console, report.machine)
         tables.show_plan(console, report, every=every or model is not None)
 
     output.result(report, show)
+    found = engine_named(pick.engine).availability()
+    if not found.installed and not json:
+        output.note(f"{pick.engine} is not installed here. Get it: {found.install_hint}")
 
 
 def _rule_of_thumb(output: Output, params: float | None, bits: float | None) -> None:

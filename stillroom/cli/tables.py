@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
-from stillroom.cli.output import gib
+from stillroom.cli.output import GIB, gib
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deploy.catalog import CatalogModel
     from deploy.download import Progress
     from deploy.measurement import Measurement
+    from deploy.options import PlanOption
     from deploy.planner import PlanReport
     from deploy.spec import LaunchSpec, Machine, Plan
     from deploy.supervise import Deployment
@@ -45,6 +46,88 @@ def show_machine(console: Console, machine: Machine) -> None:
     console.print(table)
 
 
+# What the engines' own libraries offer first; `stillroom plan --all` shows the other mixes too.
+USUAL_QUANTIZATIONS = frozenset({"Q4_K_M", "Q8_0", "F16", "AWQ", "FP8", "BF16"})
+
+
+# Below this width a verdict is a word or a shortfall; from it on, the whole reason.
+WIDE_COLUMNS = 130
+
+
+def show_plan(console: Console, report: PlanReport, *, every: bool = False) -> None:
+    """The ranked options with their largest terms, why each does not fit, and the pick with its reason.
+
+    Sizes are in GiB, the rule of thumb in GB as it was published. ``every`` also shows unusual quantizations,
+    and formats for which this machine lacks the hardware.
+    """
+    shown = [option for option in report.options if every or _is_usual(option, report)]
+    engines = {option.engine for option in shown}
+    table = Table("model", "quant", box=None, pad_edge=False, header_style="dim")
+    if len(engines) > 1:
+        table.add_column("engine")
+    for title in ("weights", "KV", "total", "rule"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("fits?")
+    for option in shown:
+        picked = _is_pick(option, report)
+        numbers = (
+            _gib_number(option.memory.term("weights").expected_bytes),
+            _gib_number(option.memory.term("kv_cache").expected_bytes),
+            _gib_number(option.memory.expected_bytes),
+            f"{option.rule_of_thumb_gb:.1f}",
+        )
+        table.add_row(
+            option.model_tag,
+            option.quantization,
+            *((option.engine,) if len(engines) > 1 else ()),
+            *numbers,
+            "→ pick" if picked else _verdict(option, whole=console.width >= WIDE_COLUMNS),
+            style="bold green" if picked else "" if option.fits else "dim",
+        )
+    console.print(table)
+    work = report.workload
+    console.print(
+        f"GiB for {work.context_tokens:,} tokens of context, {work.concurrent_sequences} at once, "
+        f"on {' or '.join(sorted(engines))}; rule: M = P·4·1.2/(32/Q) in GB; +N: over the budget by N GiB.",
+        style="dim",
+    )
+    if hidden := len(report.options) - len(shown):
+        console.print(f"{hidden} more options, every reason: stillroom plan --all", style="dim")
+    if report.pick is not None:
+        console.print(f"[bold green]pick[/]  {escape(report.pick.reason)}")
+
+
+def _gib_number(size_bytes: int) -> str:
+    return f"{size_bytes / GIB:.2f}" if size_bytes < GIB else f"{size_bytes / GIB:.1f}"
+
+
+def _is_usual(option: PlanOption, report: PlanReport) -> bool:
+    term = "" if option.outcome == "fits" else option.outcome.term
+    usual = option.quantization in USUAL_QUANTIZATIONS and option.engine != "embedded" and term != "engine"
+    return usual or _is_pick(option, report)
+
+
+def _is_pick(option: PlanOption, report: PlanReport) -> bool:
+    pick = report.pick
+    return pick is not None and (option.model_id, option.quantization, option.engine) == (
+        pick.model_id,
+        pick.artefact.quantization,
+        pick.engine,
+    )
+
+
+def _verdict(option: PlanOption, *, whole: bool) -> str:
+    if option.outcome == "fits":
+        return "yes"
+    rejection = option.outcome
+    if whole:
+        title = f"{option.model_tag} at {option.quantization} on {option.engine} "
+        return rejection.reason.removeprefix(title)
+    if rejection.needed_bytes > rejection.budget_bytes:
+        return f"+{(rejection.needed_bytes - rejection.budget_bytes) / GIB:.1f}"
+    return {"engine": "no GPU", "speed": "too slow"}.get(rejection.term, f"no: {rejection.term}")
+
+
 def show_models(console: Console, models: Iterable[CatalogModel]) -> None:
     """One line a model: tag, parameters, context, teacher, student, published scores."""
     table = Table(
@@ -65,12 +148,17 @@ def show_models(console: Console, models: Iterable[CatalogModel]) -> None:
             model.tag,
             f"{model.params_billion:.2f}B",
             f"{model.architecture.max_context_tokens:,}",
-            model.teacher or "–",
-            model.base or "–",
+            _last_part(model.teacher),
+            _last_part(model.base),
             _score(model, "math500_pass1"),
             _score(model, "gpqa_diamond_pass1"),
         )
     console.print(table)
+
+
+def _last_part(repository: str) -> str:
+    """A hub's name without its owner; a dash for none."""
+    return repository.rsplit("/", 1)[-1] or "–"
 
 
 def _score(model: CatalogModel, name: str) -> str:
@@ -117,8 +205,15 @@ def show_deployment(console: Console, deployment: Deployment) -> None:
 
 @contextmanager
 def download_bar(console: Console) -> Iterator[Callable[[Progress], None]]:
-    """A bar with bytes, rate and time left, shown once something is really fetched."""
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    """A bar with bytes, rate and time left; nothing is drawn where nothing is fetched."""
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        TaskID,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
     from rich.progress import Progress as Bar
 
     columns = (
@@ -129,9 +224,11 @@ def download_bar(console: Console) -> Iterator[Callable[[Progress], None]]:
         TimeRemainingColumn(),
     )
     with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        tasks: dict[str, object] = {}
+        tasks: dict[str, TaskID] = {}
 
         def show(progress: Progress) -> None:
-            raise NotImplementedError
+            if progress.label not in tasks:
+                tasks[progress.label] = bar.add_task(progress.label, total=progress.total_bytes)
+            bar.update(tasks[progress.label], completed=progress.done_bytes, total=progress.total_bytes)
 
         yield show
