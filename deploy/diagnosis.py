@@ -23,7 +23,6 @@ def _cause(pattern: str, sentence: str) -> _Cause:
 
 # Order matters: the first that matches is the cause, the later ones are often its consequences.
 _CAUSES: Final = (
-    _cause(r"No module named '(?P<what>[^']+)'", "the Python module {what!r} is missing"),
     _cause(
         r"couldn't bind HTTP server socket.*port: (?P<what>\d+)|address already in use",
         "its port was taken by another program",
@@ -37,7 +36,8 @@ _CAUSES: Final = (
     _cause(r"Repo id must be in the form.*?: '(?P<what>[^']+)'", "the model directory {what} is missing"),
     _cause(
         r"failed to allocate|out of memory|cudaMalloc failed|unable to allocate|std::bad_alloc"
-        r"|larger than the available KV cache memory|No available memory for the cache blocks"
+        r"|is less than requested memory for kv|larger than the available KV cache memory"
+        r"|No available memory for the cache blocks"
         r"|Free memory on device .* is less than desired",
         "it ran out of memory",
     ),
@@ -49,6 +49,8 @@ _CAUSES: Final = (
         r"unknown model architecture: '(?P<what>[^']+)'",
         "its version does not know the architecture {what!r}",
     ),
+    # Last, because servers also mention modules that they can do without.
+    _cause(r"No module named '(?P<what>[^']+)'", "the Python module {what!r} is missing"),
 )
 
 _KILLED: Final = -9

@@ -194,7 +194,8 @@ def _receive(
     if expected.total_bytes is not None:
         require_space(request.target.parent, expected.total_bytes - done)
     with _part(request).open("ab" if resumed else "wb") as file:
-        for chunk in response.iter_bytes(CHUNK_BYTES):
+        # As it comes: pieces of a fixed length would be held back, and lost where the connection breaks.
+        for chunk in response.iter_raw():
             file.write(chunk)
             done += len(chunk)
             on_progress(Progress(request.target.name, done, expected.total_bytes))

@@ -81,7 +81,7 @@ def pull_weights(
         cache_dir: files live in ``models/OWNER--REPOSITORY`` under it.
         hub_url: for example ``https://huggingface.co``, or a mirror with the same paths.
         token: for repositories that ask who reads; never sent to another host.
-        on_progress: called after every MiB or so.
+        on_progress: called as bytes come in.
         verify: read a cached file again instead of trusting its record.
 
     Raises:
