@@ -79,32 +79,29 @@ class Settings(BaseSettings):
     agent_max_seconds: int = Field(600, ge=1, le=86_400, description="time of one agent run")
 
 
-def load_settings(
-    *, config: Path | None = None, working_dir: Path | None = None, **options: object
-) -> Settings:
+def load_settings(options: Mapping[str, object] | None = None, *, config: Path | None = None) -> Settings:
     """Read the settings from options, environment and file.
 
     Args:
+        options: values that win over everything else, by setting; None means "not given".
         config: the file to read instead of the ones looked for; ``STILLROOM_CONFIG`` comes next.
-        working_dir: where ``stillroom.toml`` is looked for first; the process's own by default.
-        options: values that win over everything else; None means "not given".
 
     Raises:
         SettingsError: a name is unknown, a value is bad or the file cannot be read; the message names
             the variable, or the file and line.
 
     Example:
-        >>> load_settings(context_tokens=4096).context_tokens
+        >>> load_settings({"context_tokens": 4096}).context_tokens
         4096
     """
     _refuse_unknown_variables(os.environ)
-    path = config or _find_config(os.environ, working_dir or Path.cwd())
+    path = config or _find_config(os.environ)
     text = _read(path) if path else ""
     values = _parse(path, text) if path else {}
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {name: value for name, value in (options or {}).items() if value is not None}
     from_file = {name: value for name, value in values.items() if PREFIX + name.upper() not in os.environ}
     try:
-        return Settings(**{**from_file, **given})  # type: ignore[arg-type]
+        return Settings(**{**from_file, **given})
     except ValidationError as exc:
         problem = exc.errors(include_url=False, include_input=True)[0]
         name = str(problem["loc"][0])
@@ -129,10 +126,10 @@ def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
             )
 
 
-def _find_config(environ: Mapping[str, str], working_dir: Path) -> Path | None:
+def _find_config(environ: Mapping[str, str]) -> Path | None:
     if named := environ.get(CONFIG_VARIABLE):
         return Path(named)
-    for folder in (working_dir, platformdirs.user_config_path(APP_NAME)):
+    for folder in (Path.cwd(), platformdirs.user_config_path(APP_NAME)):
         if (folder / CONFIG_NAME).is_file():
             return folder / CONFIG_NAME
     return None

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from agents.agent import AgentRun
     from deploy.endpoint import Endpoint
-    from deploy.launch import Measurement, RunningEngine
+    from deploy.launch import RunningEngine
+    from deploy.measurement import Measurement
     from deploy.planner import PlanReport
     from deploy.spec import Plan
     from rag.document import Answer

@@ -97,9 +97,7 @@ def _embedder(rooms: Rooms) -> Finding:
 
 
 def _weights(rooms: Rooms) -> Finding:
-    from deploy.weights import cached_weights
-
-    held = cached_weights(rooms.settings.cache_dir)
+    held = sorted((rooms.settings.cache_dir / "models").rglob("*.gguf"))
     if not held:
         return Finding("weights", ok=False, detail="none in the cache", mend="stillroom models pull")
     return Finding("weights", ok=True, detail=", ".join(path.name for path in held))

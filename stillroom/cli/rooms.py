@@ -136,6 +136,6 @@ def open_rooms(context: typer.Context, **options: object) -> Rooms:
     """
     from stillroom.settings import load_settings
 
-    rooms = Rooms(load_settings(config=context.obj, **options))
+    rooms = Rooms(load_settings(options, config=context.obj))
     context.call_on_close(rooms.close)
     return rooms

@@ -36,9 +36,9 @@ def settings(context: typer.Context, json: options.Json = False) -> None:
     def show(console: Console) -> None:
         from rich.table import Table
 
-        table = Table("setting", "value", "meaning", box=None, pad_edge=False)
+        table = Table("setting", "value", "meaning", box=None, pad_edge=False, header_style="dim")
         for row in rows:
-            table.add_row(row["name"], str(row["value"]), row["meaning"])
+            table.add_row(str(row["name"]), str(row["value"]), str(row["meaning"]))
         console.print(table)
         console.print(f"\nSet one as {PREFIX}NAME, or as a line of stillroom.toml.", style="dim")
 

@@ -39,13 +39,13 @@ def test_an_option_wins_over_a_variable_and_a_variable_over_the_file(
     monkeypatch.setenv("STILLROOM_CONTEXT_TOKENS", "2000")
     monkeypatch.setenv("STILLROOM_RETRIEVAL_LIMIT", "4")
 
-    settings = load_settings(context_tokens=3000)
+    settings = load_settings({"context_tokens": 3000})
 
     assert (settings.context_tokens, settings.retrieval_limit, settings.library) == (3000, 4, "notes")
 
 
 def test_an_option_that_was_not_given_changes_nothing() -> None:
-    assert load_settings(context_tokens=None).context_tokens == 8192
+    assert load_settings({"context_tokens": None}).context_tokens == 8192
 
 
 def test_an_unknown_key_names_the_file_the_line_and_the_nearest_name(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_an_unknown_variable_is_named_with_the_nearest_one(monkeypatch: pytest.M
 
 def test_a_bad_option_is_named_as_it_is_typed() -> None:
     with pytest.raises(SettingsError, match="option --context-tokens: context_tokens cannot be 5"):
-        load_settings(context_tokens=5)
+        load_settings({"context_tokens": 5})
 
 
 def test_a_file_that_is_not_toml_names_the_line(tmp_path: Path) -> None:
