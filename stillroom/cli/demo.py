@@ -118,7 +118,7 @@ class Demo:
 
         self.step(2, "What fits it")
         report = plan(machine, Workload(), load_catalog())
-        tables.show_plan(self.console, report, every=True)
+        tables.show_plan(self.console, report)
         return report
 
     def launch(self, report: PlanReport) -> tuple[Plan, RunningEngine, Measurement]:

@@ -9,13 +9,14 @@ import typer
 from stillroom.cli import models, options, tables
 from stillroom.cli.output import Output
 from stillroom.cli.rooms import Rooms, open_rooms
+from stillroom.errors import EngineUnavailableError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import Console
 
-    from deploy.spec import Plan
+    from deploy.spec import EngineName, Plan
 
 PANEL = "Hardware to endpoint"
 
@@ -128,9 +129,30 @@ def _plan(rooms: Rooms, model: str | None, quant: str | None, *, bundled: bool) 
     if bundled or (model is not None and catalog.find(model).bundled):
         return plan_bundled(rooms.machine(), rooms.workload, catalog)
     report = plan(
-        rooms.machine(), rooms.workload, catalog, model=model, quantization=quant, engines=rooms.engines
+        rooms.machine(),
+        rooms.workload,
+        catalog,
+        model=model,
+        quantization=quant,
+        engines=_startable(rooms.engines) if rooms.settings.engine == "auto" else rooms.engines,
     )
     return require_pick(report)
+
+
+def _startable(names: tuple[EngineName, ...]) -> tuple[EngineName, ...]:
+    """Those of the engines that are installed here, or attached to.
+
+    Raises:
+        EngineUnavailableError: none is.
+    """
+    from deploy.engines import engine as engine_named
+
+    found = tuple(name for name in names if engine_named(name).availability().installed)
+    if not found:
+        raise EngineUnavailableError(
+            f"none of the engines is installed: {', '.join(names)}", hint="pip install 'stillroom[embedded]'"
+        )
+    return found
 
 
 def _weights(output: Output, rooms: Rooms, plan: Plan) -> Path | None:
