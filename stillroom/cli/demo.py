@@ -36,9 +36,9 @@ STEPS = 7
 LIBRARY = "demo"
 # The bundled model was trained on 8,192 tokens; half of that holds every prompt here and saves 90 MiB.
 CONTEXT_TOKENS = 4096
-ENGLISH = "How many bytes does the KV cache of DeepSeek-R1-Distill-Qwen-7B take per token?"
-CHINESE = "什么是知识蒸馏？"
-UNANSWERABLE = "Who won the football world cup in 1998?"
+ENGLISH = "How many parameters does DeepSeek-MoE 16B activate for each token?"
+CHINESE = "一个 100→500→10 的全连接网络一共有多少个参数？"
+UNANSWERABLE = "Who won the football World Cup in 2018?"
 TASK = (
     "Search the library for what the rule of thumb for GPU memory is, "
     "then use the VRAM calculator for a model with 7 billion parameters at 4 bits."
