@@ -8,14 +8,13 @@ For the embedded engine on a CPU the sum predicts the process's resident memory.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from deploy.quantization import find_quantization, ggml_types, stored_bytes
 from deploy.spec import GIB, MIB, MemoryEstimate, MemoryTerm
 
 if TYPE_CHECKING:
-    from collections.abc import Set as AbstractSet
-
     from deploy.spec import Architecture, Artefact, EngineName, Workload
 
 # llama.cpp, vLLM and Ollama keep keys and values in 16 bits unless they are told otherwise.
@@ -133,17 +132,18 @@ def _offloaded_weights(architecture: Architecture, artefact: Artefact) -> Memory
 
 
 def _repacked_weights(architecture: Architecture, artefact: Artefact, *, engine: EngineName) -> MemoryTerm:
-    always = _repacked_bytes(architecture, artefact, _ALWAYS_REPACKED)
-    maybe = _repacked_bytes(architecture, artefact, _MAYBE_REPACKED)
+    always = _repacked_bytes(architecture, artefact.quantization, _ALWAYS_REPACKED)
+    maybe = _repacked_bytes(architecture, artefact.quantization, _MAYBE_REPACKED)
     if engine == "embedded":
         return MemoryTerm("weights_repacked", always, always, maybe, "second copy that llama.cpp repacks")
     # Ollama loads without mapping the file, so that a repacked tensor replaces its original.
     return MemoryTerm("weights_repacked", 0, 0, maybe, "none unless Ollama maps the file")
 
 
-def _repacked_bytes(architecture: Architecture, artefact: Artefact, kinds: AbstractSet[str]) -> int:
+@cache
+def _repacked_bytes(architecture: Architecture, quantization: str, kinds: frozenset[str]) -> int:
     """Matrices of those types, but for the token embedding: it is looked up, not multiplied."""
-    typed = ggml_types(architecture, find_quantization(artefact.quantization))
+    typed = ggml_types(architecture, find_quantization(quantization))
     return sum(
         stored_bytes(tensor, kind)
         for tensor, kind in typed

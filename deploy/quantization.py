@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from deploy.architecture import LINEAR_ROLES, Tensor, parameter_count, tensors
@@ -120,6 +121,7 @@ def find_quantization(name: str) -> Quantization:
     return found
 
 
+@cache  # a plan asks for the same few dozen again and again, and each sums hundreds of tensors
 def compute_artefact(
     architecture: Architecture, quantization: str, *, attention_value_type: str = ""
 ) -> Artefact:
@@ -154,6 +156,7 @@ def stored_bytes(tensor: Tensor, kind: str) -> int:
     return tensor.elements // block.weights * block.bytes
 
 
+@cache
 def ggml_types(
     architecture: Architecture, quantization: Quantization, *, attention_value_type: str = ""
 ) -> tuple[tuple[Tensor, str], ...]:
