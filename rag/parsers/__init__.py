@@ -1,0 +1,83 @@
+"""From a file's bytes to text with places: the registry of formats, one file a format beside this one.
+
+The content decides what a file is, its name only where content cannot (Markdown is plain text). A file that
+yields no text is an error with a hint, never an empty document. Nothing here reads a disk or cuts passages.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import re
+from typing import TYPE_CHECKING, Final
+
+from rag.document import ParsedDocument
+from rag.parsers.sniff import sniff_format
+from stillroom.errors import ParseError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import PurePath
+
+    Parser = Callable[[bytes, PurePath], ParsedDocument]
+
+# Raised when the same bytes would give another text: documents are then parsed again by the next ingest.
+PARSERS_VERSION = 1
+
+# A file is read into memory whole, and some parsers take twenty times its size.
+MAX_FILE_BYTES = 64 * 1024**2
+
+# Each module has a function ``parse(content, path)``; it is imported when a file of that format comes.
+_MODULES: Final[Mapping[str, str]] = {
+    "markdown": "rag.parsers.markdown",
+    "text": "rag.parsers.text",
+    "html": "rag.parsers.html",
+    "pdf": "rag.parsers.pdf",
+    "docx": "rag.parsers.docx",
+}
+FORMATS = tuple(_MODULES)
+
+# What no reader sees and what breaks others: C0 controls but tab and newline, DEL, byte-order marks.
+_INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufeff]")
+_TRAILING_SPACE = re.compile(r"[^\S\n]+$", re.MULTILINE)
+
+
+def parse_document(content: bytes, path: PurePath) -> ParsedDocument:
+    """The document's title and its sections, each with some text.
+
+    Args:
+        content: the file's bytes.
+        path: where they came from; used for its suffix, for a title of last resort and in messages.
+
+    Raises:
+        ParseError: the file is empty, damaged, encrypted, of an unknown format or without text; the hint
+            says what to do.
+    """
+    if not content:
+        raise ParseError(f"{path} is empty (0 bytes)", hint="remove it, or write something into it")
+    document_format = sniff_format(content, path)
+    parser: Parser = importlib.import_module(_MODULES[document_format]).parse
+    parsed = parser(content, path)
+    sections = tuple(
+        dataclasses.replace(section, text=text)
+        for section in parsed.sections
+        if (text := _clean(section.text))
+    )
+    if not sections:
+        raise ParseError(
+            f"{path} has no text ({len(content):,} bytes of {document_format})",
+            hint="open it in its own program: what is seen there may be pictures only",
+        )
+    title = " ".join(_clean(parsed.title).split()) or path.stem
+    return ParsedDocument(title=title, format=document_format, sections=sections)
+
+
+def _clean(text: str) -> str:
+    """The text as it is stored: one kind of line end, nothing invisible, valid Unicode.
+
+    Leading blank lines stay: line numbers count from the file's first line.
+    """
+    unified = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n")
+    visible = _INVISIBLE.sub("", unified).encode("utf-8", "replace").decode("utf-8")
+    trimmed = _TRAILING_SPACE.sub("", visible)
+    return trimmed if trimmed.strip() else ""
