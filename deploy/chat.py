@@ -6,6 +6,7 @@ JSON schema, and where reasoning is found in an answer. Nothing here knows promp
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 from deploy.loopback import is_loopback
@@ -74,7 +75,8 @@ def _openai_compatible(
     from pydantic import SecretStr
 
     trust_env = not is_loopback(endpoint.base_url)
-    return ChatDeepSeek(
+    http_client = httpx.Client(trust_env=trust_env, timeout=timeout_seconds)
+    model = ChatDeepSeek(
         model=endpoint.model,
         base_url=endpoint.base_url,
         api_key=SecretStr(endpoint.api_key or _NO_KEY),
@@ -83,9 +85,13 @@ def _openai_compatible(
         timeout=timeout_seconds,
         # A request that timed out here would only be queued behind itself.
         max_retries=0,
-        http_client=httpx.Client(trust_env=trust_env, timeout=timeout_seconds),
+        http_client=http_client,
+        # Not shared with other models: its connections belong to one event loop.
         http_async_client=httpx.AsyncClient(trust_env=trust_env, timeout=timeout_seconds),
     )
+    # A client that was handed over is not closed by the one that got it.
+    weakref.finalize(model, http_client.close)
+    return model
 
 
 def json_schema_option(endpoint: Endpoint, schema: dict[str, Any], *, name: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
+from deploy.loopback import is_loopback
 from stillroom.errors import EnvironmentUnfitError, WeightsError
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def download(request: Download, *, on_progress: Callable[[Progress], None]) -> s
         with httpx.Client(
             follow_redirects=True,
             timeout=httpx.Timeout(_READ_TIMEOUT_SECONDS, connect=_CONNECT_TIMEOUT_SECONDS),
+            trust_env=not is_loopback(request.url),
         ) as client:
             expected = _fetch_with_retries(client, request, on_progress)
         digest = _verify(request, expected)

@@ -28,7 +28,7 @@ def bundled_weights() -> WeightsFile:
     return pull_bundled(cache_dir=Path(platformdirs.user_cache_dir("stillroom")), on_progress=lambda _: None)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def bundled_plan() -> Plan:
     """SmolLM2-135M at Q4_1 with a context of 2048 tokens on the CPU."""
     weights = MemoryTerm("weights", BUNDLED_BYTES, BUNDLED_BYTES, BUNDLED_BYTES, "file")
