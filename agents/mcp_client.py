@@ -8,8 +8,8 @@ server says of its tools is untrusted text, and its citations are not taken as c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
     from mcp import Client, StdioServerParameters
     from mcp.client import Transport
-    from mcp.server import MCPServer
+    from mcp.server import MCPServer, Server
     from mcp.types import ContentBlock
     from mcp.types import Tool as ServedTool
 
@@ -48,8 +48,8 @@ class McpConnection:
 
     name: str
     call_seconds: float
-    _portal: BlockingPortal
-    _client: Client
+    _portal: BlockingPortal = field(repr=False)
+    _client: Client = field(repr=False)
 
     @property
     def protocol_version(self) -> str:
@@ -119,7 +119,7 @@ class McpConnection:
 
 @contextmanager
 def open_server(
-    target: Sequence[str] | MCPServer | Transport,
+    target: Sequence[str] | MCPServer[Any] | Server[Any] | Transport,
     *,
     environment: Mapping[str, str] | None = None,
     mode: Literal["auto", "legacy"] = "auto",
@@ -133,7 +133,8 @@ def open_server(
             transport of the SDK's.
         environment: what a started process gets beside PATH, HOME and the few others that the SDK passes on.
         mode: ``legacy`` forces the handshake from before revision 2026-07-28.
-        start_seconds: what the server may take to answer first.
+        start_seconds: what the server may take to answer first; with ``auto`` the SDK's own probe takes 10 s
+            of a server that stays silent before that.
         call_seconds: what one call may take.
 
     Raises:
@@ -148,16 +149,21 @@ def open_server(
 
     name = _shown(target)
     client = Client(_client_target(target, environment), mode=mode, read_timeout_seconds=start_seconds)
-    with ExitStack() as stack:
-        portal = stack.enter_context(start_blocking_portal())
+    with start_blocking_portal() as portal:
+        session = portal.wrap_async_context_manager(client)
         with _translated(McpError, f"{name} opened no MCP session within {start_seconds:g} s"):
-            stack.enter_context(portal.wrap_async_context_manager(client))
-        yield McpConnection(name, call_seconds, portal, client)
+            session.__enter__()
+        try:
+            yield McpConnection(name, call_seconds, portal, client)
+        finally:
+            # The caller's own exception is kept from the client's task groups, which would wrap it.
+            with _translated(McpError, name):
+                session.__exit__(None, None, None)
 
 
 def _client_target(
-    target: Sequence[str] | MCPServer | Transport, environment: Mapping[str, str] | None
-) -> MCPServer | Transport | StdioServerParameters:
+    target: Sequence[str] | MCPServer[Any] | Server[Any] | Transport, environment: Mapping[str, str] | None
+) -> MCPServer[Any] | Server[Any] | Transport | StdioServerParameters:
     from mcp import StdioServerParameters
 
     if not isinstance(target, Sequence):

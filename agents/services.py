@@ -6,8 +6,9 @@ It knows the nouns of the rooms below and how none of them is made: whoever buil
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from deploy.spec import Workload
 
@@ -20,12 +21,34 @@ if TYPE_CHECKING:
     from rag.library import Library
 
 
+T = TypeVar("T")
+
+
+class OpenedOnce(Generic[T]):
+    """Calls ``opening`` at the first call and gives its value ever after; an error is not kept.
+
+    Two threads that come first at the same time get one value.
+    """
+
+    def __init__(self, opening: Callable[[], T]) -> None:
+        self._opening = opening
+        self._lock = Lock()
+        self._opened: list[T] = []
+
+    def __call__(self) -> T:
+        """The one value."""
+        with self._lock:
+            if not self._opened:
+                self._opened.append(self._opening())
+            return self._opened[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Callables that open what a tool needs; making a ``Services`` opens nothing.
 
     Attributes:
-        library: the private library; the same object on every call, safe to call from several threads.
+        library: the private library; it may be used from several threads.
         endpoint: where a model answers now, or None where none runs.
         machine: what this machine has at this moment.
         catalog: the models that the planner knows.
@@ -37,3 +60,7 @@ class Services:
     machine: Callable[[], Machine]
     catalog: Callable[[], Catalog]
     workload: Workload = field(default_factory=Workload)
+
+    def for_threads(self) -> Services:
+        """The same services, what is slow to open opened once whichever thread asks first."""
+        return replace(self, library=OpenedOnce(self.library), catalog=OpenedOnce(self.catalog))

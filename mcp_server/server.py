@@ -57,6 +57,7 @@ def build_server(
     from mcp_server.tool_server import ToolServer
     from stillroom import __version__
 
+    services = services.for_threads()
     server = ToolServer(
         "stillroom",
         exposed_tools(services),
@@ -75,8 +76,8 @@ def build_server(
 def serve_stdio(services: Services) -> None:
     """Speak MCP on stdin and stdout until the client closes them.
 
-    SIGTERM and Ctrl-C end the process at once: a call that is under way is given up, and nothing is half
-    written, since no tool writes. Call it from the main thread.
+    SIGTERM and Ctrl-C end the process at once, and a call that is under way with it: no tool writes, and a
+    library repairs itself at the next open. Call it from the main thread.
     """
     # Plain lines: without a handler the SDK installs one that draws boxes, which IDEs' logs do not want.
     logging.basicConfig(

