@@ -37,9 +37,10 @@ _ALWAYS_REPACKED = frozenset(("Q4_0", "Q4_K", "IQ4_NL"))
 _MAYBE_REPACKED = _ALWAYS_REPACKED | {"Q2_K", "Q5_K", "Q6_K", "Q8_0"}
 _REPACKED_ROWS = 8
 
-# Python, llama.cpp's libraries, tokenizer and threads. Resident memory less llama.cpp's own buffers, SmolLM2
-# 135M and R1-Distill-Qwen-1.5B on Linux: 17 to 41 MiB after loading, 53 to 60 MiB after long prompts.
-_EMBEDDED_OVERHEAD = (16 * MIB, 48 * MIB, 128 * MIB)
+# Python, llama.cpp's libraries, tokenizer and threads: the process's resident memory less llama.cpp's own
+# buffers. SmolLM2 135M on Linux: 51 to 57 MiB loaded, 67 to 73 MiB after a prompt of 1,231 tokens. With
+# R1-Distill-Qwen-1.5B 17 MiB were seen, because its compute buffer was not touched yet.
+_EMBEDDED_OVERHEAD = (16 * MIB, 62 * MIB, 128 * MIB)
 # A Go server and its runner process: an estimate, nobody here has measured it.
 _OLLAMA_CPU_OVERHEAD = (32 * MIB, 96 * MIB, 256 * MIB)
 # The CUDA context and its libraries. 309 MiB is what nvidia-smi showed above the sum of the buffers in

@@ -190,14 +190,11 @@ def _rejection(
             reason=f"{candidate.title} {reason}",
         )
 
-    architecture, device = candidate.model.architecture, candidate.device
+    device, trained_tokens = candidate.device, candidate.model.architecture.max_context_tokens
     if candidate.engine == "vllm" and candidate.gpu is None:
         return reject("engine", "needs an NVIDIA GPU, and none was found")
-    if workload.context_tokens > architecture.max_context_tokens:
-        return reject(
-            "context",
-            f"holds {architecture.max_context_tokens} tokens of context, not {workload.context_tokens}",
-        )
+    if workload.context_tokens > trained_tokens:
+        return reject("context", f"holds {trained_tokens} tokens of context, not {workload.context_tokens}")
     needed = memory.expected_bytes
     if needed > budget:
         term = _crossing_term(memory, budget)
@@ -211,15 +208,20 @@ def _rejection(
             "disk",
             f"downloads {_gib(artefact.total_bytes)} and {_gib(machine.disk_free_bytes)} of the disk is free",
         )
-    if device == "cpu" and not named and not candidate.model.bundled:
-        rate = cpu_decode_tokens_per_s(architecture, artefact, cores=machine.cpu_cores)
-        if rate < MINIMUM_TOKENS_PER_S:
-            return reject(
-                "speed",
-                f"would decode about {rate:.1f} tokens/s on {machine.cpu_cores} CPU cores; "
-                f"usable begins at {MINIMUM_TOKENS_PER_S:g}",
-            )
+    if device == "cpu" and not named and (slow := _too_slow(machine, candidate, artefact)):
+        return reject("speed", slow)
     return None
+
+
+def _too_slow(machine: Machine, candidate: Candidate, artefact: Artefact) -> str:
+    """Why the candidate is unusable on this CPU; empty where it is usable, or bundled for demonstration."""
+    rate = cpu_decode_tokens_per_s(candidate.model.architecture, artefact, cores=machine.cpu_cores)
+    if rate >= MINIMUM_TOKENS_PER_S or candidate.model.bundled:
+        return ""
+    return (
+        f"would decode about {rate:.1f} tokens/s on {machine.cpu_cores} CPU cores; "
+        f"usable begins at {MINIMUM_TOKENS_PER_S:g}"
+    )
 
 
 def _crossing_term(memory: MemoryEstimate, budget: int) -> str:

@@ -39,15 +39,15 @@ def test_kv_cache_takes_the_known_bytes_a_token(tag: str, bytes_per_token: int) 
     assert kv_cache_bytes(architecture, context_tokens=100, concurrent_sequences=3) == 300 * bytes_per_token
 
 
-# What llama.cpp printed for SmolLM2 135M at Q4_1, and the resident memory of its process in KiB after it was
-# loaded and after a prompt of 1,231 tokens; xllamacpp 2026.10, Linux, AVX2.
+# What llama.cpp printed for SmolLM2 135M at Q4_1, and the resident memory of the embedded engine's
+# process in KiB, loaded and after a prompt of 1,231 tokens; xllamacpp 2026.10, Linux, AVX2.
 @pytest.mark.parametrize(
     ("context_tokens", "sequences", "kv_mib", "compute_mib", "loaded_kib", "busy_kib"),
     [
-        (2048, 1, 45.0, 16.64, 199_312, 217_684),
-        (8192, 1, 180.0, 22.64, 337_604, 355_876),
-        (2048, 4, 180.0, 16.64, 338_140, 357_424),
-        (2048, 2, 90.0, 16.64, 245_976, 265_272),
+        (2048, 1, 45.0, 16.64, 216_368, 232_552),
+        (8192, 1, 180.0, 22.64, 354_588, 370_732),
+        (2048, 4, 180.0, 16.64, 354_604, 370_772),
+        (2048, 2, 90.0, 16.64, 262_372, 278_548),
     ],
 )
 def test_embedded_engine_is_predicted_as_it_was_measured(
