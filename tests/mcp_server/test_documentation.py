@@ -1,0 +1,38 @@
+"""What docs/mcp.md says is what the server does."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+from agents.toolbox import Services
+from mcp_server.server import exposed_tools
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "mcp.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+
+
+def never_opened() -> None:
+    raise AssertionError
+
+
+def test_page_lists_every_tool_with_its_arguments() -> None:
+    services = Services(never_opened, never_opened, never_opened, never_opened)  # type: ignore[arg-type]
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", PAGE, re.MULTILINE)
+    assert {name: re.findall(r"`(\w+)`", arguments) for name, arguments in rows} == {
+        tool.name: list(tool.argument_names) for tool in exposed_tools(services)
+    }
+
+
+def test_configurations_start_the_server() -> None:
+    for block in blocks("json"):
+        ((_, servers),) = json.loads(block).items()
+        assert servers["stillroom"]["args"] == ["mcp", "serve"]
+        assert servers["stillroom"]["command"].startswith("/")
+    (codex,) = blocks("toml")
+    assert tomllib.loads(codex)["mcp_servers"]["stillroom"]["args"] == ["mcp", "serve"]
