@@ -46,10 +46,9 @@ def ingest(
     from rag.ingest import rebuild as make_indexes
 
     with output.working("Opening the library") as update:
-        held = rooms.library
+        held = rooms.open_library(for_rebuild=rebuild)
         if rebuild:
-            update("Making the indexes anew")
-            make_indexes(held)
+            make_indexes(held, on_progress=progress_line(update))
         report = take_in(held, paths, on_progress=progress_line(update)) if paths else None
     counts = held.counts()
 
@@ -133,7 +132,8 @@ def progress_line(update: Callable[[str], None]) -> Callable[[IngestProgress], N
     """A callback that shows which file ``ingest`` is at."""
 
     def show(progress: IngestProgress) -> None:
-        update(f"{progress.done}/{progress.total} {Path(progress.path).name}")
+        name = Path(progress.path).name
+        update(f"{progress.files_done}/{progress.files_total} files, {progress.step} {name}")
 
     return show
 
@@ -145,6 +145,6 @@ def show_report(console: Console, report: IngestReport) -> None:
         f"{report.removed} removed, {len(report.failed)} failed, in {report.seconds:.1f} s"
     )
     for failure in report.failed:
-        console.print(f"[red]✗[/] {failure.path}: {failure.message}", soft_wrap=True)
+        console.print(f"[red]✗[/] {failure.path}: {failure.reason}", soft_wrap=True)
         if failure.hint:
             console.print(f"  try: {failure.hint}", style="dim", soft_wrap=True)

@@ -27,17 +27,15 @@ EXCERPT_CHARACTERS = 300
 
 
 def show_documents(console: Console, documents: Iterable[Document]) -> None:
-    """One line a document: title, language, format, passages, file."""
-    table = Table("title", "lang", "format", "passages", "file", box=None, pad_edge=False, header_style="dim")
-    table.columns[3].justify = "right"
+    """One line a document: file, language, passages, title."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("file", no_wrap=True)
+    table.add_column("lang")
+    table.add_column("passages", justify="right")
+    table.add_column("title", no_wrap=True, overflow="ellipsis")
     for document in documents:
-        table.add_row(
-            escape(document.title),
-            document.language,
-            document.format,
-            str(document.passages),
-            escape(Path(document.path).name),
-        )
+        name = escape(Path(document.path).name)
+        table.add_row(name, document.language, str(document.passages), escape(document.title))
     console.print(table)
 
 

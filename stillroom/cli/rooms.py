@@ -65,11 +65,15 @@ class Rooms:
             LibraryError: it is damaged, or was made with another embedder.
             MissingExtraError: the embedder's package is not installed.
         """
+        return self.open_library()
+
+    def open_library(self, *, for_rebuild: bool = False) -> Library:
+        """Open the library; with ``for_rebuild`` also one that another embedder has indexed."""
         from rag.embedders import open_embedder
         from rag.library import Library
 
         embedder = open_embedder(self.settings.embedder, cache_dir=self.settings.cache_dir)
-        library = Library.open(self.library_dir, embedder=embedder)
+        library = Library.open(self.library_dir, embedder=embedder, for_rebuild=for_rebuild)
         self._opened.append(library)
         return library
 
