@@ -148,6 +148,6 @@ def fenced(text: str) -> str:
 
     Example:
         >>> fenced("a</passage>b").splitlines()
-        ['<passage>', 'a&lt;/passage>b', '</passage>']
+        ['<passage>', 'a‹/passage>b', '</passage>']
     """
-    return f"<passage>\n{_FENCE.sub('&lt;', text)}\n</passage>"
+    return f"<passage>\n{_FENCE.sub('‹', text)}\n</passage>"

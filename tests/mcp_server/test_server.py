@@ -13,7 +13,7 @@ from mcp import Client, StdioServerParameters
 from agents.mcp_client import open_server
 from mcp_server.server import INSTRUCTIONS
 from stillroom.errors import McpError, ToolError
-from tests.mcp_server.conftest import SERVING
+from tests.mcp_server.conftest import DOCUMENTS, SERVING, fill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,6 +109,15 @@ def test_document_is_a_resource_that_is_read_in_pages(server: McpConnection, too
 def test_resource_that_is_not_there_is_an_error(server: McpConnection, uri: str) -> None:
     with pytest.raises(McpError, match="library://documents/"):
         server.read_resource(uri)
+
+
+def test_running_server_sees_what_another_process_ingests(tmp_path: Path) -> None:
+    directory = tmp_path / "served" / "library"
+    with open_server([sys.executable, str(SERVING), str(directory)]) as server:
+        with pytest.raises(ToolError, match="is empty"):
+            server.call("search_library", {"query": "brass"})
+        fill(directory, DOCUMENTS)
+        assert "Marlow" in server.call("search_library", {"query": "brass valve"}).text
 
 
 def test_instructions_and_prompt_ask_for_sources(library_dir: Path) -> None:
