@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from rag.parsers import parse_document
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 LIBRARY = EXAMPLES / "library"
@@ -21,46 +20,17 @@ QUESTIONS: list[dict[str, Any]] = [
 ANSWERABLE = [question for question in QUESTIONS if question["answerable"]]
 
 
-def read_plain(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
+FORMATS = {".md", ".txt", ".html", ".pdf", ".docx"}
 
 
-def read_html(path: Path) -> str:
-    import trafilatura
-
-    text: str | None = trafilatura.extract(path.read_text(encoding="utf-8"), include_tables=True)
-    return text or ""
-
-
-def read_pdf(path: Path) -> str:
-    from pypdf import PdfReader
-
-    return "\n".join(page.extract_text() for page in PdfReader(path).pages)
-
-
-def read_docx(path: Path) -> str:
-    import docx
-
-    return "\n".join(paragraph.text for paragraph in docx.Document(str(path)).paragraphs)
-
-
-READERS: dict[str, Callable[[Path], str]] = {
-    ".md": read_plain,
-    ".txt": read_plain,
-    ".html": read_html,
-    ".pdf": read_pdf,
-    ".docx": read_docx,
-}
+def read(document: str) -> str:
+    path = LIBRARY / document
+    return "\n".join(section.text for section in parse_document(path.read_bytes(), path).sections)
 
 
 def without_spaces(text: str) -> str:
     """Line breaks fall between Chinese characters in a PDF, so spaces cannot be compared."""
     return re.sub(r"\s+", "", text)
-
-
-def read(document: str) -> str:
-    path = LIBRARY / document
-    return READERS[path.suffix](path)
 
 
 def test_both_languages_have_at_least_eight_documents() -> None:
@@ -72,7 +42,7 @@ def test_both_languages_have_at_least_eight_documents() -> None:
 def test_each_language_has_every_format(language: str) -> None:
     formats = {Path(name).suffix for name in DOCUMENTS if name.startswith(f"{language}/")}
 
-    assert formats == set(READERS)
+    assert formats == FORMATS
 
 
 def test_the_library_stays_small_enough_to_ship() -> None:
@@ -89,6 +59,13 @@ def test_a_document_reads_as_its_language(document: str) -> None:
     else:
         assert chinese == 0
         assert len(text.split()) >= 500
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_a_document_has_a_title_of_its_own(document: str) -> None:
+    path = LIBRARY / document
+
+    assert parse_document(path.read_bytes(), path).title != path.stem
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
