@@ -18,8 +18,6 @@ QUESTIONS: list[dict[str, Any]] = [
     json.loads(line) for line in (EXAMPLES / "questions.jsonl").read_text(encoding="utf-8").splitlines()
 ]
 ANSWERABLE = [question for question in QUESTIONS if question["answerable"]]
-
-
 FORMATS = {".md", ".txt", ".html", ".pdf", ".docx"}
 
 
