@@ -32,14 +32,14 @@ _F32_BYTES = 4
 
 # Types that llama.cpp repacks for AVX2 or NEON, and those it also repacks where AVX-512 or ARM's int8 matrix
 # instructions are there (ggml/src/ggml-cpu/repack.cpp). Repacked tensors are a second copy beside the mapped
-# file. Seen on AVX2 with R1-Distill-Qwen-1.5B at Q4_K_M: 490.22 MiB, which is its Q4_K tensors to the byte.
+# file. Printed on AVX2 for R1-Distill-Qwen-1.5B at Q4_K_M: 596.53 MiB, which is its Q4_K matrices.
 _ALWAYS_REPACKED = frozenset(("Q4_0", "Q4_K", "IQ4_NL"))
 _MAYBE_REPACKED = _ALWAYS_REPACKED | {"Q2_K", "Q5_K", "Q6_K", "Q8_0"}
 _REPACKED_ROWS = 8
 
 # Python, llama.cpp's libraries, tokenizer and threads: the process's resident memory less llama.cpp's own
-# buffers. SmolLM2 135M on Linux: 51 to 57 MiB loaded, 67 to 73 MiB after a prompt of 1,231 tokens. With
-# R1-Distill-Qwen-1.5B 17 MiB were seen, because its compute buffer was not touched yet.
+# buffers. On Linux, SmolLM2 135M: 51 to 57 MiB loaded, 67 to 73 MiB after a prompt of 1,231 tokens;
+# R1-Distill-Qwen-1.5B: 19 MiB loaded, its compute buffer not touched yet, and 89 MiB after a prompt.
 _EMBEDDED_OVERHEAD = (16 * MIB, 62 * MIB, 128 * MIB)
 # A Go server and its runner process: an estimate, nobody here has measured it.
 _OLLAMA_CPU_OVERHEAD = (32 * MIB, 96 * MIB, 256 * MIB)

@@ -94,9 +94,11 @@ def plan(
         )
     ranked = sorted(options, key=lambda option: _rank(option, workload))
     best = next((option for option in ranked if option.fits), None)
-    pick = _as_plan(catalog.find(best.model_id), best, machine, workload) if best else None
-    if pick is not None and model is None:
-        pick = replace(pick, reason=f"{pick.reason}: the most able of what fits there")
+    pick = None
+    if best is not None:
+        picked = catalog.find(best.model_id)
+        reason = _reason(picked, best, machine, named=model is not None)
+        pick = _as_plan(picked, best, reason, workload)
     return PlanReport(machine=machine, workload=workload, pick=pick, options=tuple(ranked))
 
 
@@ -165,7 +167,7 @@ def _engine_order(workload: Workload) -> tuple[EngineName, ...]:
     return ("ollama", "vllm", "embedded")
 
 
-def _as_plan(model: CatalogModel, option: PlanOption, machine: Machine, workload: Workload) -> Plan:
+def _as_plan(model: CatalogModel, option: PlanOption, reason: str, workload: Workload) -> Plan:
     return Plan(
         model_id=model.id,
         model_tag=model.tag,
@@ -180,17 +182,19 @@ def _as_plan(model: CatalogModel, option: PlanOption, machine: Machine, workload
         languages=model.languages,
         native_tools=model.native_tools,
         reasoning=model.reasoning,
-        reason=_reason(model, option, machine),
+        reason=reason,
     )
 
 
-def _reason(model: CatalogModel, option: PlanOption, machine: Machine) -> str:
-    ability = (
-        f"GPQA Diamond {option.ability:g}" if option.ability else "no GPQA Diamond score is published for it"
-    )
-    sentence = (
-        f"{option.model_tag} at {option.quantization} on {option.engine} fits {option.device}, {ability}"
-    )
+def _reason(model: CatalogModel, option: PlanOption, machine: Machine, *, named: bool) -> str:
+    """One sentence: what was picked, why, and on a CPU how fast it is at least."""
+    if named:
+        why = f"fits {option.device}"
+    elif option.ability:
+        why = f"the most able that fits {option.device} (GPQA Diamond {option.ability:g})"
+    else:
+        why = f"nothing with a published GPQA Diamond score fits {option.device}"
+    sentence = f"{option.model_tag} at {option.quantization} on {option.engine}: {why}"
     if option.device != "cpu" or model.bundled:
         return sentence
     rate = cpu_decode_tokens_per_s(model.architecture, option.artefact, cores=machine.cpu_cores)

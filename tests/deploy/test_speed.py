@@ -12,8 +12,11 @@ def _tokens_per_s(tag: str, quantization: str, cores: int) -> float:
     return cpu_decode_tokens_per_s(architecture, compute_artefact(architecture, quantization), cores=cores)
 
 
-def test_the_floor_is_near_what_was_measured_on_two_slow_cores() -> None:
-    assert 40 < _tokens_per_s("smollm2:135m", "Q4_1", 2) < 48
+def test_the_floor_is_below_what_was_measured_on_two_slow_cores() -> None:
+    measured_tokens_per_s = 14.4
+    assert (
+        0.5 * measured_tokens_per_s < _tokens_per_s("deepseek-r1:1.5b", "Q4_K_M", 2) < measured_tokens_per_s
+    )
 
 
 def test_more_cores_help_until_memory_is_saturated() -> None:
