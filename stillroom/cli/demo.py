@@ -36,7 +36,7 @@ STEPS = 7
 LIBRARY = "demo"
 # The bundled model was trained on 8,192 tokens; half of that holds every prompt here and saves 90 MiB.
 CONTEXT_TOKENS = 4096
-ENGLISH = "How many parameters does DeepSeek-MoE 16B activate for each token?"
+ENGLISH = "Which two standard transports does the Model Context Protocol define?"
 CHINESE = "一个 100→500→10 的全连接网络一共有多少个参数？"
 UNANSWERABLE = "Who won the football World Cup in 2018?"
 TASK = (

@@ -120,4 +120,8 @@ def _deployment(rooms: Rooms) -> Finding:
     running = status(rooms.settings.state_dir)
     if running is None:
         return Finding("running engine", ok=False, detail="none", mend="stillroom up")
-    return Finding("running engine", ok=True, detail=f"{running.model} at {running.base_url}")
+    return Finding(
+        "running engine",
+        ok=True,
+        detail=f"{running.state}, {running.endpoint.model} at {running.endpoint.base_url}",
+    )

@@ -47,6 +47,7 @@ def up(
 
     from deploy.engines import engine as engine_named
     from deploy.launch import free_port
+    from deploy.supervise import measure
     from deploy.supervise import up as start
 
     plan = _plan(rooms, model, quant, bundled=bundled)
@@ -61,27 +62,31 @@ def up(
     with output.working(f"Starting {plan.model_tag} with the {plan.engine} engine") as update:
         deployment = start(spec, plan, state_dir=rooms.settings.state_dir, on_progress=update)
 
-    def show(console: Console) -> None:
-        tables.show_deployment(console, deployment)
+    measured = measure(deployment)
 
-    output.result(deployment, show)
+    def show(console: Console) -> None:
+        tables.show_deployment(console, deployment, measured)
+
+    output.result({"deployment": deployment, "measured": measured}, show)
 
 
 def status(context: typer.Context, json: options.Json = False) -> None:
     """Show the running engine, and the memory it takes beside the prediction."""
     rooms = open_rooms(context)
 
+    from deploy.supervise import measure
     from deploy.supervise import status as read_status
 
     deployment = read_status(rooms.settings.state_dir)
+    measured = measure(deployment) if deployment else None
 
     def show(console: Console) -> None:
         if deployment is None:
             console.print("Nothing is running. Start an engine: stillroom up")
         else:
-            tables.show_deployment(console, deployment)
+            tables.show_deployment(console, deployment, measured)
 
-    Output(as_json=json).result(deployment, show)
+    Output(as_json=json).result({"deployment": deployment, "measured": measured}, show)
 
 
 def logs(
@@ -94,7 +99,7 @@ def logs(
 
     from deploy.supervise import logs as read_logs
 
-    found = read_logs(rooms.settings.state_dir, lines)
+    found = read_logs(rooms.settings.state_dir, lines=lines)
 
     def show(console: Console) -> None:
         for line in found:

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from deploy.catalog import CatalogModel
+    from deploy.deployment import Deployment
     from deploy.download import Progress
     from deploy.measurement import Measurement
     from deploy.options import PlanOption
     from deploy.planner import PlanReport
     from deploy.spec import LaunchSpec, Machine, Plan
-    from deploy.supervise import Deployment
 
 
 def show_machine(console: Console, machine: Machine) -> None:
@@ -198,9 +198,27 @@ def show_launch_spec(console: Console, spec: LaunchSpec) -> None:
         console.print(f"\n# {path}\n{text}", markup=False, soft_wrap=True)
 
 
-def show_deployment(console: Console, deployment: Deployment) -> None:
-    """What runs, where, and how to reach it."""
-    raise NotImplementedError
+def show_deployment(console: Console, deployment: Deployment, measured: Measurement | None) -> None:
+    """What runs, where, its log, and the predicted memory beside the measured."""
+    endpoint = deployment.endpoint
+    console.print(f"[bold]{deployment.state}[/]  {escape(deployment.plan_summary)}", soft_wrap=True)
+    console.print(f"{endpoint.engine} engine, OpenAI API at {endpoint.base_url}, model {endpoint.model}")
+    console.print(f"log {deployment.log_path}", style="dim", markup=False, soft_wrap=True)
+    if deployment.message:
+        console.print(deployment.message, style="yellow", markup=False, soft_wrap=True)
+    if deployment.hint:
+        console.print(f"try: {deployment.hint}", markup=False, soft_wrap=True)
+    if measured is None:
+        return
+    reported = {term.name: term.measured_bytes for term in measured.terms}
+    table = Table("memory", "predicted", "measured", box=None, pad_edge=False, header_style="dim")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, predicted_bytes in deployment.predicted_bytes.items():
+        table.add_row(name, gib(predicted_bytes), gib(reported[name]) if name in reported else "–")
+    total = sum(deployment.predicted_bytes.values())
+    table.add_row("total (resident)", gib(total), gib(measured.rss_bytes), style="bold")
+    console.print(table)
 
 
 @contextmanager
