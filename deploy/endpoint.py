@@ -6,10 +6,8 @@ It says what the model there can do. It does not know which process serves it or
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from deploy.spec import EngineName
+from deploy.spec import EngineName  # noqa: TC001  read at run time, where an endpoint comes back from a file
 
 
 @dataclass(frozen=True, slots=True)

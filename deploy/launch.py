@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
     from deploy.spec import LaunchSpec, Plan
 
-__all__ = ["RunningEngine", "free_port", "start"]
+__all__ = ["RunningEngine", "free_port", "planned_endpoint", "start"]
 
 _POLL_SECONDS: Final = 0.1
+_ATTACHED_POLL_SECONDS: Final = 5.0
 _PROBE_TIMEOUT_SECONDS: Final = 5.0
 _TRIAL_TOKENS: Final = 4
 _OK: Final = 200
@@ -70,15 +71,7 @@ class RunningEngine:
 
     def endpoint(self, plan: Plan) -> Endpoint:
         """Where requests go, and what the planned model can do there."""
-        return Endpoint(
-            base_url=self.spec.base_url,
-            model=self.spec.served_model,
-            engine=self.spec.engine,
-            context_tokens=plan.workload.context_tokens,
-            capabilities=Capabilities(
-                native_tools=plan.native_tools, reasoning=plan.reasoning, languages=plan.languages
-            ),
-        )
+        return planned_endpoint(self.spec, plan)
 
     def measure(self) -> Measurement:
         """The memory that it takes now.
@@ -89,6 +82,14 @@ class RunningEngine:
         if self._process is None:
             raise EngineError(f"the server at {self.spec.base_url} was not started here: it is not measured")
         return measure_processes(self._process.pid, engine(self.spec.engine).read_memory(self.log()))
+
+    def wait(self) -> int | None:
+        """Return once it has ended: its exit code; None for a server that was attached to."""
+        if self._process is not None:
+            return self._process.wait()
+        while self.alive():
+            time.sleep(_ATTACHED_POLL_SECONDS)
+        return None
 
     def log(self) -> str:
         """What the engine wrote since this start."""
@@ -110,6 +111,19 @@ class RunningEngine:
     ) -> None:
         """Stop it."""
         self.stop()
+
+
+def planned_endpoint(spec: LaunchSpec, plan: Plan) -> Endpoint:
+    """Where requests will go once the engine runs, and what the planned model can do there."""
+    return Endpoint(
+        base_url=spec.base_url,
+        model=spec.served_model,
+        engine=spec.engine,
+        context_tokens=plan.workload.context_tokens,
+        capabilities=Capabilities(
+            native_tools=plan.native_tools, reasoning=plan.reasoning, languages=plan.languages
+        ),
+    )
 
 
 def start(spec: LaunchSpec, *, log_path: Path, on_progress: Callable[[str], None]) -> RunningEngine:

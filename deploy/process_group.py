@@ -6,16 +6,19 @@ leaves those running with the memory they hold, so signals go to the group. Need
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
+import time
 from typing import IO, TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 # How long a group has to vanish after SIGKILL; the kernel needs this to free a large model's memory.
 _KILL_WAIT_SECONDS: Final = 10.0
+_POLL_SECONDS: Final = 0.05
 
 
 def spawn(argv: Sequence[str], *, environment: Mapping[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -60,6 +63,35 @@ def stop(process: subprocess.Popen[bytes], *, grace_seconds: float) -> None:
         process.wait(_KILL_WAIT_SECONDS)
         if process.stdin is not None:
             process.stdin.close()
+
+
+def stop_by_pid(
+    pid: int, *, alive: Callable[[], bool], grace_seconds: float, whole_group: bool = True
+) -> None:
+    """The same for a process that is not our child: it is watched by asking, and somebody else reaps it.
+
+    Args:
+        pid: of the process; of the group's leader where ``whole_group``.
+        alive: whether that very process lives; asked before each signal, as pids are given away again.
+        grace_seconds: between SIGTERM and SIGKILL.
+        whole_group: signal its group and not only the process.
+    """
+    send = _signal_group if whole_group else _signal_process
+    deadline = time.monotonic() + grace_seconds
+    if alive():
+        send(pid, signal.SIGTERM)
+    while alive() and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    if alive() or whole_group:
+        send(pid, signal.SIGKILL)
+    deadline = time.monotonic() + _KILL_WAIT_SECONDS
+    while alive() and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+
+
+def _signal_process(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:

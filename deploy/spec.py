@@ -6,12 +6,10 @@ a file or a clock; nothing here knows an engine's command line.
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003  read at run time, where a spec comes back from a file
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+from pathlib import Path  # noqa: TC003
+from typing import Literal
 
 EngineName = Literal["ollama", "vllm", "embedded"]
 ENGINE_NAMES: tuple[EngineName, ...] = ("ollama", "vllm", "embedded")

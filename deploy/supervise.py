@@ -1,0 +1,252 @@
+"""A deployment that outlives the command that started it: up, status, logs, down.
+
+``up`` starts a supervisor (``deploy.supervisor``), a small process in a session of its own that owns the
+engine. The functions here talk to it through the record and through signals; none of them starts an engine
+itself.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from deploy import process_group
+from deploy.deployment import (
+    RECORD_NAME,
+    Deployment,
+    ProcessMark,
+    lives,
+    make_folder,
+    read_record,
+    write_record,
+    write_spec,
+)
+from deploy.engines import engine
+from deploy.launch import planned_endpoint
+from deploy.measurement import Measurement, measure_processes
+from deploy.ports import require_free_port
+from stillroom.errors import EngineError, EngineStartError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from deploy.endpoint import Endpoint
+    from deploy.spec import LaunchSpec, Plan
+
+_LOG_NAME: Final = "engine.log"
+_SUPERVISOR_LOG_NAME: Final = "supervisor.log"
+_LOCK_NAME: Final = "up.lock"
+_POLL_SECONDS: Final = 0.1
+
+# A supervisor has to import Python's packages before it can record anything.
+_FIRST_WORD_SECONDS: Final = 60.0
+
+# Beyond the engine's own grace, for the supervisor to notice and to write.
+_SUPERVISOR_GRACE_SECONDS: Final = 15.0
+
+
+def up(spec: LaunchSpec, plan: Plan, *, state_dir: Path, on_progress: Callable[[str], None]) -> Deployment:
+    """Start the engine under a supervisor; return once its model has answered.
+
+    A Ctrl-C while it waits takes everything down again.
+
+    Raises:
+        EngineError: a deployment runs already, or is being started.
+        PortTakenError: another program listens on the port.
+        EngineStartError: the engine died or was not ready in time.
+        MissingExtraError, EngineUnavailableError, EnvironmentUnfitError: as ``deploy.launch.start``.
+    """
+    import filelock
+
+    state_dir = state_dir.resolve()
+    make_folder(state_dir)
+    try:
+        with filelock.FileLock(state_dir / _LOCK_NAME, blocking=False):
+            _require_nothing_runs(state_dir)
+            if spec.argv:
+                engine(spec.engine).require()
+                require_free_port(spec.host, spec.port)
+            write_spec(state_dir, spec)
+            write_record(state_dir, _first_record(spec, plan, state_dir))
+            try:
+                _spawn_supervisor(state_dir)
+                return _wait_until_running(state_dir, on_progress)
+            except BaseException:
+                # Ctrl-C included: a start that was not waited for may not go on behind one's back.
+                down(state_dir)
+                raise
+    except filelock.Timeout as error:
+        raise EngineError("another `stillroom up` is starting an engine", hint="stillroom status") from error
+
+
+def status(state_dir: Path) -> Deployment | None:
+    """What is deployed, with ``lost`` for a record whose supervisor is gone; None where nothing is.
+
+    Raises:
+        EngineError: the record is damaged.
+    """
+    deployment = read_record(state_dir)
+    if deployment is None or deployment.state not in {"starting", "running"}:
+        return deployment
+    if lives(deployment.supervisor) or _is_about_to_speak(deployment):
+        return deployment
+    return deployment.having(
+        state="lost", message="its supervisor ended without a word", hint="stillroom down"
+    )
+
+
+def current_endpoint(state_dir: Path) -> Endpoint | None:
+    """Where the running deployment answers; None where none runs."""
+    deployment = status(state_dir)
+    return deployment.endpoint if deployment is not None and deployment.state == "running" else None
+
+
+def measure(deployment: Deployment) -> Measurement | None:
+    """The memory that a running deployment takes; None where its process is not ours or is gone."""
+    if deployment.engine_process is None or not lives(deployment.engine_process):
+        return None
+    log = deployment.log_path.read_text(encoding="utf-8", errors="replace")
+    terms = engine(deployment.endpoint.engine).read_memory(log)
+    return measure_processes(deployment.engine_process.pid, terms)
+
+
+def logs(state_dir: Path, *, lines: int) -> tuple[str, ...]:
+    """The last lines of the engine's log, of the deployment that runs or of the one before.
+
+    Raises:
+        EngineError: no engine was ever started here.
+    """
+    path = state_dir / _LOG_NAME
+    try:
+        with path.open(encoding="utf-8", errors="replace") as log:
+            return tuple(line.rstrip("\n") for line in deque(log, maxlen=lines))
+    except FileNotFoundError as error:
+        raise EngineError(f"there is no engine's log at {path} yet", hint="stillroom up") from error
+
+
+def down(state_dir: Path, *, force: bool = False) -> bool:
+    """Stop the deployment and forget it; whether there was one. Safe to call again.
+
+    Args:
+        state_dir: the same as for ``up``.
+        force: also where the record is damaged: then its supervisor is looked for by its command line.
+
+    Raises:
+        EngineError: the record is damaged, and ``force`` was not given.
+    """
+    state_dir = state_dir.resolve()
+    try:
+        deployment = read_record(state_dir)
+    except EngineError:
+        if not force:
+            raise
+        for supervisor in _supervisors_of(state_dir):
+            _stop_supervisor(supervisor, _SUPERVISOR_GRACE_SECONDS)
+        (state_dir / RECORD_NAME).unlink(missing_ok=True)
+        return True
+    if deployment is None:
+        return False
+    # One that has not spoken yet is found by its command line.
+    recorded = deployment.supervisor
+    for supervisor in (recorded,) if recorded else _supervisors_of(state_dir):
+        _stop_supervisor(supervisor, deployment.stop_grace_seconds + _SUPERVISOR_GRACE_SECONDS)
+    # The supervisor recorded its engine in the meantime, or was killed before it could stop it.
+    deployment = read_record(state_dir) or deployment
+    if lives(deployment.engine_process) and deployment.engine_process is not None:
+        process_group.stop_by_pid(
+            deployment.engine_process.pid,
+            alive=lambda: lives(deployment.engine_process),
+            grace_seconds=deployment.stop_grace_seconds,
+        )
+    (state_dir / RECORD_NAME).unlink(missing_ok=True)
+    return True
+
+
+def _first_record(spec: LaunchSpec, plan: Plan, state_dir: Path) -> Deployment:
+    workload = plan.workload
+    return Deployment(
+        state="starting",
+        endpoint=planned_endpoint(spec, plan),
+        plan_summary=(
+            f"{plan.model_tag} at {plan.artefact.quantization} on {plan.device}, "
+            f"{workload.context_tokens} tokens of context, {workload.concurrent_sequences} at once"
+        ),
+        log_path=state_dir / _LOG_NAME,
+        started_at=time.time(),
+        stop_grace_seconds=spec.stop_grace_seconds,
+        predicted_bytes={term.name: term.expected_bytes for term in plan.memory.terms},
+    )
+
+
+def _require_nothing_runs(state_dir: Path) -> None:
+    deployment = status(state_dir)
+    if deployment is None:
+        return
+    if deployment.state in {"starting", "running"}:
+        raise EngineError(
+            f"{deployment.endpoint.model} runs already at {deployment.endpoint.base_url}",
+            hint="stillroom down",
+        )
+    down(state_dir)  # an engine may have outlived its supervisor
+
+
+def _spawn_supervisor(state_dir: Path) -> None:
+    with (state_dir / _SUPERVISOR_LOG_NAME).open("wb") as log:
+        subprocess.run(
+            [sys.executable, "-m", "deploy.supervisor", str(state_dir)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            check=False,
+        )
+
+
+def _wait_until_running(state_dir: Path, on_progress: Callable[[str], None]) -> Deployment:
+    """Follow the record, passing each step on, until it says how the start ended.
+
+    The deadline is the supervisor's business, which knows the engine's.
+    """
+    last = ""
+    while True:
+        deployment = status(state_dir)
+        if deployment is None:
+            raise EngineStartError("it was taken down while it started", hint="stillroom up")
+        if deployment.state == "running":
+            return deployment
+        if deployment.state in {"failed", "exited"}:
+            raise EngineStartError(deployment.message, hint=deployment.hint)
+        if deployment.state == "lost":
+            raise EngineStartError(
+                "the supervisor ended without a word", hint=f"its log is {state_dir / _SUPERVISOR_LOG_NAME}"
+            )
+        if deployment.message and deployment.message != last:
+            last = deployment.message
+            on_progress(last)
+        time.sleep(_POLL_SECONDS)
+
+
+def _is_about_to_speak(deployment: Deployment) -> bool:
+    """Whether its supervisor may still be importing Python's packages."""
+    return deployment.supervisor is None and time.time() - deployment.started_at < _FIRST_WORD_SECONDS
+
+
+def _stop_supervisor(supervisor: ProcessMark, grace_seconds: float) -> None:
+    process_group.stop_by_pid(
+        supervisor.pid, alive=lambda: lives(supervisor), grace_seconds=grace_seconds, whole_group=False
+    )
+
+
+def _supervisors_of(state_dir: Path) -> list[ProcessMark]:
+    """Supervisors of that directory, by their command line."""
+    import psutil
+
+    return [
+        ProcessMark(process.pid, process.info["create_time"])
+        for process in psutil.process_iter(["cmdline", "create_time"])
+        if (process.info["cmdline"] or [])[1:] == ["-m", "deploy.supervisor", str(state_dir)]
+    ]
