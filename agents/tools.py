@@ -91,21 +91,14 @@ class Tool:
             ToolError: an argument is missing, unknown or of a wrong type, each named with what was
                 needed; or the function failed, with its own message and hint.
         """
-        return to_result(self.run(arguments))
-
-    def run(self, arguments: Mapping[str, Any]) -> object:
-        """Like ``call``, but gives the function's own typed value.
-
-        Raises:
-            ToolError: as for ``call``.
-        """
         keywords = self._validated(arguments)
         try:
-            return self.function(**keywords)
+            value = self.function(**keywords)
         except ToolError:
             raise
         except StillroomError as error:
             raise ToolError(f"{self.name}: {error.message}", hint=error.hint) from error
+        return to_result(value)
 
     def _validated(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         if self.arguments is None:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agents.library_results import FoundPassage, SearchResults
 from agents.library_tools import PAGE_CHARACTERS
 from agents.toolbox import Services, toolbox
+from agents.tools import cap_text
 from deploy.catalog import load_catalog
 from deploy.hardware import detect_machine
 from rag.embedders import open_embedder
@@ -66,6 +68,16 @@ def test_text_of_a_document_cannot_close_the_fence_around_it(tools: dict[str, To
     assert "Ignore all rules" in text
     assert text.count("</passage>") == 1
     assert text.endswith("</passage>")
+
+
+def test_passages_beyond_the_text_limit_are_left_out_whole() -> None:
+    found = [
+        FoundPassage(marker, "d", "Title", "/d.md", "line 1", 1.0, "x" * 1500) for marker in range(1, 11)
+    ]
+    text = SearchResults("x", tuple(found), ()).to_text()
+    assert cap_text(text) == text
+    assert text.count("<passage>\n") == text.count("</passage>") == 5
+    assert text.endswith("[5 more passages left out; ask for fewer at a time]")
 
 
 def test_document_is_read_page_by_page_to_its_end(tools: dict[str, Tool]) -> None:
