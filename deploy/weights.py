@@ -88,14 +88,8 @@ def pull_weights(
         WeightsError: no such file is known, or it cannot be fetched or verified.
         EnvironmentUnfitError: no space, or no permission.
     """
-    file = model.gguf_files.get(quantization)
-    if not model.gguf_repo or file is None:
-        known = ", ".join(model.gguf_files) or "none"
-        raise WeightsError(
-            f"no GGUF file of {model.tag} at {quantization} is known; known: {known}", hint="stillroom plan"
-        )
-    target = cache_dir / "models" / model.gguf_repo.replace("/", "--") / file
-    source = f"{hub_url.rstrip('/')}/{model.gguf_repo}/resolve/main/{file}"
+    target = weights_path(model, quantization, cache_dir=cache_dir)
+    source = f"{hub_url.rstrip('/')}/{model.gguf_repo}/resolve/main/{target.name}"
     with _locked(target):
         cached = cached_weights(target, verify=verify)
         if cached is not None:
@@ -104,6 +98,23 @@ def pull_weights(
             url=source, target=target, token=token, offline_hint=f"stillroom models pull {_BUNDLED_TAG}"
         )
         return _record(target, sha256=download(request, on_progress=on_progress), source=source)
+
+
+def weights_path(model: HubModel, quantization: str, *, cache_dir: Path) -> Path:
+    """Where the model's GGUF file is kept, or would be: what a dry run shows.
+
+    Raises:
+        WeightsError: no such file is known.
+    """
+    file = model.gguf_files.get(quantization)
+    if file is None:
+        known = ", ".join(model.gguf_files) or "none"
+        raise WeightsError(
+            f"no GGUF file of {model.tag} at {quantization} is known; known: {known}", hint="stillroom plan"
+        )
+    if file == BUNDLED_FILE:
+        return cache_dir / "models" / file
+    return cache_dir / "models" / model.gguf_repo.replace("/", "--") / file
 
 
 def pull_bundled(
