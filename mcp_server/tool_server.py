@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # Each call may hold a model's attention or an index's page cache; more at once only wait for each other.
 _CALLS_AT_ONCE = 4
 # Clients that show progress also count it as a sign of life; most give up after 60 s of silence.
-_PROGRESS_SECONDS = 5.0
+PROGRESS_SECONDS = 5.0
 
 
 class ToolServer(MCPServer[Any]):
@@ -39,11 +39,20 @@ class ToolServer(MCPServer[Any]):
 
     Args:
         tools: what ``tools/list`` names, in this order.
+        progress_seconds: between two signs of life of a call that works.
         options: as for ``MCPServer``.
     """
 
-    def __init__(self, name: str, tools: Sequence[Tool], **options: Any) -> None:  # noqa: ANN401 (passed on)
+    def __init__(
+        self,
+        name: str,
+        tools: Sequence[Tool],
+        *,
+        progress_seconds: float = PROGRESS_SECONDS,
+        **options: Any,  # noqa: ANN401 (passed on)
+    ) -> None:
         super().__init__(name, **options)
+        self._progress_seconds = progress_seconds
         self._offered = {tool.name: tool for tool in tools}
         self._slots = asyncio.Semaphore(_CALLS_AT_ONCE)
 
@@ -63,7 +72,7 @@ class ToolServer(MCPServer[Any]):
         if tool is None:
             known = ", ".join(self._offered)
             raise MCPError(INVALID_PARAMS, f"there is no tool {name!r}; there are {known}")
-        async with self._slots, _signs_of_life(context, name):
+        async with self._slots, _signs_of_life(context, name, self._progress_seconds):
             return await _result(tool, arguments)
 
 
@@ -99,8 +108,10 @@ def _served(tool: Tool) -> ServedTool:
 
 
 @asynccontextmanager
-async def _signs_of_life(context: Context[Any, Any] | None, name: str) -> AsyncIterator[None]:
-    """Report the seconds that went by, every few of them, to a client that asked for progress."""
+async def _signs_of_life(
+    context: Context[Any, Any] | None, name: str, interval_seconds: float
+) -> AsyncIterator[None]:
+    """Report the seconds that went by, again and again, to a client that asked for progress."""
     if context is None:
         yield
         return
@@ -108,9 +119,9 @@ async def _signs_of_life(context: Context[Any, Any] | None, name: str) -> AsyncI
     async def report() -> None:
         began = time.monotonic()
         while True:
-            await asyncio.sleep(_PROGRESS_SECONDS)
-            elapsed = round(time.monotonic() - began)
-            await context.report_progress(elapsed, message=f"{name}: {elapsed} s")
+            await asyncio.sleep(interval_seconds)
+            elapsed = time.monotonic() - began
+            await context.report_progress(elapsed, message=f"{name}: {elapsed:.0f} s")
 
     reporter = asyncio.create_task(report())
     try:

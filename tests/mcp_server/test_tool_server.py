@@ -1,0 +1,81 @@
+"""The bridge between our tools and the SDK's server, in one process."""
+
+from __future__ import annotations
+
+import threading
+
+import anyio
+import pytest
+from mcp import Client
+from mcp.types import TextContent
+
+from agents.tools import Tool, tool
+from mcp_server.tool_server import ToolServer
+
+
+def serve(*tools: Tool) -> ToolServer:
+    return ToolServer("bridge", tools, log_level="CRITICAL", progress_seconds=0.01)
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_slow_call_gives_signs_of_life_to_a_client_that_asks(mode: str) -> None:
+    heard = threading.Event()
+    messages: list[str | None] = []
+
+    def work() -> str:
+        """Work until a sign of life was heard."""
+        return "done" if heard.wait(timeout=30) else "nobody heard"
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        assert (progress > 0, total) == (True, None)
+        messages.append(message)
+        heard.set()
+
+    async def call() -> str:
+        async with Client(serve(tool(work)), mode=mode) as client:
+            (block,) = (await client.call_tool("work", progress_callback=on_progress)).content
+            assert isinstance(block, TextContent)
+            return block.text
+
+    assert anyio.run(call) == "done"
+    assert messages[0] == "work: 0 s"
+
+
+def test_call_that_its_client_gives_up_does_not_hold_the_server() -> None:
+    never = threading.Event()
+
+    def hang() -> str:
+        """Hang."""
+        never.wait()
+        return ""
+
+    def answer() -> str:
+        """Answer."""
+        return "here"
+
+    async def call() -> object:
+        async with Client(serve(tool(hang), tool(answer))) as client:
+            for _ in range(6):
+                with anyio.move_on_after(0.05):
+                    await client.call_tool("hang")
+            return (await client.call_tool("answer")).structured_content or "unstructured"
+
+    assert anyio.run(call) == {"result": "here"}
+    never.set()
+
+
+def test_mistake_of_ours_is_an_error_result_without_a_traceback() -> None:
+    def stumble() -> str:
+        """Stumble."""
+        return ["only one"][1]
+
+    async def call() -> tuple[bool, str]:
+        async with Client(serve(tool(stumble))) as client:
+            result = await client.call_tool("stumble")
+            (block,) = result.content
+            assert isinstance(block, TextContent)
+            return result.is_error, block.text
+
+    is_error, text = anyio.run(call)
+    assert is_error
+    assert "Traceback" not in text
