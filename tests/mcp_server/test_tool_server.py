@@ -67,7 +67,7 @@ def test_call_that_its_client_gives_up_does_not_hold_the_server() -> None:
 def test_mistake_of_ours_is_an_error_result_without_a_traceback() -> None:
     def stumble() -> str:
         """Stumble."""
-        return ["only one"][1]
+        raise KeyError("missing")
 
     async def call() -> tuple[bool, str]:
         async with Client(serve(tool(stumble))) as client:
