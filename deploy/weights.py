@@ -88,6 +88,10 @@ def pull_weights(
         WeightsError: no such file is known, or it cannot be fetched or verified.
         EnvironmentUnfitError: no space, or no permission.
     """
+    if not model.gguf_repo:
+        raise WeightsError(
+            f"{model.tag} is in no repository of the hub", hint=f"stillroom models pull {_BUNDLED_TAG}"
+        )
     target = weights_path(model, quantization, cache_dir=cache_dir)
     source = f"{hub_url.rstrip('/')}/{model.gguf_repo}/resolve/main/{target.name}"
     with _locked(target):
@@ -107,13 +111,13 @@ def weights_path(model: HubModel, quantization: str, *, cache_dir: Path) -> Path
         WeightsError: no such file is known.
     """
     file = model.gguf_files.get(quantization)
-    if file is None:
+    if file == BUNDLED_FILE:
+        return cache_dir / "models" / file
+    if file is None or not model.gguf_repo:
         known = ", ".join(model.gguf_files) or "none"
         raise WeightsError(
             f"no GGUF file of {model.tag} at {quantization} is known; known: {known}", hint="stillroom plan"
         )
-    if file == BUNDLED_FILE:
-        return cache_dir / "models" / file
     return cache_dir / "models" / model.gguf_repo.replace("/", "--") / file
 
 

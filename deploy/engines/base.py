@@ -95,5 +95,12 @@ class Engine(Protocol):
 
 
 def attached(spec: LaunchSpec) -> LaunchSpec:
-    """The same endpoint without a process: for a server that somebody else started and keeps."""
+    """The same without a process: for a server that somebody else started and keeps.
+
+    Example:
+        >>> availability = Ollama().availability()  # doctest: +SKIP
+        >>> if availability.running_url:
+        ...     url = urlsplit(availability.running_url)
+        ...     spec = attached(Ollama().launch_spec(plan, host=url.hostname, port=url.port, …))
+    """
     return replace(spec, argv=(), environment={}, files={})

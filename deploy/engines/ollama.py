@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from deploy.spec import Plan
 
-_DEFAULT_URL: Final = "http://127.0.0.1:11434"
+DEFAULT_URL: Final = "http://127.0.0.1:11434"
 _INSTALL_HINT: Final = "install it from https://ollama.com/download, or: stillroom up --engine embedded"
 _PROBE_TIMEOUT_SECONDS: Final = 1.0
 
@@ -47,7 +47,7 @@ class Ollama:
 
     name: ClassVar[EngineName] = "ollama"
 
-    def __init__(self, url: str = _DEFAULT_URL) -> None:
+    def __init__(self, url: str = DEFAULT_URL) -> None:
         self._url = url
 
     def availability(self) -> Availability:

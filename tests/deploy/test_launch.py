@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -111,8 +112,9 @@ def test_a_browser_page_may_not_read_the_embedded_endpoint(
     assert reply.headers["Access-Control-Allow-Origin"] == f"http://127.0.0.1:{spec.port}"
 
 
+@pytest.mark.parametrize("moment", [b"loading model", b"serving at"])
 def test_the_embedded_engine_dies_with_a_parent_that_is_killed(
-    bundled_plan: Plan, bundled_weights: WeightsFile, tmp_path: Path
+    bundled_plan: Plan, bundled_weights: WeightsFile, tmp_path: Path, moment: bytes
 ) -> None:
     argv = embedded_spec(bundled_plan, bundled_weights.path).argv
     parent_source = (
@@ -130,10 +132,24 @@ def test_the_embedded_engine_dies_with_a_parent_that_is_killed(
         assert parent.stdout is not None
         child_pid = int(parent.stdout.readline())
         log = tmp_path / "engine.log"
-        assert wait_until(lambda: log.exists() and b"serving at" in log.read_bytes())
+        assert wait_until(lambda: log.exists() and moment in log.read_bytes())
         parent.send_signal(signal.SIGKILL)
 
     assert wait_until(lambda: gone(child_pid))
+
+
+def test_the_embedded_engine_outlives_the_thread_that_started_it(
+    bundled_plan: Plan, bundled_weights: WeightsFile, tmp_path: Path
+) -> None:
+    spec = embedded_spec(bundled_plan, bundled_weights.path)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(start, spec, log_path=tmp_path / "log", on_progress=lambda _: None).result()
+
+    with running:
+        models = httpx.get(f"{spec.base_url}/models", trust_env=False)
+
+    assert models.status_code == 200
+    assert running.exit_code == 0
 
 
 def test_a_missing_model_file_is_named(bundled_plan: Plan, tmp_path: Path) -> None:

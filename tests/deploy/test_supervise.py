@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import psutil
@@ -15,6 +15,7 @@ import pytest
 
 from deploy.deployment import RECORD_NAME, Deployment, lives, read_record, write_record
 from deploy.engines import engine
+from deploy.engines.base import attached
 from deploy.launch import free_port
 from deploy.supervise import current_endpoint, down, logs, measure, status, up
 from stillroom.errors import EngineError, EngineStartError, EnvironmentUnfitError
@@ -183,6 +184,23 @@ def test_a_record_of_processes_that_are_gone_is_not_taken_for_a_running_engine(
     assert found is not None
     assert found.state == "lost"
     assert down(state_dir)
+
+
+def test_a_server_of_somebody_else_is_attached_to_and_left_running(
+    bundled_plan: Plan, state_dir: Path, replay: Callable[..., Any]
+) -> None:
+    server = replay("vllm/health", "vllm/chat")
+    plan = replace(bundled_plan, model_tag="tiny")
+    port = int(server.url.rsplit(":", 1)[1])
+    spec = attached(engine("vllm").launch_spec(plan, weights=None, host="127.0.0.1", port=port, threads=1))
+
+    deployment = up(spec, plan, state_dir=state_dir, on_progress=lambda _: None)
+
+    assert deployment.state == "running"
+    assert deployment.engine_process is None
+    assert measure(deployment) is None
+    assert down(state_dir)
+    assert httpx.get(f"{server.url}/health", trust_env=False).status_code == 200
 
 
 def test_a_damaged_state_file_names_itself_and_the_command_that_mends_it(

@@ -22,6 +22,7 @@ from deploy.weights import (
     cached_weights,
     pull_bundled,
     pull_weights,
+    weights_path,
 )
 from stillroom.errors import MissingExtraError, WeightsError
 
@@ -122,6 +123,13 @@ def test_a_record_that_cannot_be_read_means_the_file_is_not_trusted(
 def test_an_unknown_quantization_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="no GGUF file of tiny:1b at Q8_0 is known; known: Q4_K_M"):
         pull(tmp_path, "http://127.0.0.1:1", quantization="Q8_0")
+
+
+def test_the_place_of_a_file_is_known_before_it_is_fetched(tmp_path: Path) -> None:
+    bundled = Model(tag="smollm2:135m", gguf_repo="", gguf_files={"Q4_1": BUNDLED_FILE})
+
+    assert weights_path(Model(), "Q4_K_M", cache_dir=tmp_path).parent.name == "owner--tiny-GGUF"
+    assert weights_path(bundled, "Q4_1", cache_dir=tmp_path) == tmp_path / "models" / BUNDLED_FILE
 
 
 def test_without_a_hub_the_bundled_model_is_the_next_command(
