@@ -98,7 +98,7 @@ def plan(
     if best is not None:
         picked = catalog.find(best.model_id)
         reason = _reason(picked, best, machine, named=model is not None)
-        pick = _as_plan(picked, best, reason, workload)
+        pick = _as_plan(picked, best, reason, workload, machine)
     return PlanReport(machine=machine, workload=workload, pick=pick, options=tuple(ranked))
 
 
@@ -167,7 +167,9 @@ def _engine_order(workload: Workload) -> tuple[EngineName, ...]:
     return ("ollama", "vllm", "embedded")
 
 
-def _as_plan(model: CatalogModel, option: PlanOption, reason: str, workload: Workload) -> Plan:
+def _as_plan(
+    model: CatalogModel, option: PlanOption, reason: str, workload: Workload, machine: Machine
+) -> Plan:
     return Plan(
         model_id=model.id,
         model_tag=model.tag,
@@ -183,7 +185,22 @@ def _as_plan(model: CatalogModel, option: PlanOption, reason: str, workload: Wor
         native_tools=model.native_tools,
         reasoning=model.reasoning,
         reason=reason,
+        device_total_bytes=sum(
+            gpu.total_bytes for gpu in machine.gpus if f"gpu:{gpu.index}" == option.device
+        ),
+        weights_name=_weights_name(model, option),
     )
+
+
+def _weights_name(model: CatalogModel, option: PlanOption) -> str:
+    """By what name the engine fetches these weights itself; empty where it is handed a file, or knows the id."""
+    if option.engine == "ollama":
+        own = model.ollama_tags.get(option.quantization, "")
+        # Ollama also pulls GGUF repositories of Hugging Face, by this form of name.
+        return own or (f"hf.co/{model.gguf_repo}:{option.quantization}" if model.gguf_repo else "")
+    if option.engine == "vllm" and option.quantization == "AWQ":
+        return model.awq_repo
+    return ""
 
 
 def _reason(model: CatalogModel, option: PlanOption, machine: Machine, *, named: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +12,9 @@ from deploy.planner import PlanReport, plan, plan_bundled, require_pick
 from deploy.quantization import find_quantization
 from deploy.spec import GIB, Gpu, Machine, Workload
 from stillroom.errors import NothingFitsError, PlanError
+
+if TYPE_CHECKING:
+    from deploy.spec import EngineName
 
 CATALOG = load_catalog()
 
@@ -226,3 +230,31 @@ def test_an_engine_that_loads_no_such_format_is_refused() -> None:
 def test_a_senseless_workload_is_refused(workload: Workload) -> None:
     with pytest.raises(PlanError, match="at least 1 of each"):
         plan(_machine(), workload, CATALOG)
+
+
+@pytest.mark.parametrize(
+    ("tag", "engine", "quantization", "name"),
+    [
+        ("deepseek-r1:7b", "ollama", "Q4_K_M", "deepseek-r1:7b-qwen-distill-q4_K_M"),
+        ("deepseek-r1:7b", "ollama", "Q5_K_M", "hf.co/bartowski/DeepSeek-R1-Distill-Qwen-7B-GGUF:Q5_K_M"),
+        ("deepseek-r1:7b", "vllm", "BF16", ""),
+        ("deepseek-r1:7b", "embedded", "Q4_K_M", ""),
+    ],
+)
+def test_a_plan_says_by_what_name_the_engine_fetches_exactly_these_weights(
+    tag: str, engine: EngineName, quantization: str, name: str
+) -> None:
+    machine = _machine(gpus_gib=(24,))
+
+    report = plan(machine, Workload(), CATALOG, model=tag, quantization=quantization, engines=(engine,))
+
+    assert require_pick(report).weights_name == name
+
+
+def test_a_plan_for_a_gpu_carries_its_whole_memory_of_which_vllm_takes_a_fraction() -> None:
+    machine = _machine(gpus_gib=(24,))
+
+    report = plan(machine, Workload(), CATALOG, model="deepseek-r1:7b", engines=("vllm",))
+
+    assert require_pick(report).device_total_bytes == 24 * GIB
+    assert require_pick(report).budget_bytes < 24 * GIB
