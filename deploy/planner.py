@@ -193,7 +193,7 @@ def _as_plan(
 
 
 def _weights_name(model: CatalogModel, option: PlanOption) -> str:
-    """By what name the engine fetches these weights itself; empty where it is handed a file, or knows the id."""
+    """By what name the engine fetches these weights; empty where it is handed a file, or knows the id."""
     if option.engine == "ollama":
         own = model.ollama_tags.get(option.quantization, "")
         # Ollama also pulls GGUF repositories of Hugging Face, by this form of name.
