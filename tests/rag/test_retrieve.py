@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -89,3 +90,18 @@ def test_a_reader_sees_what_another_process_ingested(library: Library, folder: P
     assert best.passage.document_title == "Rotary"
     assert best.dense_score > 0
     assert best.lexical_score > 0
+
+
+def test_threads_share_a_library_while_one_of_them_ingests(library: Library, folder: Path) -> None:
+    ingest(library, [folder])
+
+    def search(_: int) -> str:
+        return retrieve(library, "grouped-query attention")[0].passage.document_title
+
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        searches = [pool.submit(search, number) for number in range(20)]
+        for number in range(3):
+            (folder / f"{number}.txt").write_text(f"Text number {number} of a growing library.")
+            ingest(library, [folder])
+        assert {done.result() for done in searches} == {"Attention"}
+    assert len(library.documents()) == 5
