@@ -6,12 +6,14 @@ engine's log then says so (``deploy.diagnosis``).
 
 from __future__ import annotations
 
+import errno
 import socket
 from typing import Final
 
-from stillroom.errors import PortTakenError
+from stillroom.errors import EnvironmentUnfitError, PortTakenError
 
 _CONNECT_TIMEOUT_SECONDS: Final = 1.0
+_HINT: Final = "stillroom up --port 0 finds a free port"
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -30,12 +32,13 @@ def require_free_port(host: str, port: int) -> None:
 
     Raises:
         PortTakenError: something listens there; names its pid and program where the system tells.
+        EnvironmentUnfitError: the address is not this machine's, or the port is reserved for root.
     """
     if not (_answers(host, port) or _bind_fails(host, port)):
         return
     raise PortTakenError(
         f"port {port} on {host} is taken by {_listener(port)}",
-        hint="stillroom up --port 0 finds a free port",
+        hint=_HINT,
     )
 
 
@@ -51,8 +54,12 @@ def _bind_fails(host: str, port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return True
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return True
+            raise EnvironmentUnfitError(
+                f"cannot listen on port {port} of {host}: {error.strerror}", hint=_HINT
+            ) from error
     return False
 
 

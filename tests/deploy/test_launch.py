@@ -200,6 +200,13 @@ def test_a_taken_port_is_refused_before_anything_starts(tmp_path: Path) -> None:
     assert not (tmp_path / "engine.log").exists()
 
 
+def test_an_address_of_another_machine_is_refused(tmp_path: Path) -> None:
+    elsewhere = script_spec("pass", host="192.0.2.1")  # reserved for documentation by RFC 5737
+
+    with pytest.raises(EnvironmentUnfitError, match=r"cannot listen on port \d+ of 192\.0\.2\.1"):
+        start(elsewhere, log_path=tmp_path / "engine.log", on_progress=lambda _: None)
+
+
 def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "xllamacpp", None)
 
