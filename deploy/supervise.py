@@ -197,13 +197,18 @@ def _require_nothing_runs(state_dir: Path) -> None:
 def _spawn_supervisor(state_dir: Path) -> None:
     with (state_dir / _SUPERVISOR_LOG_NAME).open("wb") as log:
         subprocess.run(
-            [sys.executable, "-m", "deploy.supervisor", str(state_dir)],
+            [sys.executable, *_supervisor_arguments(state_dir)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             check=False,
         )
+
+
+def _supervisor_arguments(state_dir: Path) -> list[str]:
+    """What Python is told; -P keeps a folder named `deploy` where a person happens to work from being taken."""
+    return ["-P", "-m", "deploy.supervisor", str(state_dir)]
 
 
 def _wait_until_running(state_dir: Path, on_progress: Callable[[str], None]) -> Deployment:
@@ -248,5 +253,5 @@ def _supervisors_of(state_dir: Path) -> list[ProcessMark]:
     return [
         ProcessMark(process.pid, process.info["create_time"])
         for process in psutil.process_iter(["cmdline", "create_time"])
-        if (process.info["cmdline"] or [])[1:] == ["-m", "deploy.supervisor", str(state_dir)]
+        if (process.info["cmdline"] or [])[1:] == _supervisor_arguments(state_dir)
     ]

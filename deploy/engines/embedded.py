@@ -82,7 +82,15 @@ class Embedded:
         flags = [str(part) for pair in arguments.items() for part in pair]
         return LaunchSpec(
             engine=self.name,
-            argv=(sys.executable, "-m", "deploy.engines.embedded_server", *flags, "--stop-on-stdin-eof"),
+            # -P: a folder named `deploy` where a person happens to work is not ours.
+            argv=(
+                sys.executable,
+                "-P",
+                "-m",
+                "deploy.engines.embedded_server",
+                *flags,
+                "--stop-on-stdin-eof",
+            ),
             host=host,
             port=port,
             base_url=f"http://{host}:{port}/v1",

@@ -63,7 +63,7 @@ def test_the_embedded_engine_serves_on_loopback_and_ends_with_its_parent(
         plan, weights=tmp_path / "m.gguf", host="127.0.0.1", port=8123, threads=4
     )
 
-    assert spec.argv[1:3] == ("-m", "deploy.engines.embedded_server")
+    assert spec.argv[1:4] == ("-P", "-m", "deploy.engines.embedded_server")
     assert option(spec.argv, "--context") == "1024"
     assert option(spec.argv, "--parallel") == "3"
     assert option(spec.argv, "--threads") == "4"

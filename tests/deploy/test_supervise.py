@@ -93,6 +93,16 @@ def test_a_deployment_runs_on_its_own_and_is_taken_down_without_a_trace(
     assert logs(state_dir, lines=1)
 
 
+def test_a_folder_of_ones_own_that_is_called_deploy_is_not_in_the_way(
+    spec: LaunchSpec, bundled_plan: Plan, state_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "deploy" / "__init__.py").write_text("raise SystemExit('mine')", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    assert up(spec, bundled_plan, state_dir=state_dir, on_progress=lambda _: None).state == "running"
+
+
 def test_a_second_start_is_refused_while_one_runs(
     spec: LaunchSpec, bundled_plan: Plan, state_dir: Path
 ) -> None:
