@@ -207,7 +207,7 @@ def _spawn_supervisor(state_dir: Path) -> None:
 
 
 def _supervisor_arguments(state_dir: Path) -> list[str]:
-    """What Python is told; -P keeps a folder named `deploy` where a person happens to work from being taken."""
+    """What Python is told; -P: a folder named `deploy` where a person happens to work is not ours."""
     return ["-P", "-m", "deploy.supervisor", str(state_dir)]
 
 
