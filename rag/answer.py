@@ -181,7 +181,7 @@ def read_reply(text: str) -> Reply:
     claims: list[Claim] = []
     not_answered = False
     for value in json_objects(text):
-        listed = value.get("claims", [value])
+        listed = value.get("answer", [value])
         claims += _readable_claims(listed if isinstance(listed, list) else [listed])
         not_answered = not_answered or value.get("not_answered") is True
     return Reply(tuple(claims), not_answered)

@@ -110,7 +110,9 @@ def answer_schema(passages: Mapping[str, Passage], *, most_claims: int) -> dict[
 
     A claim names its passage, then quotes, then answers: the evidence is on the page before the model writes
     its own words. The quote is one of the passage's own sentences, by enumeration: a model of 135M parameters
-    that wrote quotes freely had one right in 16 questions, and chose a sentence in all of them.
+    that wrote quotes freely had two right in 14 questions, and chose a sentence in all of them. The list is
+    called ``answer`` because the same model, offered ``claims`` beside ``not_answered``, gave up three times
+    as often.
     """
     claims = {
         "type": "array",
@@ -118,7 +120,7 @@ def answer_schema(passages: Mapping[str, Passage], *, most_claims: int) -> dict[
         "minItems": 1,
         "maxItems": most_claims,
     }
-    return {"anyOf": [_object({"claims": claims}), _object({"not_answered": {"const": True}})]}
+    return {"anyOf": [_object({"answer": claims}), _object({"not_answered": {"const": True}})]}
 
 
 def quotable_sentences(passage: Passage) -> tuple[str, ...]:

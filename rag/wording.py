@@ -50,7 +50,7 @@ _ENGLISH: Final = Wording(
         "not a written answer."
     ),
     notice_unusable=(
-        "The model's reply could not be read: these are the documents' own sentences, not a written answer."
+        "The model's reply could not be used: these are the documents' own sentences, not a written answer."
     ),
     notice_unverified=(
         "Nothing that the model wrote could be verified: these are the documents' own sentences instead."
@@ -81,7 +81,7 @@ _CHINESE: Final = Wording(
     refused_by_model="模型读了资料库中的 {passages} 个段落，没有找到答案。",
     notice_no_endpoint="没有正在运行的模型：以下是文档的原句，不是模型写的回答。",
     notice_language="模型 {model} 不会写中文：以下是文档的原句，不是模型写的回答。",
-    notice_unusable="模型的回复无法解析：以下是文档的原句，不是模型写的回答。",
+    notice_unusable="模型的回复无法使用：以下是文档的原句，不是模型写的回答。",
     notice_unverified="模型所写的内容无一通过核对：改为给出文档的原句。",
     notice_model_found_nothing="模型没有找到答案，但有句子几乎包含问题的全部用词：以下是文档的原句。",
     notice_other_language="部分引文与回答不是同一种语言：这些结论只核对了其中的数字和名称。",

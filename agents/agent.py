@@ -1,0 +1,168 @@
+"""Run the agent: a model decides, tools are called, until there is an answer or a limit ends it.
+
+It builds LangChain's agent for an endpoint and turns what happened into one value. How a model without tool
+calling is made to call tools, what tools exist, and how an endpoint is reached are other modules' business.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from agents.langchain_tools import langchain_tool
+from agents.trace import EndedBy, Limits, Step, Trace, shorten
+from deploy.chat import chat_model, split_reasoning
+from rag.language import detect_language
+from rag.model_call import model_errors, thinking_tokens
+from stillroom.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from langchain.agents.middleware import AgentMiddleware
+    from langchain_core.messages import BaseMessage
+
+    from agents.tools import Tool
+    from deploy.endpoint import Endpoint
+    from rag.document import Citation
+
+__all__ = ["AgentRun", "Limits", "Step", "run_agent"]
+
+# One action is a name and short arguments, or an answer of a paragraph; at most a quarter of the context.
+_ACTION_TOKENS: Final = 320
+_ACTION_SHARE: Final = 4
+_SHOWN_CHARACTERS: Final = 300
+
+_INSTRUCTIONS: Final = {
+    "en": "You work with tools. Use them for facts and numbers. Be brief. Answer in English.",
+    "zh": "You work with tools. Use them for facts and numbers. Be brief. Answer in Chinese.",
+}
+_STOPPED: Final[dict[EndedBy, str]] = {
+    "step_limit": "its limit of {limits.steps} turns",
+    "tool_limit": "its limit of {limits.tool_calls} tool calls",
+    "time_limit": "its limit of {limits.seconds:.0f} seconds",
+    "loop": "the same tool call made three times",
+    "model_error": "an error of the model",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRun:
+    """What the agent came to.
+
+    Attributes:
+        answer: the model's own words; for a run that a limit ended, what the tools returned.
+        citations: the quotes that tools gave, numbered from 1; they were found word for word.
+        ended_by: ``answer``, or what stopped it.
+        notice: what the reader should know of the answer, or empty.
+    """
+
+    answer: str
+    citations: tuple[Citation, ...]
+    steps: tuple[Step, ...]
+    ended_by: EndedBy
+    notice: str = ""
+
+
+def run_agent(
+    question: str,
+    *,
+    endpoint: Endpoint,
+    tools: Sequence[Tool],
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    on_step: Callable[[Step], None] = lambda _: None,
+) -> AgentRun:
+    """Let the model at ``endpoint`` work on the question with the tools.
+
+    Args:
+        question: its language is asked for in the answer.
+        endpoint: a model without native tools is made to act under a JSON schema.
+        tools: a tool that fails gives its message to the model; the run goes on.
+        limits: end the run with a partial result that says so.
+        on_step: is given each tool call as it ends, possibly from another thread.
+
+    Raises:
+        ModelError: the endpoint refused or did not answer, or gave no valid action, before any tool
+            returned something. After that, the run ends with what there is.
+    """
+    trace = Trace(limits, on_step)
+    try:
+        with model_errors(endpoint):
+            answer = _run(question, endpoint, tools, trace)
+    except ModelError as error:
+        if trace.remaining_seconds <= 0:
+            trace.ended_by = "time_limit"
+        elif not trace.results:
+            raise
+        else:
+            trace.ended_by = "model_error"
+        return _partial(trace, detail=error.message)
+    if trace.ended_by is not None or not answer:
+        trace.ended_by = trace.ended_by or "model_error"
+        return _partial(trace, detail="it gave an empty answer" if not answer else "")
+    return AgentRun(
+        answer, trace.citations(), tuple(trace.steps), "answer", _unproven_numbers(question, answer, trace)
+    )
+
+
+def _run(question: str, endpoint: Endpoint, tools: Sequence[Tool], trace: Trace) -> str:
+    """The text of the agent's last message; empty where that is no answer."""
+    from langchain.agents import create_agent
+    from langchain_core.messages import HumanMessage
+
+    action_tokens = min(_ACTION_TOKENS, endpoint.context_tokens // _ACTION_SHARE)
+    agent = create_agent(
+        chat_model(endpoint, max_tokens=action_tokens, timeout_seconds=trace.limits.seconds),
+        [langchain_tool(tool, trace.call) for tool in tools],
+        system_prompt=_INSTRUCTIONS[detect_language(question)],
+        middleware=_middleware(endpoint, tools, trace, action_tokens),
+    )
+    # Two nodes a turn and one for each middleware's hook: the trace's own limits come first.
+    most_nodes = 10 * (trace.limits.steps + 2)
+    state = agent.invoke({"messages": [HumanMessage(question)]}, {"recursion_limit": most_nodes})
+    last: BaseMessage = state["messages"][-1]
+    return split_reasoning(last)[1] if last.type == "ai" else ""
+
+
+def _middleware(
+    endpoint: Endpoint, tools: Sequence[Tool], trace: Trace, action_tokens: int
+) -> list[AgentMiddleware[Any, Any, Any]]:
+    """What stands between LangChain's agent and the model, outermost first."""
+    from agents.constrained import ConstrainedActions
+    from agents.watch import FitHistory, Watch
+
+    if endpoint.capabilities.native_tools:
+        return [Watch(trace), FitHistory(endpoint.context_tokens - action_tokens)]
+    thinker = None
+    if endpoint.capabilities.reasoning:
+        room = thinking_tokens(endpoint)
+        thinker = chat_model(endpoint, max_tokens=room, timeout_seconds=trace.limits.seconds)
+    return [
+        Watch(trace),
+        ConstrainedActions(endpoint, tools, thinker=thinker, action_tokens=action_tokens),
+    ]
+
+
+def _partial(trace: Trace, *, detail: str) -> AgentRun:
+    """An honest end without an answer: why, and what the tools returned."""
+    ended_by = trace.ended_by or "model_error"
+    why = _STOPPED[ended_by].format(limits=trace.limits)
+    lines = [f"No answer: the run was ended by {why}" + (f" ({detail})." if detail else ".")]
+    found = [step for step in trace.steps if not step.failed and not step.repeated]
+    if found:
+        lines.append("The tools returned:")
+        lines += [f"- {step.tool}: {shorten(step.result, _SHOWN_CHARACTERS)}" for step in found]
+    return AgentRun("\n".join(lines), trace.citations(), tuple(trace.steps), ended_by)
+
+
+_NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
+
+
+def _unproven_numbers(question: str, answer: str, trace: Trace) -> str:
+    """A notice of the answer's numbers that neither the question nor any tool result has."""
+    known = "\n".join([question, *(result.text for result in trace.results)]).replace(",", "")
+    missing = sorted(set(_NUMBER.findall(answer.replace(",", ""))) - set(_NUMBER.findall(known)))
+    if not missing:
+        return ""
+    return f"The model wrote {', '.join(missing)}; no tool returned that."
