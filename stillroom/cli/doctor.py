@@ -59,7 +59,7 @@ def doctor(context: typer.Context, json: options.Json = False) -> None:
 
 def examine(rooms: Rooms) -> Iterator[Finding]:
     """Look at engines, weights, extras, library and the running engine; a failing look is a finding."""
-    yield from _engines()
+    yield from _engines(rooms)
     for subject, look in (
         ("embedder", _embedder),
         ("weights", _weights),
@@ -76,10 +76,10 @@ def _looked(subject: str, look: Callable[[Rooms], Finding], rooms: Rooms) -> Fin
         return Finding(subject, ok=False, detail=error.message, mend=error.hint)
 
 
-def _engines() -> Iterator[Finding]:
+def _engines(rooms: Rooms) -> Iterator[Finding]:
     from deploy.engines import engines
 
-    for engine in engines():
+    for engine in engines(ollama_url=rooms.settings.ollama_url):
         found = engine.availability()
         detail = " ".join(part for part in (found.version, found.detail) if part)
         yield Finding(f"engine {engine.name}", found.installed, detail, found.install_hint)
@@ -120,8 +120,7 @@ def _deployment(rooms: Rooms) -> Finding:
     running = status(rooms.settings.state_dir)
     if running is None:
         return Finding("running engine", ok=False, detail="none", mend="stillroom up")
+    served = f"{running.endpoint.model} at {running.endpoint.base_url}"
     return Finding(
-        "running engine",
-        ok=True,
-        detail=f"{running.state}, {running.endpoint.model} at {running.endpoint.base_url}",
+        "running engine", running.state == "running", f"{running.state}, {served}", mend=running.hint
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from deploy.spec import EngineName, Plan
+    from deploy.spec import EngineName, LaunchSpec, Plan
 
 PANEL = "Hardware to endpoint"
 
@@ -45,20 +45,14 @@ def up(
     output = Output(as_json=json)
     rooms = open_rooms(context, context_tokens=context_tokens, concurrent_sequences=sequences, engine=engine)
 
-    from deploy.engines import engine as engine_named
-    from deploy.launch import free_port
-    from deploy.supervise import measure
-    from deploy.supervise import up as start
-
     plan = _plan(rooms, model, quant, bundled=bundled)
-    chosen = engine_named(plan.engine)
-    weights = None if dry_run else _weights(output, rooms, plan)
-    spec = chosen.launch_spec(
-        plan, weights=weights, host="127.0.0.1", port=port or free_port(), threads=rooms.machine().cpu_cores
-    )
+    spec = _launch_spec(rooms, plan, _weights(output, rooms, plan, fetch=not dry_run), port)
     if dry_run:
         output.result(spec, lambda console: tables.show_launch_spec(console, spec))
         return
+    from deploy.supervise import measure
+    from deploy.supervise import up as start
+
     with output.working(f"Starting {plan.model_tag} with the {plan.engine} engine") as update:
         deployment = start(spec, plan, state_dir=rooms.settings.state_dir, on_progress=update)
 
@@ -139,31 +133,61 @@ def _plan(rooms: Rooms, model: str | None, quant: str | None, *, bundled: bool) 
         catalog,
         model=model,
         quantization=quant,
-        engines=_startable(rooms.engines) if rooms.settings.engine == "auto" else rooms.engines,
+        engines=_engines(rooms),
     )
     return require_pick(report)
 
 
-def _startable(names: tuple[EngineName, ...]) -> tuple[EngineName, ...]:
-    """Those of the engines that are installed here, or attached to.
+def _engines(rooms: Rooms) -> tuple[EngineName, ...]:
+    """The engine that was asked for, else those that are installed here.
 
     Raises:
         EngineUnavailableError: none is.
     """
-    from deploy.engines import engine as engine_named
+    if rooms.settings.engine != "auto":
+        return rooms.engines
+    from deploy.engines import engines
 
-    found = tuple(name for name in names if engine_named(name).availability().installed)
+    found = tuple(
+        engine.name
+        for engine in engines(ollama_url=rooms.settings.ollama_url)
+        if engine.availability().installed
+    )
     if not found:
         raise EngineUnavailableError(
-            f"none of the engines is installed: {', '.join(names)}", hint="pip install 'stillroom[embedded]'"
+            f"none of the engines is installed: {', '.join(rooms.engines)}",
+            hint="pip install 'stillroom[embedded]'",
         )
     return found
 
 
-def _weights(output: Output, rooms: Rooms, plan: Plan) -> Path | None:
-    """The GGUF file that the embedded engine loads; the other engines fetch their own."""
+def _weights(output: Output, rooms: Rooms, plan: Plan, *, fetch: bool) -> Path | None:
+    """The GGUF file that the embedded engine loads; the other engines fetch their own by name."""
     if plan.engine != "embedded":
         return None
     from deploy.catalog import load_catalog
+    from deploy.weights import weights_path
 
-    return models.fetch(output, rooms, load_catalog().find(plan.model_id), plan.artefact.quantization).path
+    model, quantization = load_catalog().find(plan.model_id), plan.artefact.quantization
+    if fetch:
+        return models.fetch(output, rooms, model, quantization).path
+    return weights_path(model, quantization, cache_dir=rooms.settings.cache_dir)
+
+
+def _launch_spec(rooms: Rooms, plan: Plan, weights: Path | None, port: int) -> LaunchSpec:
+    """How to start the engine on a free port of ours, or how to attach to one that runs already."""
+    from urllib.parse import urlsplit
+
+    from deploy.engines import engine as engine_named
+    from deploy.engines.base import attached
+    from deploy.launch import free_port
+
+    chosen = engine_named(plan.engine, ollama_url=rooms.settings.ollama_url)
+    threads = rooms.machine().cpu_cores
+    if running := chosen.availability().running_url:
+        url = urlsplit(running)
+        host, taken = url.hostname or "127.0.0.1", url.port or (443 if url.scheme == "https" else 80)
+        return attached(chosen.launch_spec(plan, weights=weights, host=host, port=taken, threads=threads))
+    return chosen.launch_spec(
+        plan, weights=weights, host="127.0.0.1", port=port or free_port(), threads=threads
+    )

@@ -73,17 +73,21 @@ def show_citations(console: Console, citations: Iterable[Citation]) -> None:
 
 def show_step(console: Console, step: Step) -> None:
     """What the agent chose in one step, and what came back."""
-    arguments = json.dumps(step.arguments, ensure_ascii=False)
-    console.print(
-        Text.assemble((f"→ {step.tool} ", "bold cyan"), arguments, (f"  {step.seconds:.1f} s", "dim"))
-    )
-    console.print(Text("  " + excerpt(step.result)), style="red" if step.is_error else "dim")
+    if step.thought:
+        console.print(Text(f"  {excerpt(step.thought)}"), style="dim italic")
+    arguments = json.dumps(dict(step.arguments), ensure_ascii=False)
+    seconds = f"  {step.model_seconds:.1f} s to choose, {step.tool_seconds:.1f} s to run"
+    repeated = "  (again: the earlier result)" if step.repeated else ""
+    console.print(Text.assemble((f"→ {step.tool} ", "bold cyan"), arguments, (seconds + repeated, "dim")))
+    console.print(Text(f"  {excerpt(step.result)}"), style="red" if step.failed else "dim")
 
 
 def show_agent_run(console: Console, run: AgentRun) -> None:
     """The agent's answer, its citations, and what ended the run."""
-    console.print(Text.assemble(("answer  ", "bold green"), run.answer))
+    console.print(Text.assemble(("agent  ", "bold green"), run.answer))
     show_citations(console, run.citations)
+    if run.notice:
+        console.print(Text(run.notice), style="dim italic")
     console.print(f"[dim]{len(run.steps)} tool calls; ended by {run.ended_by}[/]")
 
 
