@@ -5,9 +5,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# uv does not read pip's configuration: pass on the folder that pip's own find-links setting names, if any.
-FIND_LINKS = $(shell $(BIN)/python -m pip config get global.find-links 2>/dev/null || $(BIN)/python -m pip config get :env:.find-links 2>/dev/null)
-UV = UV_FIND_LINKS="$(FIND_LINKS)" UV_LINK_MODE=copy $(BIN)/uv
+
+# uv does not read pip's configuration: hand on the mirror, the folders of wheels and the certificates set there,
+# unless uv's own variable says otherwise. pip separates values by white space, uv by commas.
+comma := ,
+space := $(subst ,, )
+pip_setting = $(or $(shell $(BIN)/python -m pip config get :env:.$(1) 2>/dev/null),$(shell \
+  $(BIN)/python -m pip config get global.$(1) 2>/dev/null))
+quoted = $(addprefix ',$(addsuffix ',$(subst $(space),$(comma),$(strip $(1)))))
+handed_on = $(if $($(1)),,$(addprefix $(1)=,$(call quoted,$(call pip_setting,$(2)))))
+# Expanded once, at its first use: each question to pip takes a third of a second.
+UV = $(eval UV := env UV_LINK_MODE=copy $(call handed_on,UV_DEFAULT_INDEX,index-url) \
+  $(call handed_on,UV_FIND_LINKS,find-links) $(call handed_on,SSL_CERT_FILE,cert) $(BIN)/uv)$(UV)
 INSTALL = $(UV) pip install --quiet --python $(BIN)/python
 
 .PHONY: help demo test lint types layers unit test-sentence-transformers lock wheel clean
@@ -15,17 +24,31 @@ INSTALL = $(UV) pip install --quiet --python $(BIN)/python
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-27s %s\n", $$1, $$2}'
 
+# The stamp holds the folder that the environment was made in. Half-made, moved or without its Python, an
+# environment is made again from nothing: what an interruption left would look installed and be incomplete.
+SOUND := $(shell ($(BIN)/python -c '' && $(BIN)/uv --version >&2 && \
+  [ "$$(cat $(STAMP))" = "$$(pwd -P)" ] && echo yes) 2>/dev/null)
+ifneq ($(SOUND),yes)
+.PHONY: $(BIN)/uv $(STAMP)
+endif
+
+NEEDED := Stillroom needs Python 3.11 or newer
+TRY = Try: make PYTHON=python3.12 $(MAKECMDGOALS)
 $(BIN)/uv:
-	@$(PYTHON) -c 'import sys; sys.exit(f"Stillroom needs Python 3.11 or newer; $(PYTHON) is {sys.version.split()[0]}. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" if sys.version_info < (3, 11) else 0)'
+	@command -v '$(PYTHON)' >/dev/null || { echo '$(NEEDED); there is no $(PYTHON) here. $(TRY)' >&2; exit 1; }
+	@'$(PYTHON)' -c 'import sys; sys.version_info >= (3, 11) or sys.exit("$(NEEDED); $(PYTHON) is %s. $(TRY)" % \
+	  sys.version.split()[0])'
 	@echo "Creating $(VENV) with uv from the package index …"
-	@$(PYTHON) -m venv $(VENV)
+	@'$(PYTHON)' -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
+# The stamp goes first and comes last: between the two the environment is half-made.
 $(STAMP): requirements/lock.txt pyproject.toml | $(BIN)/uv
+	@rm -f $@
 	@echo "Installing what requirements/lock.txt names …"
 	@$(INSTALL) --require-hashes -r requirements/lock.txt
-	@$(INSTALL) --no-deps --editable .
-	@touch $@
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@pwd -P > $@
 
 demo: $(STAMP) ## from bare machine to cited answers over MCP, on the bundled library
 	@$(BIN)/stillroom demo
@@ -58,16 +81,16 @@ $(TORCH_VENV)/.installed: requirements/torch-cpu.txt pyproject.toml | $(STAMP)
 test-sentence-transformers: $(TORCH_VENV)/.installed ## the sentence-transformers extra, with a real model
 	$(TORCH_VENV)/bin/python -m pytest tests/extras
 
+# For every platform and every Python from 3.11 on, whichever Python runs this.
+LOCK = @$(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-emit-index-url \
+  --no-emit-find-links --custom-compile-command "make lock"
 lock: $(BIN)/uv ## renew requirements/lock.txt and requirements/constraints.txt
-	$(UV) pip compile --quiet --universal --no-annotate --no-emit-index-url --no-emit-find-links --generate-hashes \
-	  --custom-compile-command "make lock" --extra embedded --extra dev pyproject.toml --output-file requirements/lock.txt
-	$(UV) pip compile --quiet --universal --no-annotate --no-emit-index-url --no-emit-find-links \
-	  --custom-compile-command "make lock" --extra embedded --constraints requirements/lock.txt \
-	  pyproject.toml --output-file requirements/constraints.txt
+	$(LOCK) --generate-hashes --extra embedded --extra dev pyproject.toml --output-file requirements/lock.txt
+	$(LOCK) --extra embedded --constraints requirements/lock.txt pyproject.toml --output-file requirements/constraints.txt
 
 wheel: $(STAMP) ## dist/stillroom-*.whl, and the constraints to install it with
 	@rm -rf dist
-	$(BIN)/python -m build --wheel --installer uv --outdir dist .
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 	@cp requirements/constraints.txt dist/constraints.txt
 
 clean: ## remove the environment and what was built
