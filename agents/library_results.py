@@ -74,10 +74,7 @@ class LibraryAnswer:
     def to_text(self) -> str:
         """The answer, then its sources, then what the reader should know."""
         head = f"No answer: {self.answer}" if self.kind == "refused" else self.answer
-        sources = [
-            f"[{citation.marker}] {citation.document_title}, {citation.locator}: “{citation.quote}”"
-            for citation in self.citations
-        ]
+        sources = [source_line(citation) for citation in self.citations]
         notes = [f"Note: {self.notice}"] if self.notice else []
         return "\n".join([head, *sources, *notes])
 
@@ -147,6 +144,11 @@ class Sources:
         ]
         more = [] if self.next_start is None else [f"More with start={self.next_start}."]
         return "\n".join([f"{self.total} documents:", *lines, *more])
+
+
+def source_line(citation: Citation) -> str:
+    """Marker, document, place and quote."""
+    return f"[{citation.marker}] {citation.document_title}, {citation.locator}: “{citation.quote}”"
 
 
 def _first_that_fit(blocks: list[str]) -> list[str]:

@@ -12,15 +12,22 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from agents.library_results import source_line
+from mcp_server.background import start_in_background
 from rag.document import Citation  # noqa: TC001 (pydantic reads the annotation when it makes the schema)
 from stillroom.errors import EngineUnavailableError
 
 if TYPE_CHECKING:
-    from agents.agent import Step
-    from agents.services import Services
+    from collections.abc import Callable, Sequence
 
-# MCP clients give up on a call after 60 s; the answer and its way back need the rest.
-AGENT_SECONDS = 45.0
+    from agents.agent import AgentRun, Step
+    from agents.services import Services
+    from deploy.endpoint import Endpoint
+
+# MCP clients give up on a call after 60 s. The agent's own limit ends a run between two steps, with what its
+# tools returned; the wait ends one whose model or tool is still at work then.
+AGENT_SECONDS = 40.0
+WAIT_SECONDS = 50.0
 # A step's result is shown so that its use can be judged, not read in full.
 _RESULT_CHARACTERS = 400
 
@@ -32,7 +39,7 @@ class AgentStep:
     tool: str
     arguments: str
     result: str
-    is_error: bool
+    failed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,8 @@ class AgentAnswer:
     """What the agent came to.
 
     Attributes:
-        ended_by: why it stopped: its own answer, or a limit.
+        ended_by: ``answer``, or what stopped it: ``time_limit``, ``step_limit``, …
+        notice: what the reader should know of the answer, or empty.
     """
 
     question: str
@@ -48,17 +56,15 @@ class AgentAnswer:
     citations: tuple[Citation, ...]
     steps: tuple[AgentStep, ...]
     ended_by: str
+    notice: str
 
     def to_text(self) -> str:
         """The answer, its sources, and the way there."""
-        sources = [
-            f"[{citation.marker}] {citation.document_title}, {citation.locator}: “{citation.quote}”"
-            for citation in self.citations
-        ]
-        steps = [f"- {step.tool}({step.arguments})" for step in self.steps]
-        return "\n".join(
-            [self.answer, *sources, f"Tools called: {len(steps)}; ended by {self.ended_by}", *steps]
-        )
+        sources = [source_line(citation) for citation in self.citations]
+        notes = [f"Note: {self.notice}"] if self.notice else []
+        calls = [f"- {step.tool}({step.arguments})" for step in self.steps]
+        way = f"Tools called: {len(calls)}; ended by {self.ended_by}"
+        return "\n".join([self.answer, *sources, *notes, way, *calls])
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,7 @@ class AgentTool:
     """The function over the services; its signature is the tool's schema."""
 
     services: Services
+    wait_seconds: float = WAIT_SECONDS
 
     def run_agent(self, question: Annotated[str, Field(min_length=1, max_length=2_000)]) -> AgentAnswer:
         """Let the user's local model work on a question with the library, the planner and a calculator.
@@ -78,28 +85,32 @@ class AgentTool:
         endpoint = self.services.endpoint()
         if endpoint is None:
             raise EngineUnavailableError("the agent needs a model, and none is running", hint="stillroom up")
+        steps: list[Step] = []
+        running = start_in_background(lambda: self._run(question, endpoint, steps.append))
+        try:
+            run = running.result(timeout=self.wait_seconds)
+        except TimeoutError:
+            gave_up = f"No answer: the model was still at work after {self.wait_seconds:g} seconds."
+            return AgentAnswer(question, gave_up, (), _shown(steps), "time_limit", "")
+        return AgentAnswer(question, run.answer, run.citations, _shown(run.steps), run.ended_by, run.notice)
+
+    def _run(self, question: str, endpoint: Endpoint, on_step: Callable[[Step], None]) -> AgentRun:
         from agents.agent import Limits, run_agent
         from agents.toolbox import toolbox
 
-        run = run_agent(
-            question,
-            endpoint=endpoint,
-            tools=toolbox(self.services),
-            limits=Limits(seconds=AGENT_SECONDS),
-        )
-        return AgentAnswer(
-            question=question,
-            answer=run.answer,
-            citations=tuple(run.citations),
-            steps=tuple(_shown(step) for step in run.steps),
-            ended_by=str(run.ended_by),
+        limits = Limits(seconds=AGENT_SECONDS)
+        return run_agent(
+            question, endpoint=endpoint, tools=toolbox(self.services), limits=limits, on_step=on_step
         )
 
 
-def _shown(step: Step) -> AgentStep:
-    return AgentStep(
-        tool=step.tool,
-        arguments=json.dumps(step.arguments, ensure_ascii=False),
-        result=step.result[:_RESULT_CHARACTERS],
-        is_error=step.is_error,
+def _shown(steps: Sequence[Step]) -> tuple[AgentStep, ...]:
+    return tuple(
+        AgentStep(
+            tool=step.tool,
+            arguments=json.dumps(step.arguments, ensure_ascii=False),
+            result=step.result[:_RESULT_CHARACTERS],
+            failed=step.failed,
+        )
+        for step in steps
     )

@@ -23,11 +23,16 @@ async def in_background(work: Callable[[], T]) -> T:
     Where the waiting task is cancelled, the thread finishes unheard. Needs asyncio's loop, which anyio
     uses unless told otherwise.
     """
+    return await asyncio.wrap_future(start_in_background(work))
+
+
+def start_in_background(work: Callable[[], T]) -> Future[T]:
+    """A future of ``work()``, which runs in a thread of its own and cannot be cancelled."""
     future: Future[T] = Future()
     # Running from the start: a cancelled wait must not make the future refuse the thread's result.
     future.set_running_or_notify_cancel()
     Thread(target=_fulfil, args=(future, work), name="stillroom-tool", daemon=True).start()
-    return await asyncio.wrap_future(future)
+    return future
 
 
 def _fulfil(future: Future[T], work: Callable[[], T]) -> None:
