@@ -5,16 +5,33 @@ Weights are shared between tests and with ``make demo``: they come from the plat
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import subprocess
 import sys
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
 import pytest
+
+from deploy.catalog import load_catalog
+from deploy.endpoint import Capabilities, Endpoint
+from deploy.engines import engine
+from deploy.hardware import detect_machine
+from deploy.launch import free_port, start
+from deploy.planner import plan_bundled
+from deploy.spec import Workload
+from deploy.weights import pull_bundled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -95,3 +112,84 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Home:
     done = home.run("ingest", str(REPOSITORY / "examples" / "library"))
     assert done.returncode == 0, done.stderr
     return home
+
+
+@pytest.fixture(scope="session")
+def bundled_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    """The real embedded engine with the real bundled model, for as long as tests run."""
+    folder = tmp_path_factory.mktemp("engine")
+    cache = platformdirs.user_cache_path("stillroom")
+    weights = pull_bundled(cache_dir=cache, on_progress=lambda _: None)
+    plan = plan_bundled(detect_machine(disk_path=folder), Workload(context_tokens=4096), load_catalog())
+    spec = engine("embedded").launch_spec(
+        plan, weights=weights.path, host="127.0.0.1", port=free_port(), threads=2
+    )
+    with start(spec, log_path=folder / "engine.log", on_progress=lambda _: None) as running:
+        yield running.endpoint(plan)
+
+
+@dataclass
+class ScriptedChat:
+    """A local server that speaks OpenAI's chat protocol and replies as a test says, in order.
+
+    Real engines cannot be made to misbehave on demand. The bodies have the shape that a real vLLM gave.
+
+    Attributes:
+        replies: each a text, or a message's fields, or a status with an error's text.
+        requests: the JSON bodies that came.
+    """
+
+    replies: list[str | dict[str, Any] | tuple[int, str]]
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    base_url: str = ""
+
+    def endpoint(self, *, context_tokens: int = 4096, **capabilities: Any) -> Endpoint:  # noqa: ANN401
+        """An endpoint of this server, with what its model is said to be able to do."""
+        return Endpoint(self.base_url, "scripted", "vllm", context_tokens, Capabilities(**capabilities))
+
+    def respond(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Status and body of the next reply."""
+        self.requests.append(request)
+        reply = self.replies.pop(0)
+        if isinstance(reply, tuple):
+            status, message = reply
+            return status, {"error": {"message": message, "type": "Error", "param": None, "code": status}}
+        recorded = REPOSITORY / "tests" / "recordings" / "vllm_chat.json"
+        body = copy.deepcopy(json.loads(recorded.read_text(encoding="utf-8"))["body"])
+        choice = body["choices"][0]
+        choice["message"] |= {"content": reply} if isinstance(reply, str) else reply
+        return 200, body
+
+
+@pytest.fixture
+def scripted_chat() -> Callable[..., AbstractContextManager[ScriptedChat]]:
+    """A server of the given replies, for as long as a ``with`` block runs."""
+
+    @contextmanager
+    def serve(*replies: str | dict[str, Any] | tuple[int, str]) -> Iterator[ScriptedChat]:
+        chat = ScriptedChat(list(replies))
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                status, body = chat.respond(request)
+                payload = json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(payload)))
+                self.end_headers()
+                self.wfile.write(payload)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+                """Say nothing."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        chat.base_url = f"http://127.0.0.1:{server.server_port}/v1"
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        try:
+            yield chat
+        finally:
+            server.shutdown()
+            server.server_close()
+
+    return serve
