@@ -69,8 +69,10 @@ def open_embedder(name: str, *, cache_dir: Path) -> Embedder:
         MissingExtraError: its package is not installed.
     """
     from rag.embedders.cache import CachedEmbedder, VectorCache
+    from rag.embedders.neutral import NeutralEmbedder
 
-    return CachedEmbedder(_open_backend(name), VectorCache(cache_dir / "vectors.sqlite3"))
+    cache = VectorCache(cache_dir / "vectors.sqlite3")
+    return NeutralEmbedder(CachedEmbedder(_open_backend(name), cache), cache)
 
 
 def _open_backend(name: str) -> Embedder:

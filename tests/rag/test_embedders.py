@@ -54,6 +54,24 @@ def test_vectors_are_unit_length_and_one_a_text(embedder: Embedder) -> None:
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-4)
 
 
+def test_meaning_outweighs_language(embedder: Embedder) -> None:
+    passages = embedder.embed_documents(
+        ["小模型向大模型学习，这叫做知识蒸馏。", "The museum is closed today."]
+    )
+    similarities = passages @ embedder.embed_query("What is knowledge distillation?")
+    assert similarities[0] > similarities[1] + 0.2
+
+
+def test_unrelated_texts_have_a_low_cosine_in_either_language(embedder: Embedder) -> None:
+    passages = embedder.embed_documents(["The KV cache grows with the context.", "词元越多，缓存越大。"])
+    for question in ("Who won the football match?", "红烧肉怎么做？"):
+        assert (passages @ embedder.embed_query(question)).max() < 0.35
+
+
+def test_no_texts_give_no_vectors(embedder: Embedder) -> None:
+    assert embedder.embed_documents([]).shape == (0, embedder.dimensions)
+
+
 def test_a_question_is_nearest_to_its_answer_in_the_other_language(embedder: Embedder) -> None:
     passages = embedder.embed_documents(["Quantization stores weights in fewer bits.", "The cat sleeps."])
     similarities = passages @ embedder.embed_query("什么是量化？")
