@@ -116,6 +116,21 @@ def setting_names() -> tuple[str, ...]:
     return tuple(Settings.model_fields)
 
 
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The variables by which a child process reads the same settings; secrets are among them.
+
+    Example:
+        >>> as_environment(load_settings({"context_tokens": 4096}))["STILLROOM_CONTEXT_TOKENS"]
+        '4096'
+    """
+    values = {name: getattr(settings, name) for name in setting_names()}
+    return {
+        PREFIX + name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        for name, value in values.items()
+        if value is not None
+    }
+
+
 def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
     known = {PREFIX + name.upper() for name in setting_names()} | {CONFIG_VARIABLE}
     for variable in sorted(environ):

@@ -6,11 +6,12 @@ The engine is a child of this process and ends with it; the library stays, so a 
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -196,9 +197,9 @@ class Demo:
         from agents.mcp_client import open_server
 
         self.step(7, "An MCP client, over stdio, as an IDE would")
-        arguments = ["-m", "stillroom", "mcp", "serve", "--library", LIBRARY]
+        command = [sys.executable, "-m", "stillroom", "mcp", "serve", "--library", LIBRARY]
         self.console.print(f"[dim]$ stillroom mcp serve --library {LIBRARY}[/]")
-        with open_server(arguments, environment=_endpoint_environment(endpoint)) as server:
+        with open_server(command, environment=_server_environment(self.rooms, endpoint)) as server:
             tools = server.tools()
             self.console.print("tools/list → " + ", ".join(tool.name for tool in tools))
             called = {tool.name: tool for tool in tools}
@@ -229,16 +230,17 @@ def example_library() -> Path:
     )
 
 
-def _endpoint_environment(endpoint: Endpoint) -> dict[str, str]:
-    """The settings by which a child process reaches the same endpoint."""
-    values: dict[str, Any] = {
-        "ENDPOINT_URL": endpoint.base_url,
-        "ENDPOINT_MODEL": endpoint.model,
-        "ENDPOINT_ENGINE": endpoint.engine,
-        "ENDPOINT_LANGUAGES": ",".join(endpoint.capabilities.languages),
-        "CONTEXT_TOKENS": endpoint.context_tokens,
+def _server_environment(rooms: Rooms, endpoint: Endpoint) -> dict[str, str]:
+    """The settings by which a child process works in the same rooms and reaches the same endpoint."""
+    from stillroom.settings import as_environment
+
+    reached = {
+        "endpoint_url": endpoint.base_url,
+        "endpoint_model": endpoint.model,
+        "endpoint_engine": endpoint.engine,
+        "endpoint_languages": ",".join(endpoint.capabilities.languages),
     }
-    return {f"STILLROOM_{name}": str(value) for name, value in values.items()}
+    return as_environment(rooms.settings.model_copy(update=reached))
 
 
 def _farewell(console: Console, rooms: Rooms, seconds: float) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stillroom.errors import SettingsError
-from stillroom.settings import load_settings
+from stillroom.settings import as_environment, load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,3 +101,13 @@ def test_a_token_is_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STILLROOM_HUB_TOKEN", "hf_secret")
 
     assert "hf_secret" not in repr(load_settings())
+
+
+def test_a_child_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STILLROOM_HUB_TOKEN", "hf_example")
+    settings = load_settings({"library": "notes", "context_tokens": 4096})
+
+    for variable, value in as_environment(settings).items():
+        monkeypatch.setenv(variable, value)
+
+    assert load_settings() == settings
