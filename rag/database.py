@@ -97,10 +97,12 @@ def transaction(connection: sqlite3.Connection, directory: Path) -> Iterator[Non
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            # A full disk makes SQLite roll back by itself.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             raise
-        connection.execute("COMMIT")
 
 
 @contextlib.contextmanager
@@ -108,6 +110,9 @@ def translated_errors(directory: Path) -> Iterator[None]:
     """Turn SQLite's errors and those of the file system into ours."""
     try:
         yield
+    except sqlite3.ProgrammingError:
+        # A mistake of ours, such as using a closed library: no person can mend it.
+        raise
     except sqlite3.OperationalError as error:
         raise _operational(error, directory) from error
     except sqlite3.DatabaseError as error:
@@ -116,10 +121,29 @@ def translated_errors(directory: Path) -> Iterator[None]:
             hint=f"mv {directory} {directory}.damaged, then: stillroom ingest PATH…",
         ) from error
     except OSError as error:
-        raise EnvironmentUnfitError(
-            f"the library {directory} cannot be used: {error.strerror or error}",
-            hint="STILLROOM_DATA_DIR=… names another place",
-        ) from error
+        raise _unfit(directory, error.strerror or str(error)) from error
+
+
+def index_error(kind: str, directory: Path, error: Exception) -> LibraryDamagedError | EnvironmentUnfitError:
+    """What an index library's error means: a full disk or a damaged index.
+
+    Args:
+        kind: ``vector`` or ``word``.
+        directory: the index's own folder.
+        error: as Chroma or Tantivy raised it; both carry the system's message as text at best.
+    """
+    if any(sign in str(error) for sign in ("No space left", "disk is full", "Disk quota")):
+        return _unfit(directory, "no space left on the disk")
+    return LibraryDamagedError(
+        f"the {kind} index {directory} cannot be used: {error}", hint="stillroom ingest --rebuild"
+    )
+
+
+def _unfit(directory: Path, reason: str) -> EnvironmentUnfitError:
+    return EnvironmentUnfitError(
+        f"the library {directory} cannot be used: {reason}",
+        hint="STILLROOM_DATA_DIR=… names another place",
+    )
 
 
 def _prepare(connection: sqlite3.Connection, directory: Path) -> None:
@@ -158,10 +182,7 @@ def _operational(error: sqlite3.OperationalError, directory: Path) -> LibraryErr
             hint="try again when the other process is done",
         )
     if any(word in reason for word in ("full", "readonly", "unable to open", "disk I/O")):
-        return EnvironmentUnfitError(
-            f"the library {directory} cannot be used: {reason}",
-            hint="STILLROOM_DATA_DIR=… names another place",
-        )
+        return _unfit(directory, reason)
     return LibraryDamagedError(
         f"the library file {directory / DATABASE_NAME} is damaged ({reason})",
         hint=f"mv {directory} {directory}.damaged, then: stillroom ingest PATH…",

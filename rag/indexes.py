@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 _INDEXES = "indexes"
 
+# Passages of a long document put into the indexes at once, so that a person sees it move.
+_PASSAGES_A_STEP = 64
+
 
 class Indexes:
     """One folder with a vector index and a word index over the same passages.
@@ -123,14 +126,16 @@ def follow(
         library: the library's directory.
         indexes: those that the truth names as current.
         embedder: the one whose fingerprint they carry.
-        on_indexed: called with the number of passages that were indexed.
+        on_indexed: called with the number of passages indexed since the last call.
     """
     pending, stale = read_pending(connection), read_stale(connection)
     if not pending and not stale:
         return
     indexes.delete(stale)
     passages = [passage for document in pending for passage in read_passages(connection, document)]
-    indexes.put(passages, embedder)
+    for first in range(0, len(passages), _PASSAGES_A_STEP):
+        step = passages[first : first + _PASSAGES_A_STEP]
+        indexes.put(step, embedder)
+        on_indexed(len(step))
     with transaction(connection, library):
         mark_indexed(connection, pending, stale)
-    on_indexed(len(passages))

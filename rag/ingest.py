@@ -213,15 +213,17 @@ class _Run:
         """Let the indexes follow the truth."""
         if self.batched:
             self.report("indexing", path)
-        self.writer.follow(self._indexed)
+
+        def indexed(passages: int) -> None:
+            self.passages += passages
+            self.report("indexing", path)
+
+        self.writer.follow(indexed)
         self.batched = 0
 
     def report(self, step: Step, path: str) -> None:
         """Tell the caller how far it is."""
         self.on_progress(IngestProgress(step, path, self.files_done, self.files_total, self.passages))
-
-    def _indexed(self, passages: int) -> None:
-        self.passages += passages
 
     def _changed(self, path: Path, content: bytes) -> StoredDocument | None:
         """The document to store, or None where the library has it as it is."""

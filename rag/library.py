@@ -155,7 +155,8 @@ class Library:
                 check_fingerprint(settled.fingerprint, self.embedder)
                 self._close_indexes()
                 self._indexes = self._agreeing_indexes()
-                self._opened_generation = self._settled().generation
+                # As read before opening: what is committed meanwhile is noticed by the next search.
+                self._opened_generation = settled.generation
             yield self._indexes
 
     def close(self) -> None:

@@ -8,9 +8,10 @@ does not show one process's searches what another process wrote.
 from __future__ import annotations
 
 import contextlib
+import threading
 from typing import TYPE_CHECKING, cast
 
-from stillroom.errors import LibraryDamagedError
+from rag.database import index_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,12 +26,17 @@ _COLLECTION = "passages"
 # Chroma refuses more than its SQLite's bound parameters allow: 5,461 rows in version 1.5.
 _BATCH = 5_000
 
+# Clients of one path share an open database that the last of them closes, and Chroma counts them without a
+# lock (version 1.5): a search that opens the index while an ingest in another thread closes it would fail.
+_sharing = threading.Lock()
+
 
 class VectorIndex:
     """A Chroma collection in cosine space.
 
     Raises:
         LibraryDamagedError: Chroma cannot open or create it; the message carries Chroma's own.
+        EnvironmentUnfitError: no space.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -38,9 +44,9 @@ class VectorIndex:
         from chromadb.config import Settings
 
         self._directory = directory
-        with self._translated():
+        with _sharing, self._translated():
             client = chromadb.PersistentClient(directory.as_posix(), Settings(anonymized_telemetry=False))
-            # ``close`` is the concrete class's alone; clients of one path share one open database.
+            # ``close`` is the concrete class's alone.
             self._client = cast("Client", client)
             # No embedding function: Chroma's default would fetch a model from the network.
             self._collection = self._client.get_or_create_collection(
@@ -78,7 +84,8 @@ class VectorIndex:
 
     def close(self) -> None:
         """Let go of the files."""
-        self._client.close()
+        with _sharing:
+            self._client.close()
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -89,7 +96,4 @@ class VectorIndex:
         # Chroma's Rust side reports unreadable segments as RuntimeError or ValueError. Where it cannot open
         # its database at all, its own cleaning up fails in turn (version 1.5): AttributeError.
         except (ChromaError, RuntimeError, ValueError, AttributeError, OSError) as error:
-            raise LibraryDamagedError(
-                f"the vector index {self._directory} cannot be used: {error}",
-                hint="stillroom ingest --rebuild",
-            ) from error
+            raise index_error("vector", self._directory, error) from error

@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from rag.database import index_error
 from rag.tokens import content_terms, index_terms
-from stillroom.errors import LibraryDamagedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,6 +30,7 @@ class WordIndex:
 
     Raises:
         LibraryDamagedError: Tantivy cannot open or create it; the message carries Tantivy's own.
+        EnvironmentUnfitError: no space.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -90,7 +91,4 @@ class WordIndex:
             yield
         # The binding raises ValueError for nearly all of Tantivy's errors.
         except (ValueError, RuntimeError, OSError) as error:
-            raise LibraryDamagedError(
-                f"the word index {self._directory} cannot be used: {error}",
-                hint="stillroom ingest --rebuild",
-            ) from error
+            raise index_error("word", self._directory, error) from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
 from typing import TYPE_CHECKING, Any
 
 from rag.document import ParsedDocument, Section
@@ -40,7 +41,7 @@ def parse(content: bytes, path: PurePath) -> ParsedDocument:
         document = docx.Document(io.BytesIO(content))
         sections = tuple(_sections(document))
         title = str(document.core_properties.title or "").strip()
-    except (OpcError, LxmlError, zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
+    except (OpcError, LxmlError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError) as error:
         raise ParseError(
             f"{path} is damaged: {str(error) or type(error).__name__}",
             hint="open it in Word or LibreOffice and save it again",

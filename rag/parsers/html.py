@@ -26,6 +26,10 @@ _HEAD_BYTES = 1024
 # Below this share of a page's visible characters the main text is likely the wrong part of a short page.
 _MAIN_SHARE = 0.3
 
+# What XML cannot hold: lxml refuses a text with any of these when Trafilatura copies it.
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_CONTROL_REFERENCE = re.compile(r"&#(?:x0*(?:1?[0-9a-f])|0*(?:[12]?\d|3[01]));", re.IGNORECASE)
+
 _UNSEEN = ("script", "style", "noscript", "template", "nav", "svg")
 _BLOCKS = ("p", "div", "li", "tr", "br", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "section", "td", "th")
 _BLANK_LINES = re.compile(r"\s*\n\s*\n\s*|[ \t]*\n[ \t]*")
@@ -39,7 +43,7 @@ def parse(content: bytes, path: PurePath) -> ParsedDocument:
     """
     import trafilatura
 
-    source = _decode(content, path)
+    source = _CONTROL_REFERENCE.sub(" ", _NOT_XML.sub("", _decode(content, path)))
     page = _tree(source, path)
     title = " ".join((page.findtext(".//title") or page.findtext(".//h1") or path.stem).split())
     visible = _visible_text(page)

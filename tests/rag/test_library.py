@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rag.database import DATABASE_NAME
+from rag.changes import add_source
+from rag.database import DATABASE_NAME, index_error, open_database, transaction
 from rag.ingest import ingest, rebuild
 from rag.library import Library
+from rag.records import read_sources
 from rag.retrieve import retrieve
 from stillroom.errors import EnvironmentUnfitError, LibraryDamagedError, LibraryError
 
@@ -99,6 +101,26 @@ def test_a_directory_that_cannot_be_made_is_an_error_of_the_environment(
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(EnvironmentUnfitError, match="cannot be used"):
         Library.open(tmp_path / "file" / "library", embedder=embedder)
+
+
+def test_a_full_disk_is_not_taken_for_damage(tmp_path: Path) -> None:
+    full = index_error("word", tmp_path, ValueError("IoError: No space left on device (os error 28)"))
+    assert isinstance(full, EnvironmentUnfitError)
+    broken = index_error("word", tmp_path, ValueError("Data corrupted"))
+    assert isinstance(broken, LibraryDamagedError)
+
+
+def _add_and_fail(connection: sqlite3.Connection) -> None:
+    add_source(connection, "/somewhere")
+    connection.execute("INSERT INTO sources VALUES (?)", ())
+
+
+def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
+    connection = open_database(tmp_path)
+    with pytest.raises(sqlite3.ProgrammingError), transaction(connection, tmp_path):
+        _add_and_fail(connection)
+    assert read_sources(connection) == ()
+    connection.close()
 
 
 def test_another_embedder_is_refused_until_a_rebuild(

@@ -120,6 +120,13 @@ def test_html_in_a_stated_encoding_is_read_in_it() -> None:
     assert parsed.sections[0].text == "知识蒸馏"
 
 
+@pytest.mark.parametrize("control", ["\x01", "&#1;", "&#x1F;", "\ufffe"])
+def test_html_with_control_characters_is_read(control: str) -> None:
+    page = f"<html><body><h1>One</h1><p>two{control} three</p><pre>{control}</pre></body></html>"
+    parsed = parse_document(page.encode(), Path("page.html"))
+    assert "three" in parsed.sections[-1].text
+
+
 def test_pdf_sections_are_pages() -> None:
     parsed = parse_document(text_pdf("first page", "second page"), Path("paper.pdf"))
     assert [(section.page, section.text.strip()) for section in parsed.sections] == [
