@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rag.citations import Claim, check_claims, cited_text
 from rag.document import Answer
+from rag.embedders import BUNDLED_EMBEDDER
 from rag.evidence import E5_DENSE_FLOORS, STRONG_COVERAGE, best_sentences, is_sufficient
-from rag.language import Language, detect_language
+from rag.language import detect_language
 from rag.model_call import ask_for_json, json_objects, thinking_tokens
 from rag.prompt import LONGEST_TEXT_CHARACTERS, build_prompt
 from rag.quotes import citation
@@ -22,10 +23,11 @@ from rag.sentences import split_sentences
 from rag.wording import wording
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from deploy.endpoint import Endpoint
     from rag.document import Hit
+    from rag.evidence import DenseFloors
     from rag.library import Library
 
 _ENDINGS: Final = tuple('.。!！?？"”’)）')
@@ -54,8 +56,8 @@ def answer(
     from rag.retrieve import retrieve
 
     hits = retrieve(library, question, limit=limit)
-    # Only the scale of E5's cosines is known here.
-    floors = E5_DENSE_FLOORS if "e5" in library.embedder.name else None
+    # Floors were calibrated for the bundled embedder alone; another one's cosines have another scale.
+    floors = E5_DENSE_FLOORS if library.embedder.name == BUNDLED_EMBEDDER else None
     return answer_from_hits(question, hits, endpoint=endpoint, max_tokens=max_tokens, dense_floors=floors)
 
 
@@ -65,7 +67,7 @@ def answer_from_hits(
     *,
     endpoint: Endpoint | None,
     max_tokens: int = 512,
-    dense_floors: Mapping[Language, float] | None = E5_DENSE_FLOORS,
+    dense_floors: DenseFloors | None = E5_DENSE_FLOORS,
 ) -> Answer:
     """Answer from passages that were found already; see ``answer``.
 
@@ -104,7 +106,7 @@ def _written(question: str, hits: Sequence[Hit], endpoint: Endpoint, max_tokens:
         return _model_found_nothing(question, hits, len(prompt.passages), raw.reasoning)
     if not reply.claims:
         return _extractive(question, hits, notice=words.notice_unusable, reasoning=raw.reasoning)
-    verdict = check_claims(reply.claims, prompt.passages, language)
+    verdict = check_claims(reply.claims, prompt.passages, question)
     if not verdict.kept:
         return _extractive(
             question, hits, notice=words.notice_unverified, reasoning=raw.reasoning, dropped=verdict.dropped

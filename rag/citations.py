@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from rag.language import Language, detect_language
 from rag.quotes import citation, find_quote
-from rag.tokens import content_terms
+from rag.tokens import content_terms, coverage
 from rag.wording import Wording, wording
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ FEWEST_QUOTE_TERMS: Final = 3
 # restate their sentence lie above; a 135M model that rambles about another sentence than the one it quotes
 # stays below (tried on 16 SQuAD questions).
 LOWEST_SUPPORT: Final = 0.6
+
+# The share of the question's distinct content terms that a claim and its quote must have together. It asks
+# only that they speak of the same thing: a small model likes to quote the sentence before the right one.
+LOWEST_RELEVANCE: Final = 0.25
 
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
 _LATIN: Final = re.compile(r"[a-z0-9]")
@@ -74,7 +78,7 @@ class Verdict:
     dropped: tuple[str, ...]
 
 
-def check_claims(claims: Sequence[Claim], passages: Mapping[str, Passage], language: Language) -> Verdict:
+def check_claims(claims: Sequence[Claim], passages: Mapping[str, Passage], question: str) -> Verdict:
     """Sort claims into those that their passages prove and those that they do not.
 
     A quote that stands in another passage than the claim names is taken from there.
@@ -82,14 +86,17 @@ def check_claims(claims: Sequence[Claim], passages: Mapping[str, Passage], langu
     Args:
         claims: as the model wrote them.
         passages: by the ids that the prompt gave them.
-        language: of the reasons for what was dropped.
+        question: what they should answer; its language is that of the reasons.
     """
+    words = wording(detect_language(question))
     kept: list[CheckedClaim] = []
     dropped: list[str] = []
     for claim in claims:
-        checked = _check(claim, passages, wording(language))
+        checked = _check(claim, passages, words)
         if isinstance(checked, str):
             dropped.append(checked)
+        elif _is_off(checked, question):
+            dropped.append(words.off_question.format(text=_shown(checked.text)))
         elif checked.text not in {other.text for other in kept}:
             kept.append(checked)
     return Verdict(tuple(kept), tuple(dropped))
@@ -133,6 +140,14 @@ def _check(claim: Claim, passages: Mapping[str, Passage], words: Wording) -> Che
     if support(text, f"{context}\n{evidence}", names_only=other_language) < LOWEST_SUPPORT:
         return words.unsupported.format(text=_shown(text))
     return CheckedClaim(text, passage, start, end, other_language)
+
+
+def _is_off(claim: CheckedClaim, question: str) -> bool:
+    """Whether claim and quote share too few terms with the question, where words can tell."""
+    quote = claim.passage.text[claim.start : claim.end]
+    if claim.other_language or detect_language(claim.text) != detect_language(question):
+        return False
+    return coverage(frozenset(content_terms(question)), f"{claim.text}\n{quote}") < LOWEST_RELEVANCE
 
 
 def _locate(claim: Claim, passages: Mapping[str, Passage]) -> tuple[Passage, int, int] | None:

@@ -33,8 +33,8 @@ _TEMPLATE_TOKENS: Final = 48
 
 # A claim's sentence. A small model that finds no end stops here.
 LONGEST_TEXT_CHARACTERS: Final = 200
-# Tokens of one claim: a quote of half a passage, a sentence, and the JSON around them.
-_TOKENS_PER_CLAIM: Final = 170
+# Tokens of one claim: a quote of a whole passage in the worst case, a sentence, and the JSON around them.
+_TOKENS_PER_CLAIM: Final = 250
 _MOST_CLAIMS: Final = 4
 
 # What would open a fence of ours, a thought, a tool's turn, or a turn of a chat template (<|im_start|>).

@@ -32,6 +32,7 @@ class Wording:
     invented_quote: str
     other_number: str
     unsupported: str
+    off_question: str
 
 
 _ENGLISH: Final = Wording(
@@ -68,6 +69,7 @@ _ENGLISH: Final = Wording(
     invented_quote="the quote is in no passage: “{quote}”",
     other_number="its number {number} is not in the passage: “{text}”",
     unsupported="its quote does not support it: “{text}”",
+    off_question="it says nothing about the question: “{text}”",
 )
 
 _CHINESE: Final = Wording(
@@ -90,6 +92,7 @@ _CHINESE: Final = Wording(
     invented_quote="任何段落中都没有这句引文：“{quote}”",
     other_number="其中的数字 {number} 不在该段落中：“{text}”",
     unsupported="引文不支持这条结论：“{text}”",
+    off_question="与问题无关：“{text}”",
 )
 
 _BY_LANGUAGE: Final[dict[Language, Wording]] = {"en": _ENGLISH, "zh": _CHINESE}
