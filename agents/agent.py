@@ -98,9 +98,10 @@ def run_agent(
         else:
             trace.ended_by = "model_error"
         return _partial(trace, detail=error.message)
-    if trace.ended_by is not None or not answer:
-        trace.ended_by = trace.ended_by or "model_error"
-        return _partial(trace, detail="it gave an empty answer" if not answer else "")
+    if trace.ended_by is not None:
+        return _partial(trace, detail="")
+    if not answer:
+        return _partial(trace, detail="it gave an empty answer")
     return AgentRun(
         answer, trace.citations(), tuple(trace.steps), "answer", _unproven_numbers(question, answer, trace)
     )

@@ -15,11 +15,19 @@ from typing import TYPE_CHECKING, Any, Final
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
-from agents.actions import FINAL, Action, InvalidActionError, action_schema, describe_actions, read_action
+from agents.actions import (
+    FINAL,
+    Action,
+    InvalidActionError,
+    action_schema,
+    describe_actions,
+    read_action,
+    reminder,
+)
 from agents.history import fit_history, flatten
 from deploy.chat import json_schema_option, split_reasoning
 from rag.model_call import cut_off_text, thinking_tokens
-from rag.prompt import estimate_tokens
+from rag.prompt import as_data, estimate_tokens
 from stillroom.errors import ModelError
 
 if TYPE_CHECKING:
@@ -70,14 +78,18 @@ class ConstrainedActions(AgentMiddleware):
             ModelError: two replies in a row were no valid action, or the conversation does not fit.
         """
         system = self._system(request)
-        messages = flatten(fit_history(request.messages, budget_tokens=self._budget(system.text)))
+        tried = any(message.type == "tool" for message in request.messages)
+        question = next((message.text for message in request.messages if message.type == "human"), "")
+        hint = reminder(as_data(question), self._actions, tried=tried)
+        fitted = fit_history(request.messages, budget_tokens=self._budget(system.text + hint))
+        messages = _append(flatten(fitted), hint)
         bare = request.override(tools=[], system_message=system)
         thought, spent = "", 0
         if self._thinker is not None:
             thinking = bare.override(model=self._thinker, messages=_append(messages, _THINK))
             thought, spent = _thought(handler(thinking).result[0])
             messages = _append(messages, _ACT.format(thought=thought))
-        schema = self._schema(request.messages)
+        schema = self._schema(may_answer=tried or not self._actions)
         problem = ""
         for _ in range(_ATTEMPTS):
             text, reasoning, tokens = self._act(bare, messages, schema, handler)
@@ -100,15 +112,14 @@ class ConstrainedActions(AgentMiddleware):
         given = request.system_message.text if request.system_message else ""
         return SystemMessage(f"{given}\n{describe_actions(self._actions)}".strip())
 
-    def _schema(self, messages: Sequence[AnyMessage]) -> dict[str, Any]:
+    def _schema(self, *, may_answer: bool) -> dict[str, Any]:
         """How the server is told the actions; the answer is one of them once a tool was tried.
 
         A small model would rather answer from memory: SmolLM2 replied "1.0" to every question at once.
         """
         if not self._endpoint.capabilities.json_schema:
             return {}
-        tried = any(message.type == "tool" for message in messages)
-        schema = action_schema(self._actions, may_answer=tried or not self._actions)
+        schema = action_schema(self._actions, may_answer=may_answer)
         return json_schema_option(self._endpoint, schema, name="action")
 
     def _budget(self, system: str) -> int:

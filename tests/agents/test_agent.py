@@ -1,0 +1,124 @@
+"""The agent calls tools until it has an answer or a limit ends it, whatever the model does."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from agents.agent import Limits, Step, run_agent
+from agents.tools import ToolResult, tool
+from rag.document import Citation
+from stillroom.errors import ModelError, ToolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from deploy.endpoint import Endpoint
+
+    Serve = Callable[..., AbstractContextManager[Any]]
+
+QUOTE = Citation(4, "d", "Scales", "/s.md", "p", "line 2", "Salt weighs 5 g.")
+
+
+def weigh(thing: str) -> ToolResult:
+    """Weigh a thing."""
+    if thing == "smoke":
+        raise ToolError("smoke cannot be weighed")
+    return ToolResult(f"{thing}: 5 g", {}, (QUOTE,))
+
+
+TOOLS = (tool(weigh),)
+
+
+def call(thing: str) -> str:
+    return json.dumps({"action": "weigh", "args": {"thing": thing}})
+
+
+def final(answer: str) -> str:
+    return json.dumps({"action": "final_answer", "args": {"answer": answer}})
+
+
+def test_a_model_without_tools_calls_one_and_answers_with_its_citations(scripted_chat: Serve) -> None:
+    seen: list[Step] = []
+    with scripted_chat(call("salt"), final("It weighs 5 g.")) as chat:
+        run = run_agent("How heavy is salt?", endpoint=chat.endpoint(), tools=TOOLS, on_step=seen.append)
+    assert (run.answer, run.ended_by, run.notice) == ("It weighs 5 g.", "answer", "")
+    assert [(step.tool, step.result) for step in seen] == [("weigh", "salt: 5 g")]
+    assert run.citations[0].marker == 1
+    assert "tools" not in chat.requests[0]
+    assert {message["role"] for message in chat.requests[1]["messages"]} == {"system", "user", "assistant"}
+
+
+def test_a_model_with_native_tools_is_given_them(scripted_chat: Serve) -> None:
+    function = {"name": "weigh", "arguments": '{"thing": "salt"}'}
+    native = {"content": None, "tool_calls": [{"id": "1", "type": "function", "function": function}]}
+    with scripted_chat(native, "It weighs 5 g.") as chat:
+        run = run_agent("How heavy is salt?", endpoint=chat.endpoint(native_tools=True), tools=TOOLS)
+    assert (run.answer, len(run.steps)) == ("It weighs 5 g.", 1)
+    assert chat.requests[0]["tools"][0]["function"]["name"] == "weigh"
+
+
+@pytest.mark.parametrize("thought", ["<think>salt first", "salt first</think>", "<think>salt first</think>"])
+def test_a_thought_is_kept_however_its_tags_stand(scripted_chat: Serve, thought: str) -> None:
+    with scripted_chat(thought, call("salt"), thought, final("5 g")) as chat:
+        run = run_agent("How heavy is salt?", endpoint=chat.endpoint(reasoning=True), tools=TOOLS)
+    assert run.steps[0].thought == "salt first"
+    assert "response_format" not in chat.requests[0]
+
+
+def test_an_invalid_action_is_repaired_once_with_what_was_wrong(scripted_chat: Serve) -> None:
+    with scripted_chat('{"action": "fly", "args": {}}', call("salt"), final("5 g")) as chat:
+        run = run_agent("How heavy is salt?", endpoint=chat.endpoint(), tools=TOOLS)
+    assert run.ended_by == "answer"
+    assert "no action 'fly'" in chat.requests[1]["messages"][-1]["content"]
+
+
+def test_two_invalid_actions_in_a_row_are_an_error(scripted_chat: Serve) -> None:
+    with scripted_chat("no", "no") as chat, pytest.raises(ModelError, match="no valid action in 2 replies"):
+        run_agent("How heavy is salt?", endpoint=chat.endpoint(), tools=TOOLS)
+
+
+def test_a_tool_that_fails_is_a_result_and_the_run_goes_on(scripted_chat: Serve) -> None:
+    with scripted_chat(call("smoke"), final("It cannot be weighed.")) as chat:
+        run = run_agent("How heavy is smoke?", endpoint=chat.endpoint(), tools=TOOLS)
+    assert (run.steps[0].failed, run.ended_by) == (True, "answer")
+    assert "smoke cannot be weighed" in chat.requests[1]["messages"][-1]["content"]
+
+
+def test_the_same_call_three_times_ends_the_run_with_what_was_found(scripted_chat: Serve) -> None:
+    with scripted_chat(*[call("salt")] * 3) as chat:
+        run = run_agent("How heavy is salt?", endpoint=chat.endpoint(), tools=TOOLS)
+    assert run.ended_by == "loop"
+    assert [step.repeated for step in run.steps] == [False, True, True]
+    assert "salt: 5 g" in run.answer
+
+
+@pytest.mark.parametrize(
+    ("limits", "ended_by"),
+    [
+        (Limits(steps=2), "step_limit"),
+        (Limits(tool_calls=1), "tool_limit"),
+        (Limits(seconds=0), "time_limit"),
+    ],
+)
+def test_a_limit_ends_the_run_and_says_so(scripted_chat: Serve, limits: Limits, ended_by: str) -> None:
+    with scripted_chat(call("salt"), call("sand"), call("silt")) as chat:
+        run = run_agent("How heavy?", endpoint=chat.endpoint(), tools=TOOLS, limits=limits)
+    assert run.ended_by == ended_by
+    assert "No answer: the run was ended by its limit" in run.answer
+
+
+def test_a_number_that_no_tool_returned_is_pointed_out(scripted_chat: Serve) -> None:
+    with scripted_chat(call("salt"), final("It weighs 77 g.")) as chat:
+        run = run_agent("How heavy is salt?", endpoint=chat.endpoint(), tools=TOOLS)
+    assert run.notice == "The model wrote 77; no tool returned that."
+
+
+def test_the_bundled_model_runs_to_an_honest_end(bundled_endpoint: Endpoint) -> None:
+    run = run_agent("How heavy is salt?", endpoint=bundled_endpoint, tools=TOOLS, limits=Limits(steps=3))
+    assert run.ended_by in {"answer", "loop", "step_limit"}
+    assert run.steps[0].tool == "weigh"
+    assert run.answer
