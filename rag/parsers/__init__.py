@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Parser = Callable[[bytes, PurePath], ParsedDocument]
 
 # Raised when the same bytes would give another text: documents are then parsed again by the next ingest.
-PARSERS_VERSION = 1
+PARSERS_VERSION = 2
 
 # A file is read into memory whole, and some parsers take twenty times its size.
 MAX_FILE_BYTES = 64 * 1024**2

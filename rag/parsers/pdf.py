@@ -9,7 +9,9 @@ import io
 import logging
 import re
 import struct
+import unicodedata
 import zlib
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from rag.document import ParsedDocument, Section
@@ -39,9 +41,11 @@ _DAMAGE = (
 # What programs write for a title when nobody gave one.
 _NO_TITLES = frozenset({"untitled", "(anonymous)", "(unspecified)", "anonymous"})
 
-_HAN = r"[\u3400-\u4dbf\u4e00-\u9fff，、；：]"
 _WRAPPED_WORD = re.compile(r"(?<=[a-z])-\n(?=[a-z])")
-_WRAPPED_HAN = re.compile(rf"(?<={_HAN})\n(?=[\u3400-\u4dbf\u4e00-\u9fff])")
+_HAN_OR_MARK = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff，、；：“”‘’（）《》]")
+_SENTENCE_END = tuple(".!?。！？…")
+# A page's number alone on its first or last line, in the forms that printers use: 3, - 3 -, 3 / 10, Page 3.
+_PAGE_NUMBER = re.compile(r"\s*(page\s+)?[-–—]?\s*\d{1,4}(\s*(/|of)\s*\d{1,4})?\s*[-–—]?\s*", re.IGNORECASE)
 
 # A line at least this share of the page's longest was broken by the margin, a shorter one by its writer.
 _FULL_LINE = 0.75
@@ -106,12 +110,40 @@ def _pages(reader: pypdf.PdfReader) -> Iterator[Section]:
 
 
 def _unwrap(text: str) -> str:
-    """Join what the margin broke: hyphenated words, and lines of Chinese, which has no spaces to mark it."""
-    text = _WRAPPED_WORD.sub("", text)
-    full = _FULL_LINE * max((len(line) for line in text.split("\n")), default=0)
+    """Undo what the margin did: join the lines of a paragraph, and set apart what its writer set apart.
 
-    def joined(match: re.Match[str]) -> str:
-        line_start = text.rfind("\n", 0, match.start()) + 1
-        return "" if match.start() - line_start >= full else "\n"
+    A heading, a table's row or a paragraph's last line is followed by an empty line afterwards, so that no
+    sentence reaches across it. The page's own number is left out.
+    """
+    lines = [line.rstrip() for line in _WRAPPED_WORD.sub("", text).splitlines()]
+    while lines and _is_furniture(lines[-1]):
+        lines.pop()
+    while lines and _is_furniture(lines[0]):
+        lines.pop(0)
+    full = _FULL_LINE * max((_columns(line) for line in lines), default=0)
+    joined = lines[:1]
+    for line, following in pairwise(lines):
+        joined += [_separator(line, following, full), following]
+    return "".join(joined)
 
-    return _WRAPPED_HAN.sub(joined, text)
+
+def _is_furniture(line: str) -> bool:
+    return not line.strip() or _PAGE_NUMBER.fullmatch(line) is not None
+
+
+def _columns(line: str) -> int:
+    """Width in columns of a fixed-width font, where a Chinese character takes two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in line)
+
+
+def _separator(line: str, following: str, full: float) -> str:
+    """What stands between two lines of a page once the margin is gone."""
+    if not line or not following:
+        return "\n"
+    is_full = _columns(line) >= full
+    if is_full and line.endswith(_SENTENCE_END):
+        return "\n"  # the paragraph may go on or end here; the sentence ends either way
+    if not is_full and not following[0].islower():
+        return "\n\n"
+    between_han = _HAN_OR_MARK.match(line[-1]) and _HAN_OR_MARK.match(following[0])
+    return "" if between_han else " "
