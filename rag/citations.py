@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 # English words beside stop words, or four Chinese characters in a row.
 FEWEST_QUOTE_TERMS: Final = 3
 
-# The share of a claim's distinct content terms that its quote, title or headings must have. Chosen by reading,
-# not fitted: more than half of what a claim says is on the page, and a reworded sentence still passes.
+# The share of a claim's distinct content terms that its quote, title or headings must have. Chosen by
+# reading, not fitted: more than half of what a claim says is on the page, and a reworded sentence still
+# passes.
 LOWEST_SUPPORT: Final = 0.6
 
-# The share of the question's distinct content terms that a claim and its quote must have together. Chosen by
-# reading as well: it asks only that they speak of the same thing: a small model likes to quote the sentence before the right one.
+# The share of the question's distinct content terms that a claim and its quote must have together. Chosen
+# by reading as well. It asks only that they speak of the same thing: a small model likes to quote the
+# sentence before the right one.
 LOWEST_RELEVANCE: Final = 0.25
 
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")

@@ -37,11 +37,11 @@ class DenseFloors:
     other_language: float
 
 
-# The bundled E5 with the languages' means taken off. The same questions: a passage in the other language that
-# answers has 0.40 to 0.63, and none of the other subjects had more than 0.37; in the same language those
-# reached 0.42 (and "How much memory does a human brain have?" 0.53). The latter floor was chosen among 0.40, 0.45
-# and 0.50 on 145 SQuAD and CMRC paragraphs in one library: of 120 questions about them 2 are refused, of 120
-# about other paragraphs 113. Those are the data it was chosen on; nothing was held out.
+# The bundled E5 with the languages' means taken off. The same questions: a passage in the other language
+# that answers has 0.40 to 0.63, and none of the other subjects had more than 0.37; in the same language
+# those reached 0.42 (and "How much memory does a human brain have?" 0.53). The latter floor was chosen
+# among 0.40, 0.45 and 0.50 on 145 SQuAD and CMRC paragraphs in one library: of 120 questions about them 2
+# are refused, of 120 about other paragraphs 113. Those are the data it was chosen on; nothing was held out.
 E5_DENSE_FLOORS: Final = DenseFloors(same_language=0.50, other_language=0.38)
 
 # A sentence with this share of the question's terms is taken as an answer even where a model found none.

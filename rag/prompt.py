@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from rag.document import Hit, Passage
 
 # Estimated without the model's tokenizer, which the server keeps to itself. Against the bundled model's own
-# count over eleven of this repository's texts (English, Chinese, code) the estimate was 1.07 to 1.48 times the
-# truth. Its vocabulary has little Chinese; one that has more takes fewer tokens, so the estimate stays above.
+# count over eleven of this repository's texts (English, Chinese, code) the estimate was 1.07 to 1.48 times
+# the truth. Its vocabulary has little Chinese; one that has more takes fewer tokens, so the estimate stays
+# above.
 _ASCII_CHARACTERS_PER_TOKEN: Final = 3.0
 _TOKENS_PER_OTHER_CHARACTER: Final = 2.0
 # Role markers of a chat template around three messages, and the opening of the reply.
