@@ -101,6 +101,26 @@ def reminder(question: str, tools: Sequence[Tool], *, tried: bool) -> str:
     return ""
 
 
+def repeated_tool(calls: Sequence[tuple[str, Mapping[str, Any]]], tools: Sequence[Tool]) -> str:
+    """The tool of the last call, where an earlier one had the same name and the same needed arguments.
+
+    Such a call brings nothing new, and a small model that made it makes it again: its branch is left out of
+    the next decision. A changed optional argument (one result fewer) is not something new.
+
+    Args:
+        calls: names and arguments, oldest first.
+        tools: say which arguments are needed.
+    """
+    if not calls:
+        return ""
+    needed = {tool.name: tuple(tool.parameters.get("required", ())) for tool in tools}
+    name, arguments = calls[-1]
+    for earlier, given in calls[:-1]:
+        if earlier == name and all(given.get(key) == arguments.get(key) for key in needed.get(name, ())):
+            return name
+    return ""
+
+
 def read_action(text: str, tools: Sequence[Tool]) -> Action:
     """The action in a reply; prose around it is ignored.
 

@@ -153,8 +153,15 @@ def _partial(trace: Trace, *, detail: str) -> AgentRun:
     found = [step for step in trace.steps if not step.failed and not step.repeated]
     if found:
         lines.append("The tools returned:")
-        lines += [f"- {step.tool}: {shorten(step.result, _SHOWN_CHARACTERS)}" for step in found]
+        lines += [f"- {step.tool}: {_gist(step)}" for step in found]
     return AgentRun("\n".join(lines), trace.citations(), tuple(trace.steps), ended_by)
+
+
+def _gist(step: Step) -> str:
+    """What a tool returned, for a person; passages fenced for a model are quoted by the run's citations."""
+    if step.citations and "<passage>" in step.result:
+        return f"{len(step.citations)} passages, quoted below"
+    return shorten(step.result, _SHOWN_CHARACTERS)
 
 
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")

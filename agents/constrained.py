@@ -23,6 +23,7 @@ from agents.actions import (
     describe_actions,
     read_action,
     reminder,
+    repeated_tool,
 )
 from agents.history import fit_history, flatten
 from deploy.chat import json_schema_option, split_reasoning
@@ -31,7 +32,7 @@ from rag.prompt import as_data, estimate_tokens
 from stillroom.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AnyMessage, BaseMessage
@@ -89,7 +90,7 @@ class ConstrainedActions(AgentMiddleware):
             thinking = bare.override(model=self._thinker, messages=_append(messages, _THINK))
             thought, spent = _thought(handler(thinking).result[0])
             messages = _append(messages, _ACT.format(thought=thought))
-        schema = self._schema(may_answer=tried or not self._actions)
+        schema = self._schema(_calls(request.messages), may_answer=tried or not self._actions)
         problem = ""
         for _ in range(_ATTEMPTS):
             text, reasoning, tokens = self._act(bare, messages, schema, handler)
@@ -112,14 +113,15 @@ class ConstrainedActions(AgentMiddleware):
         given = request.system_message.text if request.system_message else ""
         return SystemMessage(f"{given}\n{describe_actions(self._actions)}".strip())
 
-    def _schema(self, *, may_answer: bool) -> dict[str, Any]:
+    def _schema(self, calls: Sequence[tuple[str, Mapping[str, Any]]], *, may_answer: bool) -> dict[str, Any]:
         """How the server is told the actions; the answer is one of them once a tool was tried.
 
         A small model would rather answer from memory: SmolLM2 replied "1.0" to every question at once.
         """
         if not self._endpoint.capabilities.json_schema:
             return {}
-        schema = action_schema(self._actions, may_answer=may_answer)
+        barred = repeated_tool(calls, self._actions)
+        schema = action_schema([tool for tool in self._actions if tool.name != barred], may_answer=may_answer)
         return json_schema_option(self._endpoint, schema, name="action")
 
     def _budget(self, system: str) -> int:
@@ -145,6 +147,16 @@ class ConstrainedActions(AgentMiddleware):
         reasoning, said = split_reasoning(message)
         # A server that takes the template's own <think> for an open thought hands the JSON over as reasoning.
         return (said, reasoning, _tokens(message)) if said else (reasoning, "", _tokens(message))
+
+
+def _calls(messages: Sequence[AnyMessage]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Every tool call of the conversation, oldest first."""
+    return [
+        (call["name"], call["args"])
+        for message in messages
+        if isinstance(message, AIMessage)
+        for call in message.tool_calls
+    ]
 
 
 def _thought(message: BaseMessage) -> tuple[str, int]:

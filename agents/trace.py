@@ -57,6 +57,7 @@ class Step:
         model_seconds: what the model took to decide.
         tool_seconds: what the tool took.
         tokens: prompt and reply together of that decision, where the server reported them.
+        citations: the quotes that the tool gave with its result.
     """
 
     number: int
@@ -69,6 +70,7 @@ class Step:
     model_seconds: float
     tool_seconds: float
     tokens: int | None
+    citations: tuple[Citation, ...] = ()
 
 
 @dataclass
@@ -138,7 +140,7 @@ class Trace:
         self._seen[key] = result
         if not failed:
             self.results.append(result)
-        self._record(tool, arguments, result.text, failed=failed, tool_seconds=time.monotonic() - started)
+        self._record(tool, arguments, result, failed=failed, tool_seconds=time.monotonic() - started)
         return result.text, failed
 
     def _repeat(self, key: str, tool: Tool, arguments: Mapping[str, Any]) -> tuple[str, bool]:
@@ -146,15 +148,15 @@ class Trace:
         if self._repeats[key] > _MOST_SAME_CALLS:
             self.ended_by = "loop"
         note = "You made this very call before; this is its result again. Do something else, or answer."
-        text = f"{note}\n{self._seen[key].text}"
-        self._record(tool, arguments, text, repeated=True)
-        return text, False
+        again = replace(self._seen[key], text=f"{note}\n{self._seen[key].text}")
+        self._record(tool, arguments, again, repeated=True)
+        return again.text, False
 
     def _record(
         self,
         tool: Tool,
         arguments: Mapping[str, Any],
-        result: str,
+        result: ToolResult,
         *,
         failed: bool = False,
         repeated: bool = False,
@@ -166,12 +168,13 @@ class Trace:
             thought=thought,
             tool=tool.name,
             arguments=dict(arguments),
-            result=shorten(result, _SHOWN_CHARACTERS),
+            result=shorten(result.text, _SHOWN_CHARACTERS),
             failed=failed,
             repeated=repeated,
             model_seconds=model_seconds,
             tool_seconds=tool_seconds,
             tokens=tokens,
+            citations=result.citations,
         )
         self.steps.append(step)
         self.on_step(step)

@@ -67,9 +67,13 @@ def _walk(root: Path, found: Found, seen_files: set[Path]) -> None:
 
 def _add(path: Path, found: Found, seen_files: set[Path]) -> None:
     try:
-        real = path.resolve(strict=True)
-    except OSError:
+        # Path.resolve raises RuntimeError for a link to itself before Python 3.13; this is always an OSError.
+        real = Path(os.path.realpath(path, strict=True))
+    except FileNotFoundError:
         found.unreadable.append((path, "it is a link to nothing"))
+        return
+    except OSError as error:
+        found.unreadable.append((path, f"it cannot be read: {error.strerror}"))
         return
     # Sockets, pipes and devices would block a reader for ever.
     if real.is_file() and real not in seen_files:
