@@ -7,7 +7,7 @@ calling is made to call tools, what tools exist, and how an endpoint is reached 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from agents.langchain_tools import langchain_tool
@@ -15,6 +15,7 @@ from agents.trace import EndedBy, Limits, Step, Trace, shorten
 from deploy.chat import chat_model, split_reasoning
 from rag.language import detect_language
 from rag.model_call import model_errors, thinking_tokens
+from rag.tokens import content_terms
 from stillroom.errors import ModelError
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ __all__ = ["AgentRun", "Limits", "Step", "run_agent"]
 _ACTION_TOKENS: Final = 320
 _ACTION_SHARE: Final = 4
 _SHOWN_CHARACTERS: Final = 300
+# One word in common is chance; and a person reads a handful of quotes.
+_LEAST_SHARED_TERMS: Final = 2
+_MOST_CITATIONS: Final = 5
 
 _INSTRUCTIONS: Final = {
     "en": "You work with tools. Use them for facts and numbers. Be brief. Answer in English.",
@@ -53,7 +57,8 @@ class AgentRun:
 
     Attributes:
         answer: the model's own words; for a run that a limit ended, what the tools returned.
-        citations: the quotes that tools gave, numbered from 1; they were found word for word.
+        citations: quotes that tools gave, found word for word and numbered from 1: those that share terms
+            with the answer; for a run that a limit ended, the first ones.
         ended_by: ``answer``, or what stopped it.
         notice: what the reader should know of the answer, or empty.
     """
@@ -102,9 +107,8 @@ def run_agent(
         return _partial(trace, detail="")
     if not answer:
         return _partial(trace, detail="it gave an empty answer")
-    return AgentRun(
-        answer, trace.citations(), tuple(trace.steps), "answer", _unproven_numbers(question, answer, trace)
-    )
+    notice = _unproven_numbers(question, answer, trace)
+    return AgentRun(answer, _supporting(answer, trace), tuple(trace.steps), "answer", notice)
 
 
 def _run(question: str, endpoint: Endpoint, tools: Sequence[Tool], trace: Trace) -> str:
@@ -154,7 +158,21 @@ def _partial(trace: Trace, *, detail: str) -> AgentRun:
     if found:
         lines.append("The tools returned:")
         lines += [f"- {step.tool}: {_gist(step)}" for step in found]
-    return AgentRun("\n".join(lines), trace.citations(), tuple(trace.steps), ended_by)
+    quotes = _numbered(trace.citations()[:_MOST_CITATIONS])
+    return AgentRun("\n".join(lines), quotes, tuple(trace.steps), ended_by)
+
+
+def _supporting(answer: str, trace: Trace) -> tuple[Citation, ...]:
+    """The quotes that share the most terms with the answer; with fewer than two, one says something else."""
+    terms = set(content_terms(answer))
+    shared = {quote: len(terms.intersection(content_terms(quote.quote))) for quote in trace.citations()}
+    telling = [quote for quote, count in shared.items() if count >= _LEAST_SHARED_TERMS]
+    best = sorted(telling, key=lambda quote: -shared[quote])[:_MOST_CITATIONS]
+    return _numbered(best)
+
+
+def _numbered(citations: Sequence[Citation]) -> tuple[Citation, ...]:
+    return tuple(replace(citation, marker=marker) for marker, citation in enumerate(citations, 1))
 
 
 def _gist(step: Step) -> str:

@@ -134,9 +134,16 @@ def index_error(kind: str, directory: Path, error: Exception) -> LibraryDamagedE
     """
     if any(sign in str(error) for sign in ("No space left", "disk is full", "Disk quota")):
         return _unfit(directory, "no space left on the disk")
+    # LIBRARY/indexes/NAME/KIND, as rag.indexes lays it out.
+    library = directory.parents[2]
     return LibraryDamagedError(
-        f"the {kind} index {directory} cannot be used: {error}", hint="stillroom ingest --rebuild"
+        f"the {kind} index {directory} cannot be used: {error}", hint=rebuild_command(library)
     )
+
+
+def rebuild_command(library: Path) -> str:
+    """What makes both indexes anew from the stored text; the directory's name is the library's."""
+    return f"stillroom ingest --rebuild --library {library.name}"
 
 
 def _unfit(directory: Path, reason: str) -> EnvironmentUnfitError:

@@ -65,7 +65,8 @@ class Library:
             for_rebuild: the caller is about to `rag.ingest.rebuild`: accept any embedder, mend nothing.
 
         Raises:
-            LibraryError: it was indexed with another embedder, or written by a newer Stillroom.
+            LibraryOutdatedError: it was indexed with another embedder or version.
+            LibraryError: it was written by a newer Stillroom.
             LibraryDamagedError: its file cannot be read.
             EnvironmentUnfitError: no permission or no space.
         """
@@ -152,7 +153,7 @@ class Library:
         with self._searching:
             settled = self._settled()
             if self._indexes is None or settled.generation != self._opened_generation:
-                check_fingerprint(settled.fingerprint, self.embedder)
+                check_fingerprint(settled.fingerprint, self.embedder, library=self.directory)
                 self._close_indexes()
                 self._indexes = self._agreeing_indexes()
                 # As read before opening: what is committed meanwhile is noticed by the next search.
@@ -182,7 +183,7 @@ class Library:
     def _check_and_mend(self) -> None:
         """Cheap looks only: the indexes are not opened unless something is plainly wrong."""
         settled = self._settled()
-        check_fingerprint(settled.fingerprint, self.embedder)
+        check_fingerprint(settled.fingerprint, self.embedder, library=self.directory)
         with translated_errors(self.directory):
             left_over = records.read_pending(self._connection) or records.read_stale(self._connection)
         folder = index_directory(self.directory, settled.index_name)

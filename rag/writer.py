@@ -9,7 +9,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rag.database import open_database
+from rag.database import open_database, rebuild_command
 from rag.derive import derive_indexes
 from rag.indexes import (
     Indexes,
@@ -21,7 +21,7 @@ from rag.indexes import (
 )
 from rag.records import read_settled
 from rag.write_lock import write_lock
-from stillroom.errors import LibraryDamagedError, LibraryError
+from stillroom.errors import LibraryDamagedError, LibraryOutdatedError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -55,7 +55,7 @@ def writing(directory: Path, embedder: Embedder) -> Iterator[Writer]:
         LibraryError: the indexes were made with another embedder.
     """
     with write_lock(directory), contextlib.closing(open_database(directory)) as connection:
-        check_fingerprint(read_settled(connection).fingerprint, embedder)
+        check_fingerprint(read_settled(connection).fingerprint, embedder, library=directory)
         remove_abandoned(directory, keep=read_settled(connection).index_name)
         writer = Writer(directory, connection, embedder, _mended(connection, directory, embedder))
         try:
@@ -76,17 +76,17 @@ def rebuild_indexes(directory: Path, embedder: Embedder, *, on_indexed: Callable
         remove_abandoned(directory, keep=read_settled(connection).index_name)
 
 
-def check_fingerprint(stored: str, embedder: Embedder) -> None:
-    """Refuse indexes that were made with something else.
+def check_fingerprint(stored: str, embedder: Embedder, *, library: Path) -> None:
+    """Refuse indexes that were made with something else; ``library`` is the directory, for the hint.
 
     Raises:
-        LibraryError: it names both fingerprints and the command that embeds again from stored text.
+        LibraryOutdatedError: it names both fingerprints and the command that embeds again from stored text.
     """
     wanted = index_fingerprint(embedder)
     if stored and stored != wanted:
-        raise LibraryError(
-            f"the library was indexed with {stored}, and this is {wanted}",
-            hint="stillroom ingest --rebuild",
+        raise LibraryOutdatedError(
+            f"the library {library.name} was indexed with {stored}, and this is {wanted}",
+            hint=rebuild_command(library),
         )
 
 
@@ -100,7 +100,7 @@ def open_current(connection: sqlite3.Connection, directory: Path) -> Indexes:
     folder = index_directory(directory, name)
     # Opening would create an empty pair in place of a missing one, and hide the loss.
     if not name or not folder.is_dir():
-        raise LibraryDamagedError(f"the index {folder} is missing", hint="stillroom ingest --rebuild")
+        raise LibraryDamagedError(f"the index {folder} is missing", hint=rebuild_command(directory))
     return Indexes(folder)
 
 

@@ -15,6 +15,7 @@ StillroomError                  1  any failure that a person can act on
 │   ├── LibraryBusyError        1  another process writes to it
 │   ├── LibraryDamagedError     1  its files do not agree or cannot be read
 │   ├── LibraryEmptyError       1  nothing was ingested yet
+│   ├── LibraryOutdatedError    1  its indexes were made in another way than is in use
 │   └── ParseError              1  a document yields no text
 ├── ModelError                  1  the model's answer cannot be used
 ├── ToolError                   1  a tool refused its arguments or failed
@@ -119,6 +120,10 @@ class LibraryDamagedError(LibraryError):
 
 class LibraryEmptyError(LibraryError):
     """Nothing was ingested yet."""
+
+
+class LibraryOutdatedError(LibraryError):
+    """The indexes were made by another embedder or version; they can be made anew from the stored text."""
 
 
 class ParseError(LibraryError):

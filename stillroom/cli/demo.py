@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
+from rich.markup import escape
 
 from stillroom.cli import models, options, pages, tables
 from stillroom.cli.library import progress_line, show_report
 from stillroom.cli.output import Output
 from stillroom.cli.rooms import Rooms, open_rooms
-from stillroom.errors import EnvironmentUnfitError
+from stillroom.errors import EnvironmentUnfitError, LibraryOutdatedError, ModelError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from deploy.spec import Plan
     from rag.document import Answer
     from rag.ingest import IngestReport
+    from rag.library import Library
 
 STEPS = 7
 LIBRARY = "demo"
@@ -55,7 +57,7 @@ class DemoResult:
     measured: Measurement
     ingest: IngestReport
     answers: tuple[Answer, ...]
-    agent: AgentRun
+    agent: AgentRun | None
     mcp_tools: tuple[str, ...]
     seconds: float
 
@@ -154,10 +156,22 @@ class Demo:
 
         self.step(4, "The example library, ingested")
         with self.output.working("Opening the library") as update:
-            report = ingest(self.rooms.library, [example_library()], on_progress=progress_line(update))
+            report = ingest(self._library(), [example_library()], on_progress=progress_line(update))
         show_report(self.console, report)
         pages.show_documents(self.console, self.rooms.library.documents())
         return report
+
+    def _library(self) -> Library:
+        """The demo's own library; one that another version indexed is indexed anew."""
+        from rag.ingest import rebuild
+
+        try:
+            return self.rooms.library
+        except LibraryOutdatedError as error:
+            self.console.print(f"{escape(error.message)}: making the indexes anew", style="dim")
+            with closing(self.rooms.open_library(for_rebuild=True)) as outdated:
+                rebuild(outdated)
+            return self.rooms.library
 
     def ask(self, endpoint: Endpoint) -> tuple[Answer, ...]:
         """Step 5: an English question, a Chinese one, and one that the library cannot answer."""
@@ -173,7 +187,7 @@ class Demo:
             answers.append(found)
         return tuple(answers)
 
-    def agent(self, endpoint: Endpoint) -> AgentRun:
+    def agent(self, endpoint: Endpoint) -> AgentRun | None:
         """Step 6: a task for two tools, by a model that has no tool calling."""
         from agents.agent import Limits, run_agent
         from agents.toolbox import toolbox
@@ -182,13 +196,18 @@ class Demo:
         self.console.print(f"[bold]{TASK}[/]")
         services = replace(self.rooms.services(), endpoint=lambda: endpoint)
         tools = [tool for tool in toolbox(services) if tool.name in {"search_library", "vram_estimate"}]
-        run = run_agent(
-            TASK,
-            endpoint=endpoint,
-            tools=tools,
-            limits=Limits(steps=4, seconds=180),
-            on_step=lambda step: pages.show_step(self.console, step),
-        )
+        try:
+            run = run_agent(
+                TASK,
+                endpoint=endpoint,
+                tools=tools,
+                limits=Limits(steps=4, seconds=180),
+                on_step=lambda step: pages.show_step(self.console, step),
+            )
+        except ModelError as error:
+            # That small a model may fail to act at all. It is shown as it is, and the rest goes on.
+            self.console.print(f"[red]no action:[/] {escape(error.message)}")
+            return None
         pages.show_agent_run(self.console, run)
         return run
 

@@ -133,7 +133,7 @@ def test_another_embedder_is_refused_until_a_rebuild(
         Library.open(library.directory, embedder=other)
     assert embedder.fingerprint in caught.value.message
     assert "other-2" in caught.value.message
-    assert caught.value.hint == "stillroom ingest --rebuild"
+    assert caught.value.hint == f"stillroom ingest --rebuild --library {library.directory.name}"
 
     with Library.open(library.directory, embedder=other, for_rebuild=True) as reopened:
         assert rebuild(reopened) == passages
