@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rag.model_call import json_objects
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from agents.tools import Tool
 
@@ -21,17 +21,10 @@ if TYPE_CHECKING:
 FINAL: Final = "final_answer"
 
 # A grammar lets a small model repeat itself inside a string until its tokens run out, so every open string
-# and list ends somewhere. A question, an expression or an id is shorter; a final answer is a paragraph.
+# and list ends somewhere. A question, an expression or an id is shorter.
 _LONGEST_ARGUMENT_CHARACTERS: Final = 200
 _LONGEST_ANSWER_CHARACTERS: Final = 600
 _MOST_ITEMS: Final = 8
-
-_FINAL_ARGUMENTS: Final[dict[str, Any]] = {
-    "type": "object",
-    "properties": {"answer": {"type": "string", "minLength": 1, "maxLength": _LONGEST_ANSWER_CHARACTERS}},
-    "required": ["answer"],
-    "additionalProperties": False,
-}
 
 # Keywords of JSON schema that servers do not compile, or that cost grammar and say nothing to a model.
 _LEFT_OUT: Final = frozenset({"default", "description", "examples", "format", "title"})
@@ -49,14 +42,18 @@ class InvalidActionError(ValueError):
     """A reply is no action; the message tells the model what is wrong with it."""
 
 
-def action_schema(tools: Sequence[Tool], *, may_answer: bool = True) -> dict[str, Any]:
+def action_schema(
+    tools: Sequence[Tool], *, may_answer: bool = True, answer_characters: int = _LONGEST_ANSWER_CHARACTERS
+) -> dict[str, Any]:
     """One ``anyOf`` branch a tool and, where ``may_answer``, one for the final answer.
 
-    The name comes first in each, so that a model decides what to do before it writes the arguments.
+    The name comes first in each, so that a model decides what to do before it writes the arguments. An answer
+    longer than ``answer_characters`` could not be finished in the tokens that the reply has.
     """
     branches = [_branch(tool.name, _bounded(dict(tool.parameters))) for tool in tools]
     if may_answer:
-        branches.append(_branch(FINAL, _FINAL_ARGUMENTS))
+        answer = {"type": "string", "minLength": 1, "maxLength": answer_characters}
+        branches.append(_branch(FINAL, _closed_object(answer=answer)))
     definitions = {
         name: _bounded(definition)
         for tool in tools
@@ -80,7 +77,7 @@ def describe_actions(tools: Sequence[Tool]) -> str:
     )
 
 
-def reminder(question: str, tools: Sequence[Tool], *, tried: bool) -> str:
+def reminder(question: str, tools: Sequence[Tool], *, tried: Collection[str]) -> str:
     """What stands at the end of the conversation, where a small model reads best.
 
     Before the first call that is an example with the question itself: SmolLM2 copies its shape, and without
@@ -89,10 +86,12 @@ def reminder(question: str, tools: Sequence[Tool], *, tried: bool) -> str:
     Args:
         question: as the person asked it.
         tools: the first with one needed text is the example.
-        tried: whether a tool was called already.
+        tried: names of the tools that were called already.
     """
     if tried:
-        return f"Question: {question}\nGive the final answer, or call another tool."
+        unused = [_signature(tool) for tool in tools if tool.name not in tried]
+        others = f" Not used yet: {'; '.join(unused)}." if unused else ""
+        return f"Question: {question}\nGive the final answer, or call another tool.{others}"
     for tool in tools:
         match tool.parameters.get("required", ()):
             case [name] if tool.parameters["properties"][name].get("type") == "string":
@@ -157,10 +156,15 @@ def _check_names(tool: Tool, arguments: Mapping[str, Any]) -> None:
 
 
 def _branch(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    return _closed_object(action={"const": name}, args=arguments)
+
+
+def _closed_object(**properties: dict[str, Any]) -> dict[str, Any]:
+    """An object that has all of these properties, in this order, and no other."""
     return {
         "type": "object",
-        "properties": {"action": {"const": name}, "args": arguments},
-        "required": ["action", "args"],
+        "properties": properties,
+        "required": list(properties),
         "additionalProperties": False,
     }
 

@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 
 __all__ = ["AgentRun", "Limits", "Step", "run_agent"]
 
-# One action is a name and short arguments, or an answer of a paragraph; at most a quarter of the context.
-_ACTION_TOKENS: Final = 320
-_ACTION_SHARE: Final = 4
+# An action is a name with short arguments, or an answer: some paragraphs, but no more than an eighth of the
+# context, which tool results need.
+_MOST_ACTION_TOKENS: Final = 1024
+_ACTION_SHARE: Final = 8
 _SHOWN_CHARACTERS: Final = 300
 # One word in common is chance; and a person reads a handful of quotes.
 _LEAST_SHARED_TERMS: Final = 2
@@ -116,7 +117,7 @@ def _run(question: str, endpoint: Endpoint, tools: Sequence[Tool], trace: Trace)
     from langchain.agents import create_agent
     from langchain_core.messages import HumanMessage
 
-    action_tokens = min(_ACTION_TOKENS, endpoint.context_tokens // _ACTION_SHARE)
+    action_tokens = min(_MOST_ACTION_TOKENS, endpoint.context_tokens // _ACTION_SHARE)
     agent = create_agent(
         chat_model(endpoint, max_tokens=action_tokens, timeout_seconds=trace.limits.seconds),
         [langchain_tool(tool, trace.call) for tool in tools],

@@ -79,7 +79,8 @@ class ConstrainedActions(AgentMiddleware):
             ModelError: two replies in a row were no valid action, or the conversation does not fit.
         """
         system = self._system(request)
-        tried = any(message.type == "tool" for message in request.messages)
+        calls = _calls(request.messages)
+        tried = {name for name, _ in calls}
         question = next((message.text for message in request.messages if message.type == "human"), "")
         hint = reminder(as_data(question), self._actions, tried=tried)
         fitted = fit_history(request.messages, budget_tokens=self._budget(system.text + hint))
@@ -90,7 +91,7 @@ class ConstrainedActions(AgentMiddleware):
             thinking = bare.override(model=self._thinker, messages=_append(messages, _THINK))
             thought, spent = _thought(handler(thinking).result[0])
             messages = _append(messages, _ACT.format(thought=thought))
-        schema = self._schema(_calls(request.messages), may_answer=tried or not self._actions)
+        schema = self._schema(calls, may_answer=bool(tried) or not self._actions)
         problem = ""
         for _ in range(_ATTEMPTS):
             text, reasoning, tokens = self._act(bare, messages, schema, handler)
@@ -121,7 +122,9 @@ class ConstrainedActions(AgentMiddleware):
         if not self._endpoint.capabilities.json_schema:
             return {}
         barred = repeated_tool(calls, self._actions)
-        schema = action_schema([tool for tool in self._actions if tool.name != barred], may_answer=may_answer)
+        offered = [tool for tool in self._actions if tool.name != barred]
+        # A token holds at least about one character, in Chinese too.
+        schema = action_schema(offered, may_answer=may_answer, answer_characters=self._action_tokens)
         return json_schema_option(self._endpoint, schema, name="action")
 
     def _budget(self, system: str) -> int:

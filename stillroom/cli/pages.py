@@ -79,7 +79,11 @@ def show_step(console: Console, step: Step) -> None:
     seconds = f"  {step.model_seconds:.1f} s to choose, {step.tool_seconds:.1f} s to run"
     repeated = "  (again: the earlier result)" if step.repeated else ""
     console.print(Text.assemble((f"→ {step.tool} ", "bold cyan"), arguments, (seconds + repeated, "dim")))
-    console.print(Text(f"  {excerpt(step.result)}"), style="red" if step.failed else "dim")
+    if step.citations:
+        console.print(f"  {len(step.citations)} quotes, the first:", style="dim")
+        show_citations(console, step.citations[:1])
+    else:
+        console.print(Text(f"  {excerpt(step.result)}"), style="red" if step.failed else "dim")
 
 
 def show_agent_run(console: Console, run: AgentRun) -> None:
