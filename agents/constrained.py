@@ -21,9 +21,9 @@ from agents.actions import (
     InvalidActionError,
     action_schema,
     describe_actions,
+    exhausted_tools,
     read_action,
     reminder,
-    repeated_tool,
 )
 from agents.history import fit_history, flatten
 from deploy.chat import json_schema_option, split_reasoning
@@ -121,8 +121,8 @@ class ConstrainedActions(AgentMiddleware):
         """
         if not self._endpoint.capabilities.json_schema:
             return {}
-        barred = repeated_tool(calls, self._actions)
-        offered = [tool for tool in self._actions if tool.name != barred]
+        exhausted = exhausted_tools(calls, self._actions)
+        offered = [tool for tool in self._actions if tool.name not in exhausted]
         # A token holds at least about one character, in Chinese too.
         schema = action_schema(offered, may_answer=may_answer, answer_characters=self._action_tokens)
         return json_schema_option(self._endpoint, schema, name="action")

@@ -13,9 +13,12 @@ from stillroom.cli.rooms import Rooms, open_rooms
 from stillroom.errors import EngineUnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
     from agents.agent import AgentRun
+    from agents.tools import Tool
 
 
 def register(app: typer.Typer) -> None:
@@ -28,31 +31,34 @@ def chat(
     question: Annotated[
         str | None, typer.Argument(help="What to do; without it, a conversation.", show_default=False)
     ] = None,
+    tool: Annotated[
+        list[str] | None, typer.Option("--tool", help="Only this tool; may be repeated.", show_default="all")
+    ] = None,
     library: options.Library = None,
     json: options.Json = False,
 ) -> None:
     """Let the agent work on a question with its tools, and show each step."""
     output = Output(as_json=json)
     rooms = open_rooms(context, library=library)
+    tools = _chosen(rooms, tool or ())
     if question is not None:
-        run = work(output, rooms, question)
+        run = work(output, rooms, question, tools)
         output.result(run, lambda console: pages.show_agent_run(console, run))
         return
     if json or not sys.stdin.isatty():
         raise typer.BadParameter("without a terminal, name the question: stillroom chat 'QUESTION'")
     while (asked := _next_question(output.stdout)) is not None:
         if asked:
-            pages.show_agent_run(output.stdout, work(output, rooms, asked))
+            pages.show_agent_run(output.stdout, work(output, rooms, asked, tools))
 
 
-def work(output: Output, rooms: Rooms, question: str) -> AgentRun:
+def work(output: Output, rooms: Rooms, question: str, tools: Sequence[Tool]) -> AgentRun:
     """Run the agent once, each step printed to stderr as it happens.
 
     Raises:
         EngineUnavailableError: no endpoint is running or set.
     """
     from agents.agent import Limits, run_agent
-    from agents.toolbox import toolbox
 
     endpoint = rooms.endpoint()
     if endpoint is None:
@@ -61,10 +67,21 @@ def work(output: Output, rooms: Rooms, question: str) -> AgentRun:
     return run_agent(
         question,
         endpoint=endpoint,
-        tools=toolbox(rooms.services()),
+        tools=tools,
         limits=Limits(steps=settings.agent_max_steps, seconds=settings.agent_max_seconds),
         on_step=lambda step: pages.show_step(output.stderr, step),
     )
+
+
+def _chosen(rooms: Rooms, names: Sequence[str]) -> tuple[Tool, ...]:
+    """The tools of those names, or all where none is named."""
+    from agents.toolbox import toolbox
+
+    tools = toolbox(rooms.services())
+    known = [tool.name for tool in tools]
+    if unknown := [name for name in names if name not in known]:
+        raise typer.BadParameter(f"there is no tool {unknown[0]}; there are {', '.join(known)}")
+    return tuple(tool for tool in tools if not names or tool.name in names)
 
 
 def _next_question(console: Console) -> str | None:

@@ -65,7 +65,7 @@ def plan(
     output.result(report, show)
     found = engine_named(pick.engine).availability()
     if not found.installed and not json:
-        output.note(f"{pick.engine} is not installed here. Get it: {found.install_hint}")
+        output.note(f"{pick.engine} is not installed here: {found.install_hint}")
 
 
 def _rule_of_thumb(output: Output, params: float | None, bits: float | None) -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
-from agents.actions import InvalidActionError, action_schema, read_action, repeated_tool
+from agents.actions import InvalidActionError, action_schema, exhausted_tools, read_action
 from agents.history import fit_history, flatten, history_tokens
 from agents.tools import tool
 from stillroom.errors import ModelError
@@ -80,10 +80,10 @@ def test_a_conversation_that_cannot_fit_is_an_error_with_both_figures() -> None:
         fit_history([HumanMessage("word " * 200)], budget_tokens=50)
 
 
-def test_a_tool_that_was_called_the_same_way_twice_is_left_out_of_the_next_decision() -> None:
+def test_a_tool_that_was_called_the_same_way_twice_is_left_out_from_then_on() -> None:
     tea, stone = ("weigh", {"thing": "tea"}), ("weigh", {"thing": "stone"})
     again = ("weigh", {"thing": "tea", "unit": "kg"})
 
-    assert not repeated_tool([], TOOLS)
-    assert not repeated_tool([tea, stone], TOOLS)
-    assert repeated_tool([tea, stone, again], TOOLS) == "weigh"
+    assert exhausted_tools([], TOOLS) == set()
+    assert exhausted_tools([tea, stone], TOOLS) == set()
+    assert exhausted_tools([tea, stone, again, stone], TOOLS) == {"weigh"}
