@@ -43,8 +43,7 @@ ENGLISH = "Which two standard transports does the Model Context Protocol define?
 CHINESE = "一个 100→500→10 的全连接网络一共有多少个参数？"
 UNANSWERABLE = "Who won the football World Cup in 2018?"
 TASK = (
-    "Search the library for what the rule of thumb for GPU memory is, "
-    "then use the VRAM calculator for a model with 7 billion parameters at 4 bits."
+    "What is the rule of thumb for GPU memory, and how much does it give for 7 billion parameters at 4 bits?"
 )
 
 
@@ -201,7 +200,7 @@ class Demo:
                 TASK,
                 endpoint=endpoint,
                 tools=tools,
-                limits=Limits(steps=4, seconds=180),
+                limits=Limits(steps=6, seconds=180),
                 on_step=lambda step: pages.show_step(self.console, step),
             )
         except ModelError as error:
