@@ -25,15 +25,7 @@ if TYPE_CHECKING:
 
 MINIMUM_PYTHON = (3, 11)
 
-app = typer.Typer(
-    name="stillroom",
-    help="Your own distilled model, your own library, one MCP endpoint.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for register in (
+REGISTER = (
     doctor.register,
     plan.register,
     models.register,
@@ -43,8 +35,27 @@ for register in (
     mcp.register,
     settings.register,
     demo.register,
-):
-    register(app)
+)
+
+
+def build_app(*, on_terminal: bool) -> typer.Typer:
+    """The application with all its commands.
+
+    Help is drawn with Rich on a terminal and is plain text elsewhere: what draws it takes longer to import
+    than everything else that a help page needs.
+    """
+    app = typer.Typer(
+        name="stillroom",
+        help="Your own distilled model, your own library, one MCP endpoint.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich" if on_terminal else None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    for register in REGISTER:
+        register(app)
+    return app
 
 
 def _print_version(wanted: bool) -> None:
@@ -53,7 +64,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     context: typer.Context,
     config: Annotated[
@@ -75,7 +85,7 @@ def run(arguments: list[str]) -> int:
     """
     output = Output(as_json="--json" in arguments)
     try:
-        app(args=arguments)
+        build_app(on_terminal=sys.stdout.isatty())(args=arguments)
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else 0
     except KeyboardInterrupt:

@@ -10,7 +10,11 @@ from stillroom.cli.rooms import open_rooms
 
 def register(app: typer.Typer) -> None:
     """Add the command group."""
-    group = typer.Typer(no_args_is_help=True, help="Serve the library, the planner and the agent over MCP.")
+    group = typer.Typer(
+        rich_markup_mode=app.rich_markup_mode,
+        no_args_is_help=True,
+        help="Serve the library, the planner and the agent over MCP.",
+    )
     group.command()(serve)
     app.add_typer(group, name="mcp", rich_help_panel="Agent and IDE")
 

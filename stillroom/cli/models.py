@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command group."""
-    group = typer.Typer(no_args_is_help=True, help="The catalog, and fetching weights.")
+    group = typer.Typer(
+        rich_markup_mode=app.rich_markup_mode, no_args_is_help=True, help="The catalog, and fetching weights."
+    )
     group.command("list")(list_models)
     group.command("pull")(pull)
     app.add_typer(group, name="models", rich_help_panel="Hardware to endpoint")

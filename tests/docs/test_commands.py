@@ -53,7 +53,7 @@ def test_every_command_on_the_page_runs(page: Path, home: Home) -> None:
 
 
 def test_pages_speak_of_no_command_that_does_not_exist(home: Home) -> None:
-    known = set(re.findall(r"│ ([a-z]+) ", home.run("--help").stdout))
+    known = set(re.findall(r"^  ([a-z]+) ", home.run("--help").stdout, re.MULTILINE))
     for page in PAGES:
         for name in re.findall(r"`stillroom ([a-z]+)", page.read_text(encoding="utf-8")):
             assert name in known, f"{page.name}: stillroom {name}"
