@@ -272,6 +272,6 @@ def _farewell(console: Console, rooms: Rooms, seconds: float) -> None:
         "  stillroom up                  start the plan's pick and leave it running\n"
         "  stillroom ingest ~/Documents  take in your own files\n"
         "  stillroom ask 'QUESTION'      a cited answer from them",
+        markup=False,
         soft_wrap=True,
-        highlight=False,
     )

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import typer
+from rich.markup import escape
 
 from stillroom.cli import options, tables
 from stillroom.cli.output import Output
@@ -50,7 +51,7 @@ def doctor(context: typer.Context, json: options.Json = False) -> None:
         console.print()
         for finding in findings:
             sign = "[green]✓[/]" if finding.ok else "[yellow]–[/]"
-            console.print(f"{sign} [bold]{finding.subject}[/]  {finding.detail}", soft_wrap=True)
+            console.print(f"{sign} [bold]{finding.subject}[/]  {escape(finding.detail)}", soft_wrap=True)
             if finding.mend:
                 console.print(f"    {finding.mend}", style="dim", soft_wrap=True, markup=False)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from stillroom.cli import options, pages
 from stillroom.cli.output import Output
@@ -55,7 +56,8 @@ def ingest(
     def show(console: Console) -> None:
         if report is not None:
             show_report(console, report)
-        console.print(f"{counts.documents} documents, {counts.passages} passages in {rooms.library_dir}")
+        held_now = f"{counts.documents} documents, {counts.passages} passages in {rooms.library_dir}"
+        console.print(held_now, markup=False, soft_wrap=True)
 
     output.result({"report": report, "counts": counts, "directory": rooms.library_dir}, show)
     if report is not None and report.failed:
@@ -145,6 +147,6 @@ def show_report(console: Console, report: IngestReport) -> None:
         f"{report.removed} removed, {len(report.failed)} failed, in {report.seconds:.1f} s"
     )
     for failure in report.failed:
-        console.print(f"[red]✗[/] {failure.path}: {failure.reason}", soft_wrap=True)
+        console.print(f"[red]✗[/] {escape(f'{failure.path}: {failure.reason}')}", soft_wrap=True)
         if failure.hint:
-            console.print(f"  try: {failure.hint}", style="dim", soft_wrap=True)
+            console.print(f"  try: {failure.hint}", style="dim", markup=False, soft_wrap=True)

@@ -6,7 +6,7 @@ loads Typer, Rich and nothing heavier; each command imports its room when it run
 
 from __future__ import annotations
 
-import os
+import io
 import shlex
 import signal
 import sys
@@ -91,10 +91,6 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         output.note("stopped")
         return 130
-    except BrokenPipeError:
-        # The reader of a pipe (`stillroom sources | head`) has gone; nothing is left to say to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as exc:
         if "--debug" in arguments:
             raise
@@ -121,6 +117,10 @@ def main() -> NoReturn:
     """Run the process's own arguments and exit."""
     if sys.version_info < MINIMUM_PYTHON:
         sys.exit(f"Stillroom needs Python 3.11 or newer; this is {sys.version.split()[0]}")
+    # What the terminal's encoding lacks (Chinese on ISO-8859-1, a file name that is no UTF-8) is printed as
+    # its escape, which JSON reads back; the default is to fail halfway through a table.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     # A terminated command leaves by the same way as Ctrl-C, so that engines are stopped.
     signal.signal(signal.SIGTERM, _interrupt)
     if hasattr(signal, "SIGHUP"):

@@ -58,8 +58,9 @@ def pull(
     weights = fetch(output, rooms, chosen, quant)
 
     def show(console: Console) -> None:
-        console.print(f"{weights.path}  {gib(weights.bytes)}", soft_wrap=True)
-        console.print(f"sha256 {weights.sha256}, from {weights.source}", style="dim", soft_wrap=True)
+        console.print(f"{weights.path}  {gib(weights.bytes)}", markup=False, soft_wrap=True)
+        origin = f"sha256 {weights.sha256}, from {weights.source}"
+        console.print(origin, style="dim", markup=False, soft_wrap=True)
 
     output.result(weights, show)
 

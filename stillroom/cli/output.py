@@ -1,7 +1,7 @@
 """Where output goes: results to stdout, everything else to stderr.
 
 With ``--json`` the result is one line of JSON and nothing else is written to stdout; it is the stable
-format. Colour, tables and moving progress appear only on a terminal, and ``NO_COLOR`` is honoured.
+format. Colour and moving progress appear only on a terminal, and ``NO_COLOR`` is honoured.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Output:
             show(self.stdout)
 
     def note(self, text: str) -> None:
-        """Say something on stderr that is no part of the result; Rich markup is honoured."""
-        self.stderr.print(text)
+        """Say something on stderr that is no part of the result; printed as it is, never as markup."""
+        self.stderr.print(text, markup=False, soft_wrap=True)
 
     def failure(self, error: StillroomError) -> None:
         """Print an error and its hint; with ``--json`` also as an object on stdout."""

@@ -50,7 +50,7 @@ def show_hits(console: Console, hits: Iterable[Hit]) -> None:
         )
         if passage.heading:
             console.print(f"   [dim]{escape(' › '.join(passage.heading))}[/]", soft_wrap=True)
-        console.print(Text(excerpt(passage.text)), style="", soft_wrap=False)
+        console.print(Text(excerpt(passage.text)))
 
 
 def show_answer(console: Console, answer: Answer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import typer
+from rich.markup import escape
 
 from stillroom.cli import options
 from stillroom.cli.output import Output
@@ -38,7 +39,7 @@ def settings(context: typer.Context, json: options.Json = False) -> None:
 
         table = Table("setting", "value", "meaning", box=None, pad_edge=False, header_style="dim")
         for row in rows:
-            table.add_row(str(row["name"]), str(row["value"]), str(row["meaning"]))
+            table.add_row(str(row["name"]), escape(str(row["value"])), str(row["meaning"]))
         console.print(table)
         console.print(f"\nSet one as {PREFIX}NAME, or as a line of stillroom.toml.", style="dim")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -134,3 +135,44 @@ def test_an_old_python_is_refused_in_one_line() -> None:
 
     assert done.returncode == 1
     assert done.stderr == "Stillroom needs Python 3.11 or newer; this is 3.10.2\n"
+
+
+def test_names_with_brackets_are_printed_whole(home: Home) -> None:
+    folder = home.folder / "notes [draft]" / "a[" / "x]"
+    folder.mkdir(parents=True)
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.7\nthis is no document\n")
+    home.environment["STILLROOM_DATA_DIR"] = str(home.folder / "data [mine]")
+
+    done = home.run("ingest", str(folder))
+
+    assert done.returncode == 1
+    assert "notes [draft]/a[/x]/broken.pdf" in done.stdout
+    assert "data [mine]" in done.stdout
+    assert "data [mine]" in home.run("settings").stdout
+
+
+def test_what_the_terminals_encoding_lacks_is_escaped(home: Home) -> None:
+    home.environment["PYTHONIOENCODING"] = "ascii"
+
+    done = home.run("doctor")
+
+    assert done.returncode == 0, done.stderr
+    assert "\\u2013" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [("settings",), ("settings", "--json")])
+def test_a_reader_that_has_gone_is_told_nothing(home: Home, arguments: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "stillroom", *arguments],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        env=home.variables(),
+        check=False,
+    )
+    os.close(writer)
+
+    assert done.returncode == 1
+    assert done.stderr == b""
