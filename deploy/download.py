@@ -144,12 +144,15 @@ def _fetch_with_retries(
     client: httpx.Client, request: Download, on_progress: Callable[[Progress], None]
 ) -> _Expected:
     failures = 0
+    # Not the bytes before this attempt: a server that cannot resume starts over, and would go on for ever.
+    furthest_bytes = _part_bytes(request)
     while True:
-        before = _part_bytes(request)
         try:
             return _fetch(client, request, on_progress)
         except _InterruptedError as error:
-            failures = 0 if _part_bytes(request) > before else failures + 1
+            held_bytes = _part_bytes(request)
+            failures = 0 if held_bytes > furthest_bytes else failures + 1
+            furthest_bytes = max(furthest_bytes, held_bytes)
             if failures >= request.attempts:
                 host = httpx.URL(request.url).host
                 raise WeightsError(
@@ -175,7 +178,7 @@ def _fetch(client: httpx.Client, request: Download, on_progress: Callable[[Progr
     try:
         with client.stream("GET", request.url, headers=headers) as response:
             return _receive(response, request, offset, on_progress)
-    except httpx.TransportError as error:
+    except httpx.RequestError as error:  # a broken connection, or redirects in a circle
         raise _InterruptedError(str(error) or type(error).__name__) from error
 
 

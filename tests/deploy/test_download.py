@@ -202,6 +202,26 @@ def test_errors_that_stay_end_after_a_bounded_number_of_attempts(
     assert len(hub.seen) == 3
 
 
+def test_a_server_that_cannot_resume_and_always_breaks_off_is_given_up(
+    serve: Callable[[Hub], Hub], tmp_path: Path
+) -> None:
+    # Ranges without a checksum: each second attempt starts over and gains the same bytes again.
+    hub = serve(Hub(checksum=None, cut_after=[900_000] * 40))
+
+    with pytest.raises(WeightsError, match=r"127\.0\.0\.1 could not be reached for model\.gguf"):
+        fetch(hub, tmp_path / "model.gguf", attempts=3)
+
+    assert len(hub.seen) == 4
+
+
+def test_redirects_in_a_circle_are_given_up(serve: Callable[[Hub], Hub], tmp_path: Path) -> None:
+    hub = serve(Hub())
+    hub.redirect_to = hub.url
+
+    with pytest.raises(WeightsError, match="redirects"):
+        fetch(hub, tmp_path / "model.gguf", attempts=1)
+
+
 def test_a_host_that_cannot_be_reached_is_named_with_the_next_command(tmp_path: Path) -> None:
     hub = Hub(url=f"http://127.0.0.1:{free_port()}/model.gguf")
 
