@@ -92,8 +92,8 @@ class RunningEngine:
         return None
 
     def log(self) -> str:
-        """What the engine wrote since this start."""
-        return _read(self.log_path)
+        """What the engine wrote since this start; empty where it was attached to, since that file is another's."""
+        return _read(self.log_path) if self._process is not None else ""
 
     def stop(self) -> None:
         """End the engine and its children; safe to call again."""

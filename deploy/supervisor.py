@@ -52,6 +52,8 @@ def _own(spec: LaunchSpec, record: Deployment, state_dir: Path) -> Deployment:
             write_record(state_dir, record)
             exit_code = running.wait()
             why = diagnose(running.log(), exit_code)
+        if engine_process is None:
+            return record.having(state="exited", message=f"nothing answers at {spec.base_url} any more")
         return record.having(state="exited", exit_code=exit_code, message=f"the engine ended: {why}")
     except StillroomError as error:
         return record.having(state="failed", message=error.message, hint=error.hint)

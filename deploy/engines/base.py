@@ -7,13 +7,17 @@ that acts on the data. Nothing here knows a particular engine, starts a process 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from deploy.spec import EngineName, LaunchSpec, Plan
+
+# Where a URL names no port.
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +98,26 @@ class Engine(Protocol):
         """The memory that the engine reported in its log; empty where the log says nothing."""
 
 
-def attached(spec: LaunchSpec) -> LaunchSpec:
-    """The same without a process: for a server that somebody else started and keeps.
+def attached(spec: LaunchSpec, *, url: str) -> LaunchSpec:
+    """The same without a process: for a server at ``url`` that somebody else started and keeps.
+
+    Args:
+        spec: what would start such a server here.
+        url: the server's root, for example ``https://gpu-box:11434``: its scheme and path are kept.
 
     Example:
-        >>> availability = Ollama().availability()  # doctest: +SKIP
-        >>> if availability.running_url:
-        ...     url = urlsplit(availability.running_url)
-        ...     spec = attached(Ollama().launch_spec(plan, host=url.hostname, port=url.port, …))
+        >>> if running_url := Ollama().availability().running_url:  # doctest: +SKIP
+        ...     spec = attached(Ollama().launch_spec(plan, …), url=running_url)
     """
-    return replace(spec, argv=(), environment={}, files={})
+    root, own_root = url.rstrip("/"), spec.base_url.removesuffix("/v1")
+    parts = urlsplit(root)
+    return replace(
+        spec,
+        argv=(),
+        environment={},
+        files={},
+        host=parts.hostname or spec.host,
+        port=parts.port or _DEFAULT_PORTS.get(parts.scheme, spec.port),
+        base_url=f"{root}/v1",
+        readiness_url=root + spec.readiness_url.removeprefix(own_root),
+    )

@@ -48,7 +48,7 @@ class Ollama:
     name: ClassVar[EngineName] = "ollama"
 
     def __init__(self, url: str = DEFAULT_URL) -> None:
-        self._url = url
+        self._url = url.rstrip("/")
 
     def availability(self) -> Availability:
         """By the program on the PATH, and by a server that answers ``GET /api/version``."""

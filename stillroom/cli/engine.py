@@ -175,19 +175,15 @@ def _weights(output: Output, rooms: Rooms, plan: Plan, *, fetch: bool) -> Path |
 
 
 def _launch_spec(rooms: Rooms, plan: Plan, weights: Path | None, port: int) -> LaunchSpec:
-    """How to start the engine on a free port of ours, or how to attach to one that runs already."""
-    from urllib.parse import urlsplit
-
+    """How to start the engine on a port of ours, or, where none was named, how to attach to one that runs."""
     from deploy.engines import engine as engine_named
     from deploy.engines.base import attached
     from deploy.launch import free_port
 
     chosen = engine_named(plan.engine, ollama_url=rooms.settings.ollama_url)
     threads = rooms.machine().cpu_cores
-    if running := chosen.availability().running_url:
-        url = urlsplit(running)
-        host, taken = url.hostname or "127.0.0.1", url.port or (443 if url.scheme == "https" else 80)
-        return attached(chosen.launch_spec(plan, weights=weights, host=host, port=taken, threads=threads))
-    return chosen.launch_spec(
+    running_url = "" if port else chosen.availability().running_url
+    spec = chosen.launch_spec(
         plan, weights=weights, host="127.0.0.1", port=port or free_port(), threads=threads
     )
+    return attached(spec, url=running_url) if running_url else spec

@@ -206,25 +206,44 @@ def test_a_server_attached_to_is_asked_for_an_answer_and_never_stopped(
     bundled_plan: Plan, replay: Callable[..., Any], tmp_path: Path
 ) -> None:
     server = replay("vllm/health", "vllm/chat")
-    port = int(server.url.rsplit(":", 1)[1])
     plan = replace(bundled_plan, model_tag="tiny")
-    spec = attached(engine("vllm").launch_spec(plan, weights=None, host="127.0.0.1", port=port, threads=1))
+    own = engine("vllm").launch_spec(plan, weights=None, host="127.0.0.1", port=1, threads=1)
+    spec = attached(own, url=server.url)
+    (tmp_path / "log").write_text("an engine of ours, before: out of memory", encoding="utf-8")
 
     with start(spec, log_path=tmp_path / "log", on_progress=lambda _: None) as running:
         assert running.pid is None
+        assert running.log() == ""
         assert running.endpoint(plan).model == "tiny"
 
     assert running.alive()
+
+
+@pytest.mark.parametrize(
+    ("url", "root", "host", "port"),
+    [
+        ("http://127.0.0.1:11434/", "http://127.0.0.1:11434", "127.0.0.1", 11434),
+        ("https://models.example/ollama", "https://models.example/ollama", "models.example", 443),
+    ],
+)
+def test_a_server_attached_to_keeps_its_own_url(
+    r1_plan: Plan, url: str, root: str, host: str, port: int
+) -> None:
+    own = engine("ollama").launch_spec(r1_plan, weights=None, host="127.0.0.1", port=1, threads=1)
+
+    spec = attached(own, url=url)
+
+    assert (spec.host, spec.port, spec.argv) == (host, port, ())
+    assert (spec.base_url, spec.readiness_url) == (f"{root}/v1", f"{root}/api/version")
+    assert spec.derived_model == own.derived_model
 
 
 def test_a_server_that_serves_another_model_is_refused(
     bundled_plan: Plan, replay: Callable[..., Any], tmp_path: Path
 ) -> None:
     server = replay("vllm/health", "vllm/chat")
-    port = int(server.url.rsplit(":", 1)[1])
-    spec = attached(
-        engine("vllm").launch_spec(bundled_plan, weights=None, host="127.0.0.1", port=port, threads=1)
-    )
+    own = engine("vllm").launch_spec(bundled_plan, weights=None, host="127.0.0.1", port=1, threads=1)
+    spec = attached(own, url=server.url)
 
     with pytest.raises(EngineError, match="serves 'tiny', and 'smollm2:135m' was asked for"):
         start(spec, log_path=tmp_path / "log", on_progress=lambda _: None)
