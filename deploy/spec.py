@@ -208,7 +208,7 @@ class Rejection:
 
     Attributes:
         term: the name of the memory term that crossed the budget, terms taken in order, or ``engine``,
-            ``context``, ``disk`` where memory was not the reason.
+            ``context``, ``disk``, ``speed`` where memory was not the reason.
         needed_bytes: what the candidate takes in all; 0 where memory was not the reason.
     """
 

@@ -195,14 +195,24 @@ def _require_nothing_runs(state_dir: Path) -> None:
 
 
 def _spawn_supervisor(state_dir: Path) -> None:
-    with (state_dir / _SUPERVISOR_LOG_NAME).open("wb") as log:
-        subprocess.run(
+    """Start it; it goes on in the background once this returns.
+
+    Raises:
+        EngineStartError: it ended before it got there; its log says why.
+    """
+    log_path = state_dir / _SUPERVISOR_LOG_NAME
+    with log_path.open("wb") as log:
+        done = subprocess.run(
             [sys.executable, *_supervisor_arguments(state_dir)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             check=False,
+        )
+    if done.returncode != 0:
+        raise EngineStartError(
+            f"the supervisor ended with exit code {done.returncode}", hint=f"its log is {log_path}"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -157,6 +158,18 @@ def test_a_start_that_fails_says_why_and_leaves_nothing(
     assert status(state_dir) is None
 
 
+def test_a_supervisor_that_cannot_start_is_told_at_once_and_leaves_nothing(
+    spec: LaunchSpec, bundled_plan: Plan, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+
+    with pytest.raises(EngineStartError, match="the supervisor ended with exit code 1") as caught:
+        up(spec, bundled_plan, state_dir=state_dir, on_progress=lambda _: None)
+
+    assert str(state_dir / "supervisor.log") in caught.value.hint
+    assert status(state_dir) is None
+
+
 def test_ctrl_c_while_it_starts_takes_everything_down(
     bundled_plan: Plan, spec: LaunchSpec, state_dir: Path
 ) -> None:
@@ -201,8 +214,8 @@ def test_a_server_of_somebody_else_is_attached_to_and_left_running(
 ) -> None:
     server = replay("vllm/health", "vllm/chat")
     plan = replace(bundled_plan, model_tag="tiny")
-    port = int(server.url.rsplit(":", 1)[1])
-    spec = attached(engine("vllm").launch_spec(plan, weights=None, host="127.0.0.1", port=port, threads=1))
+    own = engine("vllm").launch_spec(plan, weights=None, host="127.0.0.1", port=1, threads=1)
+    spec = attached(own, url=server.url)
 
     deployment = up(spec, plan, state_dir=state_dir, on_progress=lambda _: None)
 
