@@ -92,7 +92,7 @@ class RunningEngine:
         return None
 
     def log(self) -> str:
-        """What the engine wrote since this start; empty where it was attached to, since that file is another's."""
+        """What the engine wrote since this start; empty for a server attached to: the file is another's."""
         return _read(self.log_path) if self._process is not None else ""
 
     def stop(self) -> None:
