@@ -27,6 +27,8 @@ PREFIX = "STILLROOM_"
 CONFIG_VARIABLE = "STILLROOM_CONFIG"
 CONFIG_NAME = "stillroom.toml"
 APP_NAME = "stillroom"
+# Options of commands that are typed in another way than their setting is written.
+_TYPED = {"context_tokens": "context", "concurrent_sequences": "sequences"}
 
 
 class Settings(BaseSettings):
@@ -66,7 +68,7 @@ class Settings(BaseSettings):
     endpoint_api_key: SecretStr | None = Field(None, description="its bearer token")
 
     hub_url: str = Field(
-        default_factory=lambda: os.environ.get("HF_ENDPOINT", "https://huggingface.co"),
+        default_factory=lambda: os.environ.get("HF_ENDPOINT") or "https://huggingface.co",
         pattern=r"^https?://",
         description="Hugging Face or a mirror of it",
     )
@@ -176,7 +178,7 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
 
 def _place(name: str, given: Mapping[str, object], path: Path | None, text: str) -> str:
     if name in given:
-        return f"option --{name.replace('_', '-')}"
+        return f"option --{_TYPED.get(name, name.replace('_', '-'))}"
     variable = PREFIX + name.upper()
     if variable in os.environ:
         return f"variable {variable}"

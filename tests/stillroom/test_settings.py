@@ -44,6 +44,17 @@ def test_an_option_wins_over_a_variable_and_a_variable_over_the_file(
     assert (settings.context_tokens, settings.retrieval_limit, settings.library) == (3000, 4, "notes")
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "hub_url"), [("", "https://huggingface.co"), ("https://mirror.test", "https://mirror.test")]
+)
+def test_the_hubs_own_variable_names_its_mirror(
+    monkeypatch: pytest.MonkeyPatch, endpoint: str, hub_url: str
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", endpoint)
+
+    assert load_settings().hub_url == hub_url
+
+
 def test_an_option_that_was_not_given_changes_nothing() -> None:
     assert load_settings({"context_tokens": None}).context_tokens == 8192
 
@@ -81,7 +92,7 @@ def test_an_unknown_variable_is_named_with_the_nearest_one(monkeypatch: pytest.M
 
 
 def test_a_bad_option_is_named_as_it_is_typed() -> None:
-    with pytest.raises(SettingsError, match="option --context-tokens: context_tokens cannot be 5"):
+    with pytest.raises(SettingsError, match="option --context: context_tokens cannot be 5"):
         load_settings({"context_tokens": 5})
 
 
