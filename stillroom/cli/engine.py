@@ -36,12 +36,17 @@ def up(
     context_tokens: options.Context = None,
     sequences: options.Sequences = None,
     engine: options.Engine = None,
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 finds a free one.")] = 0,
+    port: Annotated[
+        int,
+        typer.Option("--port", min=0, max=65535, help="0 attaches to a running Ollama, or finds a free one."),
+    ] = 0,
     bundled: Annotated[bool, typer.Option("--bundled", help="The small demo model, on the CPU.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command, start nothing.")] = False,
     json: options.Json = False,
 ) -> None:
     """Start an engine for a plan and leave it running in the background."""
+    if bundled and (model or quant or engine not in {None, "embedded"}):
+        raise typer.BadParameter("--bundled is one model, quantization and engine: name no other beside it")
     output = Output(as_json=json)
     rooms = open_rooms(context, context_tokens=context_tokens, concurrent_sequences=sequences, engine=engine)
 
@@ -125,7 +130,7 @@ def _plan(rooms: Rooms, model: str | None, quant: str | None, *, bundled: bool) 
     from deploy.planner import plan, plan_bundled, require_pick
 
     catalog = load_catalog()
-    if bundled or (model is not None and catalog.find(model).bundled):
+    if bundled:
         return plan_bundled(rooms.machine(), rooms.workload, catalog)
     report = plan(
         rooms.machine(),

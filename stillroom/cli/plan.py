@@ -31,7 +31,12 @@ def plan(
     ] = False,
     params: Annotated[float | None, typer.Option("--params", help="Billions of parameters.")] = None,
     bits: Annotated[float | None, typer.Option("--bits", help="Bits a parameter: 16, 8 or 4.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Show what does not fit as well.")] = False,
+    every: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="Also unusual quantizations, and what this machine lacks the hardware for."
+        ),
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Pick model, quantization and engine for this machine, and explain the pick."""
@@ -56,12 +61,15 @@ def plan(
         quantization=quant,
         engines=rooms.engines,
     )
-    pick = require_pick(report)
 
     def show(console: Console) -> None:
         tables.show_machine(console, report.machine)
         tables.show_plan(console, report, every=every or model is not None)
 
+    if report.pick is None and not json:
+        # Why each was turned down; it is no result, so stdout stays empty.
+        show(output.stderr)
+    pick = require_pick(report)
     output.result(report, show)
     found = engine_named(pick.engine).availability()
     if not found.installed and not json:

@@ -176,12 +176,35 @@ def test_an_unknown_model_names_near_ones(home: Home) -> None:
     assert_fails(home.run("plan", "deepseek-r1:7"), says="deepseek-r1:7b", hint="stillroom models list")
 
 
+@pytest.mark.parametrize(
+    "others",
+    [("deepseek-r1:7b",), ("--quant", "Q8_0"), ("--engine", "vllm")],
+    ids=["model", "quant", "engine"],
+)
+def test_another_choice_beside_the_bundled_model_is_a_usage_error(
+    home: Home, others: tuple[str, ...]
+) -> None:
+    done = home.run("up", "--bundled", *others, "--dry-run")
+
+    assert done.returncode == 2
+    assert "--bundled" in done.stderr
+
+
+def test_a_quantization_that_the_bundled_model_does_not_come_in_is_refused(home: Home) -> None:
+    done = home.run("models", "pull", "smollm2:135m", "--quant", "q8_0")
+
+    assert_fails(done, says="smollm2:135m at Q8_0", hint="stillroom plan")
+
+
 def test_nothing_fits_exits_with_3_and_names_the_shortfall(home: Home) -> None:
     done = home.run("plan", "deepseek-r1:70b", "--context", "131072", "--sequences", "64")
 
     assert done.returncode == 3
-    assert "GiB" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    *table, error, _ = done.stderr.splitlines()
+    assert any("deepseek-r1:70b" in row and "Q4_K_M" in row for row in table)
+    assert error.startswith("error: nothing fits")
+    assert "GiB" in error
 
 
 def test_a_folder_that_cannot_be_made_is_named(home: Home) -> None:
