@@ -28,7 +28,7 @@ CHUNKER_VERSION = 1
 # far below the 512 tokens at which E5-class embedders stop reading.
 PASSAGE_TOKENS = 200
 
-SECTION_SEPARATOR = "\n\n"
+_SECTION_SEPARATOR = "\n\n"
 
 _CLAUSE_END = re.compile(r"[，、；：;:,—](?=\D)")
 _GAP = re.compile(r"\s+")
@@ -65,14 +65,22 @@ class _Unit:
 
 
 def join_sections(sections: Sequence[Section]) -> tuple[str, tuple[PlacedSection, ...]]:
-    """The text to store, sections joined by blank lines, and where each section lies in it."""
+    """The text to store, and where each section lies in it.
+
+    Sections are joined by a blank line. One that ends its last line itself is followed at once by the next:
+    it was cut out of a text whose line numbers are to stay.
+    """
     placed: list[PlacedSection] = []
+    parts: list[str] = []
     position = 0
     for section in sections:
-        end = position + len(section.text)
-        placed.append(PlacedSection(position, end, section.page, section.heading))
-        position = end + len(SECTION_SEPARATOR)
-    return SECTION_SEPARATOR.join(section.text for section in sections), tuple(placed)
+        if parts and not parts[-1].endswith("\n"):
+            parts.append(_SECTION_SEPARATOR)
+            position += len(_SECTION_SEPARATOR)
+        parts.append(section.text)
+        placed.append(PlacedSection(position, position + len(section.text), section.page, section.heading))
+        position += len(section.text)
+    return "".join(parts), tuple(placed)
 
 
 def cut_passages(

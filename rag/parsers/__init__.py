@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Parser = Callable[[bytes, PurePath], ParsedDocument]
 
 # Raised when the same bytes would give another text: documents are then parsed again by the next ingest.
-PARSERS_VERSION = 2
+PARSERS_VERSION = 3
 
 # A file is read into memory whole, and some parsers take twenty times its size.
 MAX_FILE_BYTES = 64 * 1024**2
@@ -77,7 +77,8 @@ def _clean(text: str) -> str:
 
     Leading blank lines stay: line numbers count from the file's first line.
     """
-    unified = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n")
-    visible = _INVISIBLE.sub("", unified).encode("utf-8", "replace").decode("utf-8")
+    unified = text.replace("\r\n", "\n").replace("\r", "\n")
+    # A form feed parts words and pages, yet begins no line.
+    visible = _INVISIBLE.sub("", unified.replace("\f", " ")).encode("utf-8", "replace").decode("utf-8")
     trimmed = _TRAILING_SPACE.sub("", visible)
     return trimmed if trimmed.strip() else ""

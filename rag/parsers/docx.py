@@ -9,7 +9,7 @@ import io
 import re
 import zipfile
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rag.document import ParsedDocument, Section
 from stillroom.errors import ParseError
@@ -21,6 +21,19 @@ if TYPE_CHECKING:
 # Word's built-in style names in English and Chinese; "Title" stands above every heading.
 _HEADING_STYLE = re.compile(r"^(?:heading|标题)\s*(\d)$", re.IGNORECASE)
 _TITLE_STYLES = frozenset({"Title", "标题"})
+
+# What python-docx and zipfile let through, besides their own errors, when parts are missing, encrypted or not
+# what they claim to be.
+_DAMAGE: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    EOFError,
+)
 
 # A ZIP of a few kilobytes can unpack to gigabytes; a thousand-page book's XML is below this.
 _MAX_UNPACKED_BYTES = 512 * 1024**2
@@ -41,7 +54,7 @@ def parse(content: bytes, path: PurePath) -> ParsedDocument:
         document = docx.Document(io.BytesIO(content))
         sections = tuple(_sections(document))
         title = str(document.core_properties.title or "").strip()
-    except (OpcError, LxmlError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError) as error:
+    except (OpcError, LxmlError, *_DAMAGE) as error:
         raise ParseError(
             f"{path} is damaged: {str(error) or type(error).__name__}",
             hint="open it in Word or LibreOffice and save it again",

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # An encoding stated in the first bytes, as browsers look for it.
 _STATED_ENCODING = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
 _HEAD_BYTES = 1024
+# The statement itself was read as ASCII, so the page is in none of these whatever it states.
+_NOT_ASCII_LIKE = re.compile(rb"utf-?(?:16|32)|unicode$", re.IGNORECASE)
 
 # Below this share of a page's visible characters the main text is likely the wrong part of a short page.
 _MAIN_SHARE = 0.3
@@ -55,11 +57,12 @@ def parse(content: bytes, path: PurePath) -> ParsedDocument:
 
 def _decode(content: bytes, path: PurePath) -> str:
     stated = _STATED_ENCODING.search(content[:_HEAD_BYTES])
-    if stated:
+    if stated and not _NOT_ASCII_LIKE.match(stated.group(1)):
         try:
             return content.decode(stated.group(1).decode("ascii"))
-        except (LookupError, UnicodeDecodeError):
-            # A page that states the wrong encoding is read as one that states none.
+        except (LookupError, UnicodeError):
+            # A page that states the wrong encoding, or "undefined" as scripts do, is read as one that
+            # states none.
             pass
     return decode(content, path)
 

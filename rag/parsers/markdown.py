@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from rag.chunker import SECTION_SEPARATOR
 from rag.document import ParsedDocument, Section
 from rag.parsers.decoding import decode
 
@@ -36,22 +35,23 @@ def parse(content: bytes, path: PurePath) -> ParsedDocument:
 
 
 def split_by_headings(text: str) -> Iterator[Section]:
-    """The text's sections; each begins with its heading's line, which is also the last of its headings."""
+    """The text's sections; each begins with its heading's line, which is also the last of its headings.
+
+    Put together they are the text to the character: line numbers stay those of the file.
+    """
     path: list[tuple[int, str]] = []
     start = 0
     for offset, level, heading in _headings(text):
-        yield from _section(text[start:offset], path)
+        # Blank lines above the first heading are its section's.
+        if text[start:offset].strip():
+            yield _section(text[start:offset], path)
+            start = offset
         path = [(depth, name) for depth, name in path if depth < level] + [(level, heading)]
-        start = offset
-    yield from _section(text[start:], path)
+    yield _section(text[start:], path)
 
 
-def _section(text: str, path: list[tuple[int, str]]) -> Iterator[Section]:
-    if text.strip():
-        # Sections are stored with a blank line between them: leaving out the one that the file has there
-        # keeps line numbers those of the file.
-        kept = text.removesuffix(SECTION_SEPARATOR) if text.endswith(SECTION_SEPARATOR) else text.rstrip("\n")
-        yield Section(kept, heading=tuple(name for _, name in path))
+def _section(text: str, path: list[tuple[int, str]]) -> Section:
+    return Section(text, heading=tuple(name for _, name in path))
 
 
 def _headings(text: str) -> Iterator[tuple[int, int, str]]:

@@ -115,11 +115,7 @@ def _unwrap(text: str) -> str:
     A heading, a table's row or a paragraph's last line is followed by an empty line afterwards, so that no
     sentence reaches across it. The page's own number is left out.
     """
-    lines = [line.rstrip() for line in _WRAPPED_WORD.sub("", text).splitlines()]
-    while lines and _is_furniture(lines[-1]):
-        lines.pop()
-    while lines and _is_furniture(lines[0]):
-        lines.pop(0)
+    lines = _without_page_number(_WRAPPED_WORD.sub("", text).strip().splitlines())
     full = _FULL_LINE * max((_columns(line) for line in lines), default=0)
     joined = lines[:1]
     for line, following in pairwise(lines):
@@ -127,8 +123,16 @@ def _unwrap(text: str) -> str:
     return "".join(joined)
 
 
-def _is_furniture(line: str) -> bool:
-    return not line.strip() or _PAGE_NUMBER.fullmatch(line) is not None
+def _without_page_number(lines: list[str]) -> list[str]:
+    """The lines without the last or else the first, where that is a page number, and without blank ends.
+
+    One line at the most: what stands above it may be the last column of a table.
+    """
+    if lines and _PAGE_NUMBER.fullmatch(lines[-1]):
+        lines = lines[:-1]
+    elif lines and _PAGE_NUMBER.fullmatch(lines[0]):
+        lines = lines[1:]
+    return [line.rstrip() for line in "\n".join(lines).strip().splitlines()]
 
 
 def _columns(line: str) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,8 @@ def _zip_format(content: bytes, path: PurePath) -> str:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = frozenset(archive.namelist())
-    except zipfile.BadZipFile as error:
+    # Besides its own error: a version from the future, a name or a number that cannot be decoded.
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
         raise ParseError(
             f"{path} is damaged: its ZIP directory cannot be read ({error})",
             hint="get it again from where it came from",

@@ -10,6 +10,7 @@ import docx
 import pypdf
 import pytest
 
+from rag.chunker import join_sections
 from rag.parsers import parse_document
 from stillroom.errors import ParseError
 
@@ -135,6 +136,12 @@ def test_pdf_sections_are_pages() -> None:
     ]
 
 
+def test_only_one_number_at_a_pdf_pages_end_is_its_own() -> None:
+    below = ") Tj 0 -20 Td ("
+    parsed = parse_document(text_pdf(below.join(["model", "7", "14", "3"])), Path("table.pdf"))
+    assert parsed.sections[0].text.split() == ["model", "7", "14"]
+
+
 def test_docx_headings_become_sections_and_tables_rows() -> None:
     parsed = parse_document(word_file(), Path("report.docx"))
     assert [section.heading for section in parsed.sections] == [("Memory",), ("Memory", "Cache")]
@@ -184,3 +191,38 @@ def test_a_file_without_text_is_an_error_with_a_hint(
         parse_document(content, Path(name))
     assert message in caught.value.message
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# A\none\n## B\ntwo\n# C\nthree\n",
+        "---\ntitle: x\n---\n# A\n\none\n",
+        "\n\n# A\n\none\n\n\n\n# B\n\ntwo\n\n",
+        "one\n\nTitle\n=====\ntwo",
+    ],
+)
+def test_markdown_is_stored_line_for_line(text: str) -> None:
+    stored, _ = join_sections(parse_document(text.encode(), Path("notes.md")).sections)
+    assert stored == text
+
+
+def test_a_form_feed_moves_no_line() -> None:
+    parsed = parse_document(b"one\n\ftwo\fthree\n\f\nfour", Path("rfc.txt"))
+    assert parsed.sections[0].text == "one\n two three\n\nfour"
+
+
+@pytest.mark.parametrize("encoding", ["undefined", "utf-16", "unicode", "no-such-encoding"])
+def test_html_that_states_an_impossible_encoding_is_read_all_the_same(encoding: str) -> None:
+    page = f'<html><head><meta charset="{encoding}"></head><body><p>naïve words</p></body></html>'
+    assert parse_document(page.encode(), Path("page.html")).sections[0].text == "naïve words"
+
+
+@pytest.mark.parametrize("lost", ["word/styles.xml", "word/document.xml", "[Content_Types].xml"])
+def test_a_word_file_with_a_broken_part_is_damaged_and_no_accident(lost: str) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(word_file())) as whole, zipfile.ZipFile(out, "w") as broken:
+        for name in whole.namelist():
+            broken.writestr(name, "<nothing/>" if name == lost else whole.read(name))
+    with pytest.raises(ParseError, match="is damaged"):
+        parse_document(out.getvalue(), Path("report.docx"))
