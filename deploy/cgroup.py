@@ -1,7 +1,7 @@
-"""The memory limit of the control group that this process runs in: a container's limit, on Linux.
+"""The limits of the control group that this process runs in, on memory and CPU time: a container's, on Linux.
 
-Parsing is pure; ``read_cgroup_memory`` reads a few small files. It knows nothing of physical memory, and on
-systems without control groups it finds nothing.
+Parsing is pure; the functions named ``read_…`` read a few small files. They know nothing of the machine, and
+on systems without control groups they find nothing.
 """
 
 from __future__ import annotations
@@ -44,10 +44,7 @@ def read_cgroup_memory(*, membership: Path = _MEMBERSHIP, root: Path = _ROOT) ->
 
     Version 1 knows no limit as a number near 2**63: the caller compares with the physical memory.
     """
-    try:
-        groups = parse_membership(membership.read_text())
-    except OSError:
-        return None
+    groups = _groups(membership)
     found = [
         memory
         for layout in (_V2, _V1)
@@ -56,6 +53,33 @@ def read_cgroup_memory(*, membership: Path = _MEMBERSHIP, root: Path = _ROOT) ->
         if (memory := _read_group(directory, layout)) is not None
     ]
     return min(found, key=lambda memory: memory.limit_bytes - memory.used_bytes, default=None)
+
+
+def read_cgroup_cpus(*, membership: Path = _MEMBERSHIP, root: Path = _ROOT) -> float | None:
+    """How many CPUs' time this process gets, by the tightest quota up to the root; None where there is none.
+
+    A container started with ``--cpus=2`` sees every core of its host and is stopped for the rest of each
+    period once it has used that much: threads beyond it only wait for each other.
+    """
+    groups = _groups(membership)
+    quotas = [
+        cpus
+        for hierarchy in ("", "cpu")
+        if hierarchy in groups
+        for directory in _upwards(root / hierarchy, groups[hierarchy])
+        if (cpus := _read_quota(directory)) is not None
+    ]
+    return min(quotas, default=None)
+
+
+def parse_quota(quota: str, period: str) -> float | None:
+    """Microseconds of CPU time a period as a number of CPUs; None for ``max`` or version 1's -1.
+
+    Example:
+        >>> parse_quota("150000", "100000")
+        1.5
+    """
+    return int(quota) / int(period) if quota.isdigit() and period.isdigit() else None
 
 
 def parse_membership(text: str) -> dict[str, PurePosixPath]:
@@ -87,6 +111,25 @@ def parse_reclaimable(text: str, name: str) -> int:
         if key == name:
             return int(value)
     return 0
+
+
+def _groups(membership: Path) -> dict[str, PurePosixPath]:
+    try:
+        return parse_membership(membership.read_text(encoding="utf-8", errors="surrogateescape"))
+    except OSError:
+        return {}
+
+
+def _read_quota(directory: Path) -> float | None:
+    try:
+        quota, period = (directory / "cpu.max").read_text().split()
+    except OSError:
+        try:
+            quota = (directory / "cpu.cfs_quota_us").read_text().strip()
+            period = (directory / "cpu.cfs_period_us").read_text().strip()
+        except OSError:
+            return None
+    return parse_quota(quota, period)
 
 
 def _upwards(mount: Path, group: PurePosixPath) -> list[Path]:

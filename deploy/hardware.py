@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 import psutil
 
-from deploy.cgroup import CgroupMemory, read_cgroup_memory
+from deploy.cgroup import CgroupMemory, read_cgroup_cpus, read_cgroup_memory
 from deploy.spec import MIB, Gpu, Machine
 from stillroom.errors import EnvironmentUnfitError
 
@@ -63,6 +63,16 @@ def limit_memory(
         return total_bytes, available_bytes, "physical"
     left = max(0, cgroup.limit_bytes - cgroup.used_bytes)
     return cgroup.limit_bytes, min(available_bytes, left), "cgroup"
+
+
+def limit_cores(cores: int, quota_cpus: float | None) -> int:
+    """Cores under a container's quota of CPU time, in whole cores and at least one.
+
+    Example:
+        >>> limit_cores(64, 2.5), limit_cores(4, None)
+        (2, 4)
+    """
+    return cores if quota_cpus is None else max(1, min(cores, int(quota_cpus)))
 
 
 def detect_gpus(executable: str = _NVIDIA_SMI) -> tuple[Gpu, ...]:
@@ -130,10 +140,9 @@ def _parse_gpu(line: str) -> Gpu | None:
 
 
 def _cpu_cores() -> int:
-    """The cores that this process may use: fewer than the machine has under an affinity mask."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """The cores that this process may use: fewer than the machine has under an affinity mask or a quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return limit_cores(cores, read_cgroup_cpus())
 
 
 def _cpu_name() -> str:

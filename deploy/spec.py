@@ -40,6 +40,7 @@ class Machine:
     """What this machine has for a model.
 
     Attributes:
+        cpu_cores: those that this process may use, or a container's quota in whole cores where that is lower.
         memory_total_bytes: physical memory, or the container's limit where that is lower.
         memory_available_bytes: what can be taken now without swapping, within the same limit.
         memory_limited_by: where ``memory_total_bytes`` comes from: ``physical`` or ``cgroup``.

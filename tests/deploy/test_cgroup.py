@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deploy.cgroup import CgroupMemory, parse_limit, read_cgroup_memory
+from deploy.cgroup import CgroupMemory, parse_limit, read_cgroup_cpus, read_cgroup_memory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,3 +58,31 @@ def test_max_is_no_limit() -> None:
 
 def test_a_system_without_control_groups_has_no_limit(tmp_path: Path) -> None:
     assert read_cgroup_memory(membership=tmp_path / "missing", root=tmp_path) is None
+
+
+def test_version_2_quota_is_read_as_cpus_and_the_tightest_binds(tmp_path: Path) -> None:
+    group = tmp_path / "cg/user.slice/app.scope"
+    group.mkdir(parents=True)
+    (group / "cpu.max").write_text("max 100000\n")
+    (group.parent / "cpu.max").write_text("250000 100000\n")
+    membership = _membership(tmp_path, "0::/user.slice/app.scope\n")
+    assert read_cgroup_cpus(membership=membership, root=tmp_path / "cg") == 2.5
+
+
+def test_version_1_quota_is_read_from_the_cpu_hierarchy(tmp_path: Path) -> None:
+    mount = tmp_path / "cg/cpu"
+    mount.mkdir(parents=True)
+    (mount / "cpu.cfs_quota_us").write_text("400000\n")
+    (mount / "cpu.cfs_period_us").write_text("100000\n")
+    membership = _membership(tmp_path, "5:cpu,cpuacct:/docker/7f\n")
+    assert read_cgroup_cpus(membership=membership, root=tmp_path / "cg") == 4
+
+
+def test_without_a_quota_every_core_counts(tmp_path: Path) -> None:
+    mount = tmp_path / "cg/cpu"
+    mount.mkdir(parents=True)
+    (mount / "cpu.cfs_quota_us").write_text("-1\n")
+    (mount / "cpu.cfs_period_us").write_text("100000\n")
+    membership = _membership(tmp_path, "5:cpu,cpuacct:/\n")
+    assert read_cgroup_cpus(membership=membership, root=tmp_path / "cg") is None
+    assert read_cgroup_cpus(membership=tmp_path / "missing", root=tmp_path) is None

@@ -11,6 +11,7 @@ from deploy.cgroup import CgroupMemory
 from deploy.hardware import (
     detect_gpus,
     detect_machine,
+    limit_cores,
     limit_memory,
     nearest_existing,
     parse_cpu_name,
@@ -85,6 +86,11 @@ def test_memory_that_others_hold_counts_even_within_a_cgroup_limit() -> None:
 @pytest.mark.parametrize("cgroup", [None, CgroupMemory(limit_bytes=2**63 - 4096, used_bytes=5 * GIB)])
 def test_no_limit_leaves_physical_memory(cgroup: CgroupMemory | None) -> None:
     assert limit_memory(64 * GIB, 60 * GIB, cgroup) == (64 * GIB, 60 * GIB, "physical")
+
+
+@pytest.mark.parametrize(("quota_cpus", "cores"), [(None, 64), (2.5, 2), (0.5, 1), (128.0, 64)])
+def test_a_quota_of_cpu_time_lowers_the_cores_to_whole_ones(quota_cpus: float | None, cores: int) -> None:
+    assert limit_cores(64, quota_cpus) == cores
 
 
 def test_the_processor_is_named_where_the_kernel_names_it() -> None:
