@@ -91,7 +91,7 @@ def ingest(
 
     Raises:
         LibraryBusyError: another process writes.
-        LibraryError: the library was indexed with another embedder.
+        LibraryOutdatedError: the library was indexed with another embedder or version.
         EnvironmentUnfitError: no space or no permission in the library's directory.
     """
     started = time.monotonic()
@@ -200,14 +200,11 @@ class _Run:
             self.flush(str(path))
 
     def remove_deleted(self, found: Found) -> None:
-        """Remove documents below completely seen directories whose files are gone."""
-        present = {str(path) for path in found.files}
-        for path, known in self.known.items():
-            below = any(Path(path).is_relative_to(root) for root in found.complete)
-            if below and path not in present:
-                with transaction(self.writer.connection, self.writer.directory):
-                    remove_document(self.writer.connection, known.id)
-                self.removed += 1
+        """Remove documents whose files are gone."""
+        for path in found.deleted(map(Path, self.known)):
+            with transaction(self.writer.connection, self.writer.directory):
+                remove_document(self.writer.connection, self.known[str(path)].id)
+            self.removed += 1
 
     def flush(self, path: str) -> None:
         """Let the indexes follow the truth."""

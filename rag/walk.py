@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 @dataclass(slots=True)
@@ -28,6 +28,17 @@ class Found:
     files: list[Path] = field(default_factory=list)
     complete: list[Path] = field(default_factory=list)
     unreadable: list[tuple[Path, str]] = field(default_factory=list)
+
+    def deleted(self, paths: Iterable[Path]) -> Iterator[Path]:
+        """Those of ``paths`` that the walk would have come by, had they still been there.
+
+        A hidden one it would have passed over, and of an unreadable one it saw the name.
+        """
+        seen = {*self.files, *(path for path, _ in self.unreadable)}
+        for path in paths:
+            below = (path.relative_to(root).parts for root in self.complete if path.is_relative_to(root))
+            if path not in seen and any(not any(map(_is_hidden, names)) for names in below):
+                yield path
 
 
 def find_files(paths: Sequence[Path]) -> Found:
@@ -55,14 +66,18 @@ def _walk(root: Path, found: Found, seen_files: set[Path]) -> None:
             folders.clear()
             continue
         seen_directories.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not _is_hidden(name))
         for name in sorted(names):
-            if not name.startswith("."):
+            if not _is_hidden(name):
                 _add(here / name, found, seen_files)
     for failure in failures:
         found.unreadable.append((Path(failure.filename), failure.strerror or str(failure)))
     if not failures:
         found.complete.append(root)
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".")
 
 
 def _add(path: Path, found: Found, seen_files: set[Path]) -> None:

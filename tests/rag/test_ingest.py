@@ -51,6 +51,27 @@ def test_a_deleted_file_is_removed(library: Library, folder: Path) -> None:
     assert_indexes_agree(library)
 
 
+def test_a_hidden_file_that_was_named_itself_outlives_an_ingest_of_its_folder(
+    library: Library, folder: Path
+) -> None:
+    (folder / ".notes.txt").write_text("Hidden notes")
+    ingest(library, [folder / ".notes.txt"])
+    assert ingest(library, [folder]).removed == 0
+    assert "Hidden notes" in titles(library)
+
+
+def test_a_link_whose_target_is_away_keeps_its_document(
+    library: Library, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "disk.txt").write_text("Far away")
+    (folder / "link.txt").symlink_to(tmp_path / "disk.txt")
+    ingest(library, [folder])
+    (tmp_path / "disk.txt").unlink()
+    report = ingest(library, [folder])
+    assert (report.removed, len(report.failed)) == (0, 1)
+    assert "Far away" in titles(library)
+
+
 def test_ingesting_one_folder_leaves_the_others_documents(
     library: Library, folder: Path, tmp_path: Path
 ) -> None:
