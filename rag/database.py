@@ -116,10 +116,7 @@ def translated_errors(directory: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         raise _operational(error, directory) from error
     except sqlite3.DatabaseError as error:
-        raise LibraryDamagedError(
-            f"the library file {directory / DATABASE_NAME} is damaged ({error})",
-            hint=f"mv {directory} {directory}.damaged, then: stillroom ingest PATH…",
-        ) from error
+        raise _damaged(directory, str(error)) from error
     except OSError as error:
         raise _unfit(directory, error.strerror or str(error)) from error
 
@@ -190,7 +187,11 @@ def _operational(error: sqlite3.OperationalError, directory: Path) -> LibraryErr
         )
     if any(word in reason for word in ("full", "readonly", "unable to open", "disk I/O")):
         return _unfit(directory, reason)
+    return _damaged(directory, reason)
+
+
+def _damaged(directory: Path, reason: str) -> LibraryDamagedError:
     return LibraryDamagedError(
         f"the library file {directory / DATABASE_NAME} is damaged ({reason})",
-        hint=f"mv {directory} {directory}.damaged, then: stillroom ingest PATH…",
+        hint=f"mv {directory} {directory}.damaged, then: stillroom ingest PATH --library {directory.name}",
     )

@@ -147,7 +147,7 @@ class Library:
         """The current indexes, for the time of a search.
 
         Raises:
-            LibraryError: another process has indexed the library with another embedder meanwhile.
+            LibraryOutdatedError: another process has indexed the library with another embedder meanwhile.
             LibraryDamagedError: they cannot be opened, and another process holds the lock to mend them.
         """
         with self._searching:
@@ -194,9 +194,11 @@ class Library:
         """The current indexes, mended first where they do not agree with the truth and nobody writes."""
         with contextlib.suppress(LibraryDamagedError):
             indexes = open_current(self._connection, self.directory)
-            if agree(self._connection, indexes):
-                return indexes
-            indexes.close()
+            with contextlib.ExitStack() as unless_they_agree:
+                unless_they_agree.callback(indexes.close)
+                if agree(self._connection, indexes):
+                    unless_they_agree.pop_all()
+                    return indexes
         self._mend()
         return open_current(self._connection, self.directory)
 

@@ -33,10 +33,14 @@ def retrieve(library: Library, query: str, *, limit: int = 8) -> tuple[Hit, ...]
 
     Raises:
         LibraryEmptyError: nothing was ingested yet.
+        LibraryOutdatedError: another process has indexed it with another embedder meanwhile.
         LibraryDamagedError: an index cannot be opened and another process holds the lock to mend it.
     """
     if library.empty:
-        raise LibraryEmptyError(f"the library {library.directory} is empty", hint="stillroom ingest PATH")
+        raise LibraryEmptyError(
+            f"the library {library.directory} is empty",
+            hint=f"stillroom ingest PATH --library {library.directory.name}",
+        )
     if not query.strip() or limit < 1:
         return ()
     candidates = max(_FEWEST_CANDIDATES, _CANDIDATES_PER_HIT * limit)

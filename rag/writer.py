@@ -52,7 +52,7 @@ def writing(directory: Path, embedder: Embedder) -> Iterator[Writer]:
     Raises:
         LibraryBusyError: another process writes.
         LibraryDamagedError: the truth itself cannot be read.
-        LibraryError: the indexes were made with another embedder.
+        LibraryOutdatedError: the indexes were made with another embedder or version.
     """
     with write_lock(directory), contextlib.closing(open_database(directory)) as connection:
         check_fingerprint(read_settled(connection).fingerprint, embedder, library=directory)

@@ -33,7 +33,7 @@ with Library.open(Path(sys.argv[1]), embedder=embedder) as library:
 def test_an_empty_library_says_how_to_fill_it(library: Library) -> None:
     with pytest.raises(LibraryEmptyError) as caught:
         retrieve(library, "anything")
-    assert caught.value.hint == "stillroom ingest PATH"
+    assert caught.value.hint == f"stillroom ingest PATH --library {library.directory.name}"
 
 
 @pytest.mark.parametrize(
