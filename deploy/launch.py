@@ -16,7 +16,7 @@ from deploy.diagnosis import diagnose
 from deploy.endpoint import Capabilities, Endpoint
 from deploy.engines import engine
 from deploy.measurement import Measurement, measure_processes
-from deploy.ports import free_port, require_free_port
+from deploy.ports import require_free_port
 from stillroom.errors import EngineError, EngineStartError, EnvironmentUnfitError
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from deploy.spec import LaunchSpec, Plan
-
-__all__ = ["RunningEngine", "free_port", "planned_endpoint", "start"]
 
 _POLL_SECONDS: Final = 0.1
 _ATTACHED_POLL_SECONDS: Final = 5.0

@@ -34,11 +34,6 @@ class Measurement:
     anonymous_bytes: int | None
     terms: tuple[MeasuredTerm, ...]
 
-    @property
-    def reported_bytes(self) -> int:
-        """The sum of the engine's own figures."""
-        return sum(term.measured_bytes for term in self.terms)
-
 
 def measure_processes(pid: int, terms: tuple[MeasuredTerm, ...]) -> Measurement:
     """Measure the process and all its children now; zeros where it has ended."""

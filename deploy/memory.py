@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from deploy.spec import Architecture, Artefact, EngineName, Workload
 
 # llama.cpp, vLLM and Ollama keep keys and values in 16 bits unless they are told otherwise.
-KV_ELEMENT_BYTES = 2
+_KV_ELEMENT_BYTES = 2
 
 # A GGUF file carries the tokenizer and a template beside the tensors: 5.95 to 7.87 MB in Ollama's R1 files.
 _GGUF_HEADER_BYTES = 8_000_000
@@ -58,7 +58,6 @@ def kv_cache_bytes(
     *,
     context_tokens: int,
     concurrent_sequences: int = 1,
-    element_bytes: float = KV_ELEMENT_BYTES,
 ) -> int:
     """Keys and values of every layer, KV head and token: 2 · layers · kv_heads · head_dim · bytes a token.
 
@@ -66,7 +65,7 @@ def kv_cache_bytes(
         R1-Distill-Qwen-1.5B has 28 layers with 2 KV heads of 128: 28,672 bytes a token, 224 MiB at 8192.
     """
     elements_per_token = 2 * architecture.layers * architecture.kv_heads * architecture.head_dim
-    return int(elements_per_token * element_bytes) * context_tokens * concurrent_sequences
+    return elements_per_token * _KV_ELEMENT_BYTES * context_tokens * concurrent_sequences
 
 
 def estimate_memory(

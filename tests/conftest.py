@@ -24,8 +24,9 @@ from deploy.catalog import load_catalog
 from deploy.endpoint import Capabilities, Endpoint
 from deploy.engines import engine
 from deploy.hardware import detect_machine
-from deploy.launch import free_port, start
+from deploy.launch import start
 from deploy.planner import plan_bundled
+from deploy.ports import free_port
 from deploy.spec import Workload
 from deploy.weights import pull_bundled
 

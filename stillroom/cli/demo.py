@@ -127,8 +127,9 @@ class Demo:
         """Step 3: the bundled model in the embedded engine, predicted beside measured."""
         from deploy.catalog import load_catalog
         from deploy.engines import engine
-        from deploy.launch import free_port, start
+        from deploy.launch import start
         from deploy.planner import plan_bundled
+        from deploy.ports import free_port
 
         self.step(3, "The embedded engine, launched and measured")
         catalog = load_catalog()

@@ -183,7 +183,7 @@ def _launch_spec(rooms: Rooms, plan: Plan, weights: Path | None, port: int) -> L
     """How to start the engine on a port of ours, or, where none was named, how to attach to one that runs."""
     from deploy.engines import engine as engine_named
     from deploy.engines.base import attached
-    from deploy.launch import free_port
+    from deploy.ports import free_port
 
     chosen = engine_named(plan.engine, ollama_url=rooms.settings.ollama_url)
     threads = rooms.machine().cpu_cores

@@ -11,8 +11,9 @@ from langchain_core.messages import AIMessage
 from deploy.chat import chat_model, json_schema_option, split_reasoning
 from deploy.endpoint import Capabilities, Endpoint
 from deploy.engines import engine
-from deploy.launch import free_port, start
+from deploy.launch import start
 from deploy.loopback import is_loopback
+from deploy.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

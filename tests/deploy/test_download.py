@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deploy.download import Download, Progress, download
-from deploy.launch import free_port
+from deploy.ports import free_port
 from stillroom.errors import EnvironmentUnfitError, WeightsError
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ import psutil
 import pytest
 
 from deploy.engines import engine
-from deploy.launch import free_port, start
+from deploy.launch import start
+from deploy.ports import free_port
 from deploy.spec import MIB, LaunchSpec
 from stillroom.errors import EngineStartError, EnvironmentUnfitError, MissingExtraError, PortTakenError
 

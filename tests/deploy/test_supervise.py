@@ -17,7 +17,7 @@ import pytest
 from deploy.deployment import RECORD_NAME, Deployment, lives, read_record, write_record
 from deploy.engines import engine
 from deploy.engines.base import attached
-from deploy.launch import free_port
+from deploy.ports import free_port
 from deploy.supervise import current_endpoint, down, logs, measure, status, up
 from stillroom.errors import EngineError, EngineStartError, EnvironmentUnfitError
 

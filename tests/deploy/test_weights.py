@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deploy.launch import free_port
+from deploy.ports import free_port
 from deploy.weights import (
     BUNDLED_BYTES,
     BUNDLED_FILE,
