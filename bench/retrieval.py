@@ -37,6 +37,8 @@ def main() -> None:
     relevant = {query: document for query, document in rows if document in kept}
     queries = [query for query in _lines(arguments.queries) if query["id"] in relevant]
     queries = queries[: arguments.queries_limit]
+    if not queries:
+        raise SystemExit(f"none of the questions has its document among the first {len(documents)}")
 
     with tempfile.TemporaryDirectory() as folder:
         embedder = open_embedder(arguments.embedder, cache_dir=arguments.cache or Path(folder) / "cache")
@@ -51,7 +53,7 @@ def main() -> None:
                 for weight, rank in _ranks(library, query["text"], relevant[query["id"]], weights).items():
                     ranks[weight].append(rank)
             seconds = time.monotonic() - started
-    print(f"{len(queries)} questions, {1000 * seconds / max(1, len(queries)):.0f} ms each")
+    print(f"{len(queries)} questions, {1000 * seconds / len(queries):.0f} ms each")
     _print_table(ranks)
 
 
