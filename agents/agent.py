@@ -38,6 +38,7 @@ _SHOWN_CHARACTERS: Final = 300
 # One word in common is chance; and a person reads a handful of quotes.
 _LEAST_SHARED_TERMS: Final = 2
 _MOST_CITATIONS: Final = 5
+_NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
 
 _INSTRUCTIONS: Final = {
     "en": "You work with tools. Use them for facts and numbers. Be brief. Answer in English.",
@@ -139,7 +140,7 @@ def _middleware(
     from agents.watch import FitHistory, Watch
 
     if endpoint.capabilities.native_tools:
-        return [Watch(trace), FitHistory(endpoint.context_tokens - action_tokens)]
+        return [Watch(trace), FitHistory(endpoint, answer_tokens=action_tokens)]
     thinker = None
     if endpoint.capabilities.reasoning:
         room = thinking_tokens(endpoint)
@@ -181,9 +182,6 @@ def _gist(step: Step) -> str:
     if step.citations and "<passage>" in step.result:
         return f"{len(step.citations)} passages, quoted below"
     return shorten(step.result, _SHOWN_CHARACTERS)
-
-
-_NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
 
 
 def _unproven_numbers(question: str, answer: str, trace: Trace) -> str:

@@ -27,7 +27,7 @@ from agents.actions import (
 )
 from agents.history import fit_history, flatten
 from deploy.chat import json_schema_option, split_reasoning
-from rag.model_call import cut_off_text, thinking_tokens
+from rag.model_call import cut_off_text, readable_answer, thinking_tokens
 from rag.prompt import as_data, estimate_tokens
 from stillroom.errors import ModelError
 
@@ -76,7 +76,8 @@ class ConstrainedActions(AgentMiddleware):
         """One decision of the model.
 
         Raises:
-            ModelError: two replies in a row were no valid action, or the conversation does not fit.
+            ModelError: two replies in a row were no valid action, what came back is no chat answer, or the
+                conversation does not fit.
         """
         system = self._system(request)
         calls = _calls(request.messages)
@@ -89,7 +90,9 @@ class ConstrainedActions(AgentMiddleware):
         thought, spent = "", 0
         if self._thinker is not None:
             thinking = bare.override(model=self._thinker, messages=_append(messages, _THINK))
-            thought, spent = _thought(handler(thinking).result[0])
+            with readable_answer(self._endpoint):
+                message = handler(thinking).result[0]
+            thought, spent = _thought(message)
             messages = _append(messages, _ACT.format(thought=thought))
         schema = self._schema(calls, may_answer=bool(tried) or not self._actions)
         problem = ""
@@ -123,7 +126,7 @@ class ConstrainedActions(AgentMiddleware):
             return {}
         exhausted = exhausted_tools(calls, self._actions)
         offered = [tool for tool in self._actions if tool.name not in exhausted]
-        # A token holds at least about one character, in Chinese too.
+        # A token holds about one character at least, in Chinese too where the model writes it.
         schema = action_schema(offered, may_answer=may_answer, answer_characters=self._action_tokens)
         return json_schema_option(self._endpoint, schema, name="action")
 
@@ -144,7 +147,8 @@ class ConstrainedActions(AgentMiddleware):
 
         settings = {**request.model_settings, **schema}
         try:
-            message = handler(request.override(messages=messages, model_settings=settings)).result[0]
+            with readable_answer(self._endpoint):
+                message = handler(request.override(messages=messages, model_settings=settings)).result[0]
         except openai.LengthFinishReasonError as error:
             return cut_off_text(error), "", 0
         reasoning, said = split_reasoning(message)

@@ -15,18 +15,17 @@ if TYPE_CHECKING:
     from agents.tools import Tool
 
 
-def langchain_tool(tool: Tool, call: Callable[[Tool, Mapping[str, Any]], tuple[str, bool]]) -> BaseTool:
+def langchain_tool(tool: Tool, call: Callable[[Tool, Mapping[str, Any]], str]) -> BaseTool:
     """A LangChain tool of the same name, description and schema.
 
     Args:
         tool: validates its own arguments.
-        call: runs it and gives the text for the model and whether it failed.
+        call: runs it and gives the text for the model, also where it failed.
     """
     from langchain_core.tools import StructuredTool
 
     def run(**arguments: Any) -> str:  # noqa: ANN401 - as the schema has them
-        text, _ = call(tool, arguments)
-        return text
+        return call(tool, arguments)
 
     return StructuredTool.from_function(
         func=run, name=tool.name, description=tool.description, args_schema=dict(tool.parameters)

@@ -36,7 +36,8 @@ class Limits:
     Attributes:
         steps: turns of the model.
         tool_calls: calls that really ran.
-        seconds: of wall clock; a request that runs then is given up.
+        seconds: of wall clock, looked at before each turn and each tool call. A request that is under way
+            then may take as long again.
     """
 
     steps: int = 8
@@ -52,7 +53,7 @@ class Step:
         number: from 1.
         thought: what the model thought before it, or empty.
         result: what the tool gave, at most about 600 characters of it.
-        failed: the tool refused; ``result`` says why.
+        failed: the tool refused, now or when the same call came before; ``result`` says why.
         repeated: the same call came before; the earlier result was given back.
         model_seconds: what the model took to decide.
         tool_seconds: what the tool took.
@@ -89,7 +90,7 @@ class Trace:
     ended_by: EndedBy | None = None
     turns: int = 0
     _decision: tuple[str, float, int | None] = ("", 0.0, None)
-    _seen: dict[str, ToolResult] = field(default_factory=dict)
+    _seen: dict[str, tuple[ToolResult, bool]] = field(default_factory=dict)
     _repeats: dict[str, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _started: float = field(default_factory=time.monotonic)
@@ -115,21 +116,17 @@ class Trace:
         self.turns += 1
         self._decision = (thought, seconds, tokens)
 
-    def call(self, tool: Tool, arguments: Mapping[str, Any]) -> tuple[str, bool]:
-        """Run a tool, or give an earlier result back, and record the step.
-
-        Returns:
-            The text for the model, and whether the tool failed.
-        """
+    def call(self, tool: Tool, arguments: Mapping[str, Any]) -> str:
+        """Run a tool, or give an earlier result back, and record the step; the text for the model."""
         with self._lock:
             return self._call(tool, arguments)
 
-    def _call(self, tool: Tool, arguments: Mapping[str, Any]) -> tuple[str, bool]:
+    def _call(self, tool: Tool, arguments: Mapping[str, Any]) -> str:
         key = json.dumps([tool.name, arguments], sort_keys=True, ensure_ascii=False, default=str)
         if key in self._seen:
             return self._repeat(key, tool, arguments)
         if self.ended_by is not None or self.remaining_seconds <= 0:
-            return "not run: the run has ended", True
+            return "not run: the run has ended"
         started = time.monotonic()
         failed = False
         try:
@@ -137,20 +134,21 @@ class Trace:
         except ToolError as error:
             failed = True
             result = ToolResult(f"Error: {error.message}" + (f" ({error.hint})" if error.hint else ""))
-        self._seen[key] = result
+        self._seen[key] = (result, failed)
         if not failed:
             self.results.append(result)
         self._record(tool, arguments, result, failed=failed, tool_seconds=time.monotonic() - started)
-        return result.text, failed
+        return result.text
 
-    def _repeat(self, key: str, tool: Tool, arguments: Mapping[str, Any]) -> tuple[str, bool]:
+    def _repeat(self, key: str, tool: Tool, arguments: Mapping[str, Any]) -> str:
         self._repeats[key] = self._repeats.get(key, 1) + 1
         if self._repeats[key] > _MOST_SAME_CALLS:
             self.ended_by = "loop"
         note = "You made this very call before; this is its result again. Do something else, or answer."
-        again = replace(self._seen[key], text=f"{note}\n{self._seen[key].text}")
-        self._record(tool, arguments, again, repeated=True)
-        return again.text, False
+        result, failed = self._seen[key]
+        again = replace(result, text=f"{note}\n{result.text}")
+        self._record(tool, arguments, again, failed=failed, repeated=True)
+        return again.text
 
     def _record(
         self,

@@ -12,6 +12,7 @@ from langchain.agents.middleware import AgentMiddleware, AgentState, ModelReques
 
 from agents.history import fit_history
 from deploy.chat import split_reasoning
+from rag.model_call import readable_answer
 from rag.prompt import estimate_tokens
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from langgraph.runtime import Runtime
 
     from agents.trace import Trace
+    from deploy.endpoint import Endpoint
 
 
 class Watch(AgentMiddleware):
@@ -54,12 +56,14 @@ class FitHistory(AgentMiddleware):
     """Cuts old tool results where the conversation outgrows the context of a model with native tools.
 
     Args:
-        context_tokens: for instructions, tool definitions and conversation together.
+        endpoint: says how much instructions, tool definitions, conversation and answer may take together.
+        answer_tokens: kept free in the context.
     """
 
-    def __init__(self, context_tokens: int) -> None:
+    def __init__(self, endpoint: Endpoint, *, answer_tokens: int) -> None:
         super().__init__()
-        self._context_tokens = context_tokens
+        self._endpoint = endpoint
+        self._context_tokens = endpoint.context_tokens - answer_tokens
 
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
@@ -67,12 +71,14 @@ class FitHistory(AgentMiddleware):
         """Pass on what fits.
 
         Raises:
-            ModelError: the conversation does not fit with every tool result cut.
+            ModelError: the conversation does not fit with every tool result cut, or what came back is no
+                chat answer.
         """
         taken = estimate_tokens(request.system_message.text if request.system_message else "")
         taken += _definition_tokens(request.tools)
         fitted = fit_history(request.messages, budget_tokens=self._context_tokens - taken)
-        return handler(request.override(messages=fitted))
+        with readable_answer(self._endpoint):
+            return handler(request.override(messages=fitted))
 
 
 def _definition_tokens(tools: Sequence[Any]) -> int:

@@ -85,7 +85,8 @@ def json_objects(text: str) -> Iterator[dict[str, Any]]:
     while position >= 0:
         try:
             value, end = decoder.raw_decode(text, position)
-        except json.JSONDecodeError:
+        # Besides what is no JSON: a number of thousands of digits, and brackets nested without end.
+        except (ValueError, RecursionError):
             end = position + 1
         else:
             yield value
@@ -126,6 +127,24 @@ def model_errors(endpoint: Endpoint) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def readable_answer(endpoint: Endpoint) -> Iterator[None]:
+    """Turn what the clients stumble with, over a reply that is no chat answer, into an error of ours.
+
+    To be put around one request alone: a mistake in a program raises the same exceptions.
+
+    Raises:
+        ModelError: the endpoint replied with success and a web page, an empty object or the like.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, AttributeError, LookupError) as error:
+        raise ModelError(
+            f"{endpoint.base_url} answered with something that is no chat answer of {endpoint.model}",
+            hint="look whether the address is that of an OpenAI-compatible server: stillroom status",
+        ) from error
+
+
 def _ask(
     endpoint: Endpoint,
     system: str,
@@ -141,9 +160,11 @@ def _ask(
     with model_errors(endpoint):
         model = chat_model(endpoint, max_tokens=max_tokens)
         try:
-            return split_reasoning(model.invoke([SystemMessage(system), HumanMessage(user)], **option))
+            with readable_answer(endpoint):
+                message = model.invoke([SystemMessage(system), HumanMessage(user)], **option)
         except openai.LengthFinishReasonError as error:
             return "", cut_off_text(error)
+    return split_reasoning(message)
 
 
 def cut_off_text(error: LengthFinishReasonError) -> str:

@@ -74,8 +74,9 @@ def _fold(text: str) -> tuple[str, list[int]]:
     characters: list[str] = []
     offsets: list[int] = []
     for offset, original in enumerate(text):
-        # A compatibility form may become several characters: ㎏ is kg, … is three full stops.
-        for character in unicodedata.normalize("NFKC", original.translate(_FOLDED)).casefold():
+        # A compatibility form may become several characters: ㎏ is kg, … is three full stops. Accents
+        # are taken off their letters because some programs store them apart.
+        for character in unicodedata.normalize("NFKD", original.translate(_FOLDED)).casefold():
             if not character.isspace() and character not in _IGNORED:
                 characters.append(character)
                 offsets.append(offset)

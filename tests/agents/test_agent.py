@@ -96,6 +96,21 @@ def test_the_same_call_three_times_ends_the_run_with_what_was_found(scripted_cha
     assert "salt: 5 g" in run.answer
 
 
+def test_a_call_that_failed_has_failed_again_when_it_is_repeated(scripted_chat: Serve) -> None:
+    with scripted_chat(call("smoke"), call("smoke"), final("It cannot be weighed.")) as chat:
+        run = run_agent("How heavy is smoke?", endpoint=chat.endpoint(), tools=TOOLS)
+    assert [(step.failed, step.repeated) for step in run.steps] == [(True, False), (True, True)]
+
+
+@pytest.mark.parametrize("native_tools", [True, False])
+def test_a_server_that_gives_no_chat_answer_is_an_error(scripted_chat: Serve, *, native_tools: bool) -> None:
+    with (
+        scripted_chat((200, "no such thing here")) as chat,
+        pytest.raises(ModelError, match="no chat answer"),
+    ):
+        run_agent("How heavy?", endpoint=chat.endpoint(native_tools=native_tools), tools=TOOLS)
+
+
 @pytest.mark.parametrize(
     ("limits", "ended_by"),
     [
@@ -115,6 +130,12 @@ def test_a_number_that_no_tool_returned_is_pointed_out(scripted_chat: Serve) -> 
     with scripted_chat(call("salt"), final("It weighs 77 g.")) as chat:
         run = run_agent("How heavy is salt?", endpoint=chat.endpoint(), tools=TOOLS)
     assert run.notice == "The model wrote 77; no tool returned that."
+
+
+def test_quotes_that_share_nothing_with_the_answer_are_not_cited(scripted_chat: Serve) -> None:
+    with scripted_chat(call("salt"), final("Nobody knows that.")) as chat:
+        run = run_agent("How heavy is salt?", endpoint=chat.endpoint(), tools=TOOLS)
+    assert (run.ended_by, run.citations) == ("answer", ())
 
 
 def test_the_bundled_model_runs_to_an_honest_end(bundled_endpoint: Endpoint) -> None:

@@ -128,6 +128,21 @@ def test_an_endpoint_that_refuses_is_an_error_with_a_hint(scripted_chat: Serve) 
     assert caught.value.hint
 
 
+@pytest.mark.parametrize("json_schema", [True, False])
+def test_a_server_that_gives_no_chat_answer_is_an_error_with_a_hint(
+    scripted_chat: Serve, *, json_schema: bool
+) -> None:
+    with scripted_chat((200, "no such thing here")) as chat, pytest.raises(ModelError) as caught:
+        answer_from_hits(QUESTION, [hit(EXPERTS)], endpoint=chat.endpoint(json_schema=json_schema))
+    assert "no chat answer of scripted" in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("endless", ['{"a":' * 5000, '{"a": ' + "1" * 5000])
+def test_a_reply_that_runs_away_holds_no_claims(endless: str) -> None:
+    assert read_reply(endless).claims == ()
+
+
 def test_the_bundled_model_answers_a_library_with_quotes_that_stand_in_it(
     bundled_endpoint: Endpoint, library: Library, folder: Path
 ) -> None:

@@ -25,6 +25,7 @@ GIVEN = {"P1": CACHE, "P2": EXPERTS}
         ("the  “KV”\nCache.", 'Then the "KV" cache grows.'),
         ("显存需要16GB，够用", "结论：显存需要 １６ＧＢ,够用。"),
         ("experts compute little", "All **experts** compute _little_ here"),
+        ("caf\u00e9 au lait", "A cafe\u0301 au lait, please"),
         ("‹think> is a tag of thought", "A <think> is a tag of thought"),
     ],
 )
