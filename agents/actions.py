@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from rag.model_call import json_objects
+from rag.prompt import closed_object
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -54,7 +55,7 @@ def action_schema(
     branches = [_branch(tool.name, _bounded(dict(tool.parameters))) for tool in tools]
     if may_answer:
         answer = {"type": "string", "minLength": 1, "maxLength": answer_characters}
-        branches.append(_branch(FINAL, _closed_object(answer=answer)))
+        branches.append(_branch(FINAL, closed_object({"answer": answer})))
     definitions = {
         name: _bounded(definition)
         for tool in tools
@@ -66,7 +67,7 @@ def action_schema(
 
 def describe_actions(tools: Sequence[Tool]) -> str:
     """The actions as a model reads them: one line a tool, short enough for a context of 2048 tokens."""
-    lines = [f"- {_signature(tool)}: {_first_paragraph(tool.description)}" for tool in tools]
+    lines = [f"- {tool.signature}: {_first_paragraph(tool.description)}" for tool in tools]
     return "\n".join(
         [
             "Reply with one JSON object: call one tool, or give the final answer.",
@@ -90,7 +91,7 @@ def reminder(question: str, tools: Sequence[Tool], *, tried: Collection[str]) ->
         tried: names of the tools that were called already.
     """
     if tried:
-        unused = [_signature(tool) for tool in tools if tool.name not in tried]
+        unused = [tool.signature for tool in tools if tool.name not in tried]
         others = f" Not used yet: {'; '.join(unused)}." if unused else ""
         return f"Question: {question}\nGive the final answer, or call another tool.{others}"
     for tool in tools:
@@ -155,21 +156,11 @@ def _check_names(tool: Tool, arguments: Mapping[str, Any]) -> None:
     problems = [f"{name!r} is missing" for name in sorted(needed - set(arguments))]
     problems += [f"{name!r} is unknown" for name in sorted(set(arguments) - set(tool.argument_names))]
     if problems:
-        raise InvalidActionError(f"{_signature(tool)}: {', '.join(problems)}")
+        raise InvalidActionError(f"{tool.signature}: {', '.join(problems)}")
 
 
 def _branch(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    return _closed_object(action={"const": name}, args=arguments)
-
-
-def _closed_object(**properties: dict[str, Any]) -> dict[str, Any]:
-    """An object that has all of these properties, in this order, and no other."""
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
+    return closed_object({"action": {"const": name}, "args": arguments})
 
 
 def _bounded(node: Any) -> Any:  # noqa: ANN401 - any node of a JSON schema
@@ -190,12 +181,6 @@ def _bounded(node: Any) -> Any:  # noqa: ANN401 - any node of a JSON schema
     if node.get("type") == "array":
         kept["maxItems"] = min(node.get("maxItems", _MOST_ITEMS), _MOST_ITEMS)
     return kept
-
-
-def _signature(tool: Tool) -> str:
-    required = set(tool.parameters.get("required", ()))
-    names = [name if name in required else f"{name}?" for name in tool.argument_names]
-    return f"{tool.name}({', '.join(names)})"
 
 
 def _first_paragraph(text: str) -> str:

@@ -45,7 +45,8 @@ class DeploymentPlan:
     Attributes:
         pick: the best option; None where nothing fits.
         reason: why that one, or what is missing.
-        options: the best option of each model; of a model that was asked for, all of them.
+        options: the best option of each model; of a model that was asked for, its own, the best
+            first; at most 15.
     """
 
     machine: str

@@ -79,6 +79,13 @@ class Tool:
         """The names that the schema knows, in the order of the signature."""
         return tuple(self.parameters.get("properties", {}))
 
+    @property
+    def signature(self) -> str:
+        """Name and arguments in one line, those that may be left out with a question mark."""
+        required = set(self.parameters.get("required", ()))
+        names = [name if name in required else f"{name}?" for name in self.argument_names]
+        return f"{self.name}({', '.join(names)})"
+
     @cached_property
     def output_schema(self) -> Mapping[str, Any] | None:
         """JSON schema of ``ToolResult.data``; None where the function does not say what it returns."""
@@ -106,7 +113,7 @@ class Tool:
         try:
             checked = self.arguments.model_validate(dict(arguments))
         except ValidationError as error:
-            raise ToolError(_refusal(self, error), hint=_signature_hint(self)) from error
+            raise ToolError(_refusal(self, error), hint=self.signature) from error
         return {name: getattr(checked, name) for name in type(checked).model_fields}
 
 
@@ -180,13 +187,6 @@ def _refusal(tool_called: Tool, error: ValidationError) -> str:
             case _:
                 problems.append(f"{name!r} = {_short(detail['input'])}: {detail['msg']}")
     return f"{tool_called.name}: " + "; ".join(problems)
-
-
-def _signature_hint(tool_called: Tool) -> str:
-    """The tool's arguments in one line, the needed ones first seen as such."""
-    required = set(tool_called.parameters.get("required", ()))
-    names = [name if name in required else f"{name}?" for name in tool_called.argument_names]
-    return f"{tool_called.name}({', '.join(names)})"
 
 
 def _short(value: object) -> str:

@@ -121,7 +121,7 @@ def answer_schema(passages: Mapping[str, Passage], *, most_claims: int) -> dict[
         "minItems": 1,
         "maxItems": most_claims,
     }
-    return {"anyOf": [_object({"answer": claims}), _object({"not_answered": {"const": True}})]}
+    return {"anyOf": [closed_object({"answer": claims}), closed_object({"not_answered": {"const": True}})]}
 
 
 def quotable_sentences(passage: Passage) -> tuple[str, ...]:
@@ -159,7 +159,7 @@ def _fence(name: str, passage: Passage) -> str:
 
 
 def _claim_schema(name: str, passage: Passage) -> dict[str, Any]:
-    return _object(
+    return closed_object(
         {
             "passage": {"const": name},
             "quote": {"enum": [as_data(sentence) for sentence in quotable_sentences(passage)]},
@@ -168,7 +168,7 @@ def _claim_schema(name: str, passage: Passage) -> dict[str, Any]:
     )
 
 
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
+def closed_object(properties: dict[str, Any]) -> dict[str, Any]:
     """An object with exactly these properties, in this order."""
     return {
         "type": "object",
