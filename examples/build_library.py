@@ -246,17 +246,14 @@ def _without_times(archive: bytes) -> bytes:
         zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new,
     ):
         for name in old.namelist():
-            if name != "docProps/thumbnail.jpeg":  # a picture of python-docx's empty template
-                new.writestr(zipfile.ZipInfo(name, ZIP_EPOCH), old.read(name), zipfile.ZIP_DEFLATED)
+            new.writestr(zipfile.ZipInfo(name, ZIP_EPOCH), old.read(name), zipfile.ZIP_DEFLATED)
     return packed.getvalue()
 
 
 def main() -> None:
     """Build every source; print what was written and its length in bytes."""
     parser = argparse.ArgumentParser(description="Build the example library's PDF and DOCX files.")
-    parser.add_argument(
-        "--fonts", type=Path, default=Path("/usr/share/fonts/opentype/noto"), help="folder of Noto CJK"
-    )
+    parser.add_argument("--fonts", type=Path, default=DEBIAN_NOTO, help="folder of Noto CJK")
     fonts: Path = parser.parse_args().fonts
     for source in sorted(HERE.glob("sources/*/*.md")):
         language = source.parent.name
