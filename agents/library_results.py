@@ -61,7 +61,7 @@ class LibraryAnswer:
 
     Attributes:
         kind: ``written`` by the model, ``extractive`` (the passages' own sentences), or ``refused``.
-        dropped: quotes that were not found in their passage, each with the reason.
+        dropped: claims that failed the check, each with the reason.
     """
 
     question: str
