@@ -59,18 +59,22 @@ def work(output: Output, rooms: Rooms, question: str, tools: Sequence[Tool]) -> 
         EngineUnavailableError: no endpoint is running or set.
     """
     from agents.agent import Limits, run_agent
+    from agents.background import start_in_background
 
     endpoint = rooms.endpoint()
     if endpoint is None:
         raise EngineUnavailableError("the agent needs a model, and none is running", hint="stillroom up")
     settings = rooms.settings
-    return run_agent(
-        question,
-        endpoint=endpoint,
-        tools=tools,
-        limits=Limits(steps=settings.agent_max_steps, seconds=settings.agent_max_seconds),
-        on_step=lambda step: pages.show_step(output.stderr, step),
+    running = start_in_background(
+        lambda: run_agent(
+            question,
+            endpoint=endpoint,
+            tools=tools,
+            limits=Limits(steps=settings.agent_max_steps, seconds=settings.agent_max_seconds),
+            on_step=lambda step: pages.show_step(output.stderr, step),
+        )
     )
+    return running.result()
 
 
 def _chosen(rooms: Rooms, names: Sequence[str]) -> tuple[Tool, ...]:

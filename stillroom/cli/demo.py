@@ -190,6 +190,7 @@ class Demo:
     def agent(self, endpoint: Endpoint) -> AgentRun | None:
         """Step 6: a task for two tools, by a model that has no tool calling."""
         from agents.agent import Limits, run_agent
+        from agents.background import start_in_background
         from agents.toolbox import toolbox
 
         self.step(6, "The agent, its actions constrained by a JSON schema")
@@ -197,13 +198,16 @@ class Demo:
         services = replace(self.rooms.services(), endpoint=lambda: endpoint)
         tools = [tool for tool in toolbox(services) if tool.name in {"search_library", "vram_estimate"}]
         try:
-            run = run_agent(
-                TASK,
-                endpoint=endpoint,
-                tools=tools,
-                limits=Limits(steps=6, seconds=180),
-                on_step=lambda step: pages.show_step(self.console, step),
+            running = start_in_background(
+                lambda: run_agent(
+                    TASK,
+                    endpoint=endpoint,
+                    tools=tools,
+                    limits=Limits(steps=6, seconds=180),
+                    on_step=lambda step: pages.show_step(self.console, step),
+                )
             )
+            run = running.result()
         except ModelError as error:
             # That small a model may fail to act at all. It is shown as it is, and the rest goes on.
             self.console.print(f"[red]no action:[/] {escape(error.message)}")

@@ -7,6 +7,7 @@ loads Typer, Rich and nothing heavier; each command imports its room when it run
 from __future__ import annotations
 
 import io
+import os
 import shlex
 import signal
 import sys
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
 MINIMUM_PYTHON = (3, 11)
+# 128 and the number of SIGINT, as shells count.
+INTERRUPTED = 130
 
 REGISTER = (
     doctor.register,
@@ -90,7 +93,7 @@ def run(arguments: list[str]) -> int:
         return exc.code if isinstance(exc.code, int) else 0
     except KeyboardInterrupt:
         output.note("stopped")
-        return 130
+        return INTERRUPTED
     except Exception as exc:
         if "--debug" in arguments:
             raise
@@ -125,7 +128,14 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _interrupt)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, _interrupt)
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if code == INTERRUPTED:
+        # Everything is closed by now. An ordinary exit would still wait for the threads of LangGraph's pool,
+        # and so for the answer to a request that nobody wants any more.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
