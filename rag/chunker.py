@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rag.document import Section
 
 # Raised when the same text would be cut differently: stored passages are then cut again by a rebuild.
-CHUNKER_VERSION = 1
+CHUNKER_VERSION = 2
 
 # Small enough for one topic and for six of them in a small model's prompt; with a title in front it stays
 # far below the 512 tokens at which E5-class embedders stop reading.
@@ -133,7 +133,9 @@ class _Counter:
             yield from self._checked(group)
 
     def _tokens(self, start: int, end: int) -> int:
-        return self.count_tokens(self.text[start:end]) - self.count_tokens("")
+        # A first word may merge with what an embedder puts before every text and add no token of its own.
+        # Counted as none, thousands of such words would each become a passage.
+        return max(1, self.count_tokens(self.text[start:end]) - self.count_tokens(""))
 
     def _units(self, start: int, end: int) -> Iterator[_Unit]:
         tokens = self._tokens(start, end)

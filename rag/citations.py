@@ -144,11 +144,14 @@ def _check(claim: Claim, passages: Mapping[str, Passage], words: Wording) -> Che
 
 
 def _is_off(claim: CheckedClaim, question: str) -> bool:
-    """Whether claim and quote share too few terms with the question, where words can tell."""
+    """Whether the claim only repeats the question, or shares too few words with it, where words can tell."""
     quote = claim.passage.text[claim.start : claim.end]
     if claim.other_language or detect_language(claim.text) != detect_language(question):
         return False
-    return coverage(frozenset(content_terms(question)), f"{claim.text}\n{quote}") < LOWEST_RELEVANCE
+    asked = frozenset(content_terms(question))
+    if asked.issuperset(content_terms(claim.text)):
+        return True
+    return coverage(asked, f"{claim.text}\n{quote}") < LOWEST_RELEVANCE
 
 
 def _locate(claim: Claim, passages: Mapping[str, Passage]) -> tuple[Passage, int, int] | None:

@@ -6,6 +6,8 @@ Vectors and words are derived from what stands here. This module knows tables an
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,9 @@ DATABASE_NAME = "library.sqlite3"
 
 # Kept in SQLite's user_version; raised with each change of the tables.
 SCHEMA_VERSION = 1
+
+# With less than this free, what an index says of its trouble is a consequence.
+_LEAST_FREE_BYTES = 1024 * 1024
 
 # A reader waits this long for a checkpoint; a second writer is stopped by the write lock long before.
 _TIMEOUT_SECONDS = 10.0
@@ -129,13 +134,20 @@ def index_error(kind: str, directory: Path, error: Exception) -> LibraryDamagedE
         directory: the index's own folder.
         error: as Chroma or Tantivy raised it; both carry the system's message as text at best.
     """
-    if any(sign in str(error) for sign in ("No space left", "disk is full", "Disk quota")):
+    # Chroma reports a full disk in words of its own ("Failed to apply logs to the metadata segment").
+    full = any(sign in str(error) for sign in ("No space left", "disk is full", "Disk quota"))
+    if full or _free_bytes(directory) < _LEAST_FREE_BYTES:
         return _unfit(directory, "no space left on the disk")
     # LIBRARY/indexes/NAME/KIND, as rag.indexes lays it out.
     library = directory.parents[2]
     return LibraryDamagedError(
         f"the {kind} index {directory} cannot be used: {error}", hint=rebuild_command(library)
     )
+
+
+def _free_bytes(directory: Path) -> int:
+    existing = next(folder for folder in (directory, *directory.parents) if folder.exists())
+    return shutil.disk_usage(existing).free
 
 
 def rebuild_command(library: Path) -> str:
@@ -186,7 +198,8 @@ def _operational(error: sqlite3.OperationalError, directory: Path) -> LibraryErr
             hint="try again when the other process is done",
         )
     if any(word in reason for word in ("full", "readonly", "unable to open", "disk I/O")):
-        return _unfit(directory, reason)
+        writable = os.access(directory, os.W_OK)
+        return _unfit(directory, reason if writable else f"it may not be written to ({reason})")
     return _damaged(directory, reason)
 
 

@@ -29,7 +29,10 @@ def register(app: typer.Typer) -> None:
 def chat(
     context: typer.Context,
     question: Annotated[
-        str | None, typer.Argument(help="What to do; without it, a conversation.", show_default=False)
+        str | None,
+        typer.Argument(
+            help="What to do; without it, a conversation.", show_default=False, callback=options.asked
+        ),
     ] = None,
     tool: Annotated[
         list[str] | None, typer.Option("--tool", help="Only this tool; may be repeated.", show_default="all")
@@ -45,7 +48,8 @@ def chat(
         run = work(output, rooms, question, tools)
         output.result(run, lambda console: pages.show_agent_run(console, run))
         return
-    if json or not sys.stdin.isatty():
+    # Python has no stdin at all where the descriptor was closed.
+    if json or sys.stdin is None or not sys.stdin.isatty():
         raise typer.BadParameter("without a terminal, name the question: stillroom chat 'QUESTION'")
     while (asked := _next_question(output.stdout)) is not None:
         if asked:

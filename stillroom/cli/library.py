@@ -77,7 +77,9 @@ def sources(context: typer.Context, library: options.Library = None, json: optio
 
 def search(
     context: typer.Context,
-    query: Annotated[str, typer.Argument(help="Words or a question, English or Chinese.")],
+    query: Annotated[
+        str, typer.Argument(help="Words or a question, English or Chinese.", callback=options.asked)
+    ],
     limit: Annotated[int, typer.Option("--limit", min=1, max=50, help="Passages to show.")] = 5,
     library: options.Library = None,
     json: options.Json = False,
@@ -97,7 +99,9 @@ def search(
 
 def ask(
     context: typer.Context,
-    question: Annotated[str, typer.Argument(help="A question that the documents answer.")],
+    question: Annotated[
+        str, typer.Argument(help="A question that the documents answer.", callback=options.asked)
+    ],
     library: options.Library = None,
     reasoning: Annotated[bool, typer.Option("--reasoning", help="Show what the model thought.")] = False,
     json: options.Json = False,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
 from stillroom.cli import options
 from stillroom.cli.rooms import open_rooms
+from stillroom.errors import McpError
 
 
 def register(app: typer.Typer) -> None:
@@ -21,6 +24,11 @@ def register(app: typer.Typer) -> None:
 
 def serve(context: typer.Context, library: options.Library = None) -> None:
     """Speak MCP on stdin and stdout until the client closes them; an IDE runs this."""
+    if sys.stdin is None or sys.stdout is None:
+        raise McpError(
+            "stdin or stdout is closed, and an MCP client speaks over them",
+            hint="let an IDE start it: docs/mcp.md",
+        )
     rooms = open_rooms(context, library=library)
 
     from mcp_server.server import serve_stdio

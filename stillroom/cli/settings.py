@@ -37,7 +37,10 @@ def settings(context: typer.Context, json: options.Json = False) -> None:
     def show(console: Console) -> None:
         from rich.table import Table
 
-        table = Table("setting", "value", "meaning", box=None, pad_edge=False, header_style="dim")
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        table.add_column("setting", no_wrap=True)
+        table.add_column("value", overflow="fold")
+        table.add_column("meaning")
         for row in rows:
             table.add_row(str(row["name"]), escape(str(row["value"])), str(row["meaning"]))
         console.print(table)

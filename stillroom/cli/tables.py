@@ -129,29 +129,22 @@ def _verdict(option: PlanOption, *, whole: bool) -> str:
 
 
 def show_models(console: Console, models: Iterable[CatalogModel]) -> None:
-    """One line a model: tag, parameters, context, teacher, student, published scores."""
-    table = Table(
-        "tag",
-        "parameters",
-        "context",
-        "distilled from",
-        "student",
-        "MATH-500",
-        "GPQA",
-        box=None,
-        pad_edge=False,
-    )
-    for name in ("parameters", "context", "MATH-500", "GPQA"):
-        next(column for column in table.columns if column.header == name).justify = "right"
+    """One line a model: tag, parameters, context, student, published scores."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("tag", no_wrap=True)
+    table.add_column("params", justify="right", no_wrap=True)
+    table.add_column("context", justify="right", no_wrap=True)
+    table.add_column("MATH", justify="right", no_wrap=True)
+    table.add_column("GPQA", justify="right", no_wrap=True)
+    table.add_column("student", overflow="ellipsis", no_wrap=True)
     for model in models:
         table.add_row(
             model.tag,
             f"{model.params_billion:.2f}B",
             f"{model.architecture.max_context_tokens:,}",
-            _last_part(model.teacher),
-            _last_part(model.base),
             _score(model, "math500_pass1"),
             _score(model, "gpqa_diamond_pass1"),
+            _last_part(model.base),
         )
     console.print(table)
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +18,6 @@ import platformdirs
 import pytest
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Iterator
 
     from tests.conftest import Home
@@ -170,6 +172,27 @@ def test_a_chat_without_a_terminal_names_what_is_missing(home: Home) -> None:
 
     assert done.returncode == 2
     assert "stillroom chat 'QUESTION'" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["search", "ask", "chat"])
+@pytest.mark.parametrize(("text", "problem"), [("  ", "it is empty"), ("word " * 1000, "4,999 characters")])
+def test_a_question_that_is_none_is_a_usage_error(home: Home, command: str, text: str, problem: str) -> None:
+    done = home.run(command, text)
+
+    assert done.returncode == 2
+    assert problem in done.stderr
+
+
+@pytest.mark.parametrize("command", ["chat", "mcp serve"])
+def test_a_closed_stdin_is_no_crash(home: Home, command: str) -> None:
+    script = f"exec {shlex.quote(sys.executable)} -m stillroom {command} <&-"
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", script], capture_output=True, text=True, check=False, env=home.variables()
+    )
+
+    assert done.returncode in {1, 2}
+    assert "unexpected" not in done.stderr
 
 
 def test_an_unknown_model_names_near_ones(home: Home) -> None:

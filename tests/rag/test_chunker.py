@@ -84,3 +84,10 @@ def test_any_text_is_covered_in_order_within_the_budget() -> None:
             assert piece.line == text.count("\n", 0, piece.start) + 1
             position = piece.end
         assert text[position:].strip() == ""
+
+
+def test_words_that_cost_no_token_of_their_own_still_fill_a_passage() -> None:
+    # As in multilingual-e5: the prefix alone ends in a token that the first word takes over.
+    text, placed = join_sections((Section("word " * 2000),))
+    cuts = cut_passages(text, placed, lambda piece: 4 + max(1, len(piece.split())), budget_tokens=200)
+    assert len(cuts) == 11
