@@ -39,6 +39,8 @@ STEPS = 7
 LIBRARY = "demo"
 # The bundled model was trained on 8,192 tokens; half of that holds every prompt here and saves 90 MiB.
 CONTEXT_TOKENS = 4096
+# Enough for each of its two tools twice, and an answer; a person may set fewer.
+AGENT_STEPS = 6
 ENGLISH = "Which two standard transports does the Model Context Protocol define?"
 CHINESE = "一个 100→500→10 的全连接网络一共有多少个参数？"
 UNANSWERABLE = "Who won the football World Cup in 2018?"
@@ -203,7 +205,7 @@ class Demo:
                     TASK,
                     endpoint=endpoint,
                     tools=tools,
-                    limits=Limits(steps=6, seconds=180),
+                    limits=Limits(steps=min(AGENT_STEPS, self.rooms.settings.agent_max_steps), seconds=180),
                     on_step=lambda step: pages.show_step(self.console, step),
                 )
             )

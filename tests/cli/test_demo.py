@@ -24,7 +24,8 @@ DEADLINE_SECONDS = 200
 @pytest.fixture(scope="module")
 def visited(tmp_path_factory: pytest.TempPathFactory, furnished: Home) -> tuple[Home, dict[str, Any]]:
     """A house in which the demo ran once, and the line of JSON that it ended with."""
-    home = replace(furnished, folder=tmp_path_factory.mktemp("visited"))
+    folder = tmp_path_factory.mktemp("visited")
+    home = replace(furnished, folder=folder, environment={"STILLROOM_AGENT_MAX_STEPS": "2"})
     done = home.run("demo", "--json", seconds=DEADLINE_SECONDS)
     assert done.returncode == 0, done.stderr
     assert left_running(home) == []
@@ -98,7 +99,7 @@ def test_a_second_demo_reuses_the_library(visited: tuple[Home, dict[str, Any]]) 
 
 @pytest.mark.parametrize("step", [2, 3, 4, 5, 6, 7])
 def test_ctrl_c_at_any_step_leaves_no_process(visited: tuple[Home, dict[str, Any]], step: int) -> None:
-    home, _ = visited
+    home = replace(visited[0], environment={"STILLROOM_AGENT_MAX_STEPS": "1"})
 
     with home.start("demo") as process:
         read_until(process, f"{step}/7")
