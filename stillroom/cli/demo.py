@@ -6,6 +6,7 @@ The engine is a child of this process and ends with it; the library stays, so a 
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from contextlib import ExitStack, closing
@@ -282,3 +283,10 @@ def _farewell(console: Console, rooms: Rooms, seconds: float) -> None:
         markup=False,
         soft_wrap=True,
     )
+    programs = Path(sys.executable).parent
+    if shutil.which("stillroom") is None and (programs / "activate").exists():
+        console.print(
+            f"\nstillroom is not on your PATH yet: source {programs / 'activate'}",
+            markup=False,
+            soft_wrap=True,
+        )
