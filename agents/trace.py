@@ -178,13 +178,13 @@ class Trace:
         self.on_step(step)
 
     def citations(self) -> tuple[Citation, ...]:
-        """Every quote that a tool gave, each once, numbered anew from 1."""
+        """Every quote that a tool gave, each once, with the tool's own markers."""
         quotes = {
             (citation.passage_id, citation.quote): citation
             for result in self.results
             for citation in result.citations
         }
-        return tuple(replace(citation, marker=marker) for marker, citation in enumerate(quotes.values(), 1))
+        return tuple(quotes.values())
 
 
 def shorten(text: str, limit: int) -> str:
