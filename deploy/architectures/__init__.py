@@ -1,0 +1,1 @@
+"""Shapes of models: read from configurations and headers, and the tensors that they hold."""
