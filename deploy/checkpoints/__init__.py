@@ -1,0 +1,1 @@
+"""Checkpoints known to the byte before any download: headers of files, and registries."""
