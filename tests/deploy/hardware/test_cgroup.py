@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deploy.cgroup import CgroupMemory, parse_limit, read_cgroup_cpus, read_cgroup_memory
+from deploy.hardware.cgroup import CgroupMemory, parse_limit, read_cgroup_cpus, read_cgroup_memory
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,253 @@
+"""Machines that are told by flags or a file."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy.hardware.described import MachineFlags, describe_machine
+from deploy.hardware.detect import detect_machine
+from deploy.hardware.machine_file import load_machine
+from deploy.hardware.nvidia import select_visible
+from deploy.hardware.sizes import parse_bandwidth, parse_size
+from deploy.spec import GIB, MIB, Gpu, GpuProcess, Machine
+from stillroom.errors import PlanError
+
+GPU = Gpu(
+    0,
+    "NVIDIA L4",
+    23034 * MIB,
+    22000 * MIB,
+    bandwidth_bytes_per_s=300e9,
+    processes=(GpuProcess(4, "python", MIB),),
+)
+HERE = Machine("A CPU", 4, 8 * GIB, 6 * GIB, "cgroup", 50 * GIB, gpus=(GPU,))
+BARE = Machine("A CPU", 4, 8 * GIB, 6 * GIB, "physical", 50 * GIB)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("24GiB", 24 * GIB),
+        ("24G", 24 * GIB),
+        ("24", 24 * GIB),
+        (" 24 gib ", 24 * GIB),
+        ("24GB", 24 * 10**9),
+        ("512MiB", 512 * MIB),
+        ("1.5TiB", 1536 * GIB),
+        ("800000000b", 800_000_000),
+    ],
+)
+def test_a_size_is_read_with_or_without_its_unit(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "GiB", "-4GiB", "24 parsecs", "0", "nan", "1e9", "24GiB/s", "9" * 40])
+def test_what_is_no_size_is_an_error_that_names_it(text: str) -> None:
+    with pytest.raises(PlanError) as raised:
+        parse_size(text, name="--vram")
+    assert "--vram" in raised.value.message
+    assert repr(text) in raised.value.message
+
+
+def test_a_bandwidth_is_read_in_gigabytes_a_second() -> None:
+    assert parse_bandwidth("1008GB/s") == parse_bandwidth("1008") == parse_bandwidth("1.008 TB/s") == 1008e9
+    with pytest.raises(PlanError, match="fast"):
+        parse_bandwidth("fast")
+
+
+def test_nothing_said_leaves_the_machine_as_it_is() -> None:
+    assert describe_machine(HERE, MachineFlags()) is HERE
+
+
+def test_a_named_gpu_comes_with_what_is_known_of_it() -> None:
+    machine = describe_machine(HERE, MachineFlags(gpus=["RTX 4090"]))
+    (gpu,) = machine.gpus
+    assert (gpu.name, gpu.total_bytes, gpu.free_bytes) == ("RTX 4090", 24564 * MIB, 24077 * MIB)
+    assert (gpu.bandwidth_bytes_per_s, gpu.compute_capability, gpu.source) == (1008e9, 8.9, "described")
+    assert machine.described
+
+
+def test_a_machine_with_a_named_gpu_is_the_same_wherever_one_sits() -> None:
+    flags = MachineFlags(gpus=["RTX 4090"])
+    assert describe_machine(HERE, flags) == describe_machine(BARE, flags)
+
+
+def test_memory_that_was_not_said_is_assumed_and_said_so() -> None:
+    machine = describe_machine(HERE, MachineFlags(gpus=["2x RTX 4090"]))
+    assert machine.memory_total_bytes == 48 * GIB
+    assert any("48 GiB assumed" in note for note in machine.notes)
+
+
+@pytest.mark.parametrize(
+    "names", [["2x RTX 4090"], ["2 × RTX 4090"], ["RTX 4090", "RTX 4090"], ["2xRTX 4090"]]
+)
+def test_two_gpus_can_be_written_in_several_ways(names: list[str]) -> None:
+    machine = describe_machine(BARE, MachineFlags(gpus=names, memory="64GiB", cores=16))
+    assert [(gpu.index, gpu.name) for gpu in machine.gpus] == [(0, "RTX 4090"), (1, "RTX 4090")]
+    assert (machine.memory_total_bytes, machine.cpu_cores, machine.notes) == (64 * GIB, 16, ())
+
+
+def test_a_count_beside_the_name_multiplies_it() -> None:
+    assert len(describe_machine(BARE, MachineFlags(gpus=["H100"], gpu_count=8)).gpus) == 8
+
+
+def test_different_gpus_stand_side_by_side() -> None:
+    machine = describe_machine(BARE, MachineFlags(gpus=["RTX 4090", "RTX 3060"]))
+    assert [gpu.name for gpu in machine.gpus] == ["RTX 4090", "RTX 3060 12GB"]
+
+
+def test_memory_that_is_said_of_a_gpu_is_free_whole() -> None:
+    (gpu,) = describe_machine(BARE, MachineFlags(gpus=["RTX 4090"], gpu_memory="20GiB")).gpus
+    assert gpu.total_bytes == gpu.free_bytes == 20 * GIB
+
+
+def test_memory_that_is_said_settles_a_name_of_several_cards() -> None:
+    (gpu,) = describe_machine(BARE, MachineFlags(gpus=["A100"], gpu_memory="40GiB")).gpus
+    assert gpu.name == "A100 40GB"
+
+
+def test_an_apple_chip_needs_its_memory_said() -> None:
+    with pytest.raises(PlanError, match="none was said") as raised:
+        describe_machine(BARE, MachineFlags(gpus=["Apple M3 Max"]))
+    assert "--ram" in raised.value.hint
+    machine = describe_machine(BARE, MachineFlags(gpus=["Apple M3 Max"], memory="64GiB"))
+    assert machine.gpus[0].total_bytes == 48 * GIB
+    assert machine.memory_bandwidth_bytes_per_s == 400e9
+
+
+def test_a_spark_comes_in_one_size() -> None:
+    machine = describe_machine(BARE, MachineFlags(gpus=["DGX Spark"]))
+    assert machine.gpus[0].unified
+    assert machine.memory_total_bytes == machine.gpus[0].total_bytes > 120 * GIB
+
+
+def test_no_gpu_can_be_said() -> None:
+    machine = describe_machine(HERE, MachineFlags(gpus=["none"], memory="32GiB", bandwidth="80GB/s"))
+    assert (machine.gpus, machine.memory_bandwidth_bytes_per_s) == ((), 80e9)
+
+
+def test_without_a_name_this_machine_is_changed_where_something_is_said() -> None:
+    machine = describe_machine(HERE, MachineFlags(memory="64GiB"))
+    assert (machine.memory_total_bytes, machine.memory_limited_by, machine.gpus) == (
+        64 * GIB,
+        "physical",
+        (GPU,),
+    )
+    assert machine.described
+
+
+def test_memory_and_number_of_this_machines_gpus_can_be_said() -> None:
+    machine = describe_machine(HERE, MachineFlags(gpu_count=2, gpu_memory="24GiB"))
+    assert [(gpu.index, gpu.name, gpu.free_bytes) for gpu in machine.gpus] == [
+        (0, "NVIDIA L4", 24 * GIB),
+        (1, "NVIDIA L4", 24 * GIB),
+    ]
+
+
+def test_memory_alone_makes_a_gpu_of_unknown_speed_where_there_is_none() -> None:
+    (gpu,) = describe_machine(BARE, MachineFlags(gpu_memory="24GiB")).gpus
+    assert (gpu.total_bytes, gpu.bandwidth_bytes_per_s) == (24 * GIB, 0)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        MachineFlags(gpus=["banana"]),
+        MachineFlags(gpus=["RTX 4090", "H100"], gpu_count=2),
+        MachineFlags(gpus=["99x RTX 4090"]),
+        MachineFlags(gpus=["RTX 4090"], gpu_count=-1),
+        MachineFlags(gpu_count=2),
+        MachineFlags(gpus=["RTX 4090"], memory="much"),
+        MachineFlags(cores=-3),
+        MachineFlags(gpus=["0x RTX 4090"], gpu_count=3),
+    ],
+)
+def test_what_cannot_be_understood_is_an_error_with_a_hint(flags: MachineFlags) -> None:
+    with pytest.raises(PlanError) as raised:
+        describe_machine(BARE, flags)
+    assert raised.value.hint
+
+
+def test_a_few_lines_describe_a_machine(tmp_path: Path) -> None:
+    path = tmp_path / "server.toml"
+    path.write_text('memory = "256GiB"\ncores = 32\ngpus = ["4x L40S"]\n')
+    machine = load_machine(path)
+    assert (len(machine.gpus), machine.cpu_cores, machine.memory_total_bytes) == (4, 32, 256 * GIB)
+    assert machine.described
+
+
+def test_a_machines_own_report_can_be_planned_for_elsewhere(tmp_path: Path) -> None:
+    seen = detect_machine(disk_path=tmp_path)
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps({"ok": True, "machine": asdict(seen) | {"later": "field"}}))
+    loaded = load_machine(path)
+    assert loaded.described
+    assert asdict(loaded) | {"described": False} == asdict(seen)
+
+
+def test_the_gpus_of_a_report_come_back_whole(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(asdict(HERE)))
+    assert load_machine(path).gpus == (GPU,)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("cores = 4\n", "memory"),
+        ('memory = "64GiB"\ngpu = ["RTX 4090"]\n', "gpu"),
+        ('memory = "64GiB"\ngpus = ["banana"]\n', "banana"),
+        ('memory = "lots"\n', "lots"),
+        ("{", "neither TOML nor JSON"),
+        ("a b c", "neither TOML nor JSON"),
+        ('{"memory_total_bytes": 1, "memory_available_bytes": 1}', "cpu_cores"),
+        ('{"cpu_cores": 2, "memory_total_bytes": -5, "memory_available_bytes": 1}', "memory_total_bytes"),
+        (
+            (
+                '{"cpu_cores": 2, "memory_total_bytes": 5, "memory_available_bytes": 1,'
+                ' "gpus": [{"name": "x", "total_bytes": 1, "free_bytes": 2}]}'
+            ),
+            "free_bytes",
+        ),
+    ],
+)
+def test_a_file_that_lacks_something_is_an_error_that_names_it(tmp_path: Path, text: str, named: str) -> None:
+    path = tmp_path / "machine.toml"
+    path.write_text(text)
+    with pytest.raises(PlanError, match=named):
+        load_machine(path)
+
+
+def test_a_missing_machine_file_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match=r"nowhere\.toml cannot be read"):
+        load_machine(tmp_path / "nowhere.toml")
+
+
+@given(text=st.text(max_size=40) | st.from_regex(r"\d+[xX ]*\w*", fullmatch=True))
+def test_whatever_is_typed_is_understood_or_refused_in_our_words(text: str) -> None:
+    for ask in (
+        lambda: parse_size(text),
+        lambda: parse_bandwidth(text),
+        lambda: describe_machine(BARE, MachineFlags(gpus=[text])),
+        lambda: describe_machine(BARE, MachineFlags(gpu_memory=text, bandwidth=text)),
+    ):
+        with suppress(PlanError):
+            ask()
+    assert set(select_visible(["GPU-a", "GPU-b"], text)) <= {0, 1}
+
+
+@given(data=st.binary(max_size=80))
+def test_whatever_a_machine_file_holds_is_understood_or_refused_in_our_words(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "machine"
+        path.write_bytes(data)
+        with suppress(PlanError):
+            load_machine(path)
