@@ -22,7 +22,7 @@ from stillroom.errors import NothingFitsError
 if TYPE_CHECKING:
     from agents.services import Services
     from deploy.catalog import CatalogModel
-    from deploy.planner import PlanOption, PlanReport
+    from deploy.planning.planner import PlanOption, PlanReport
     from deploy.spec import Machine
 
 GB = 10**9
@@ -54,18 +54,26 @@ class DeploymentTools:
             quantization: only this one, for example Q4_K_M.
             context_tokens: prompt and answer together; without it, what the user has set.
         """
-        from deploy.planner import plan
+        from deploy.plan import PlanRequest
+        from deploy.planning.planner import catalog_subjects, plan
+        from deploy.planning.subject import from_catalog
 
         workload = self.services.workload
         if context_tokens is not None:
             workload = replace(workload, context_tokens=context_tokens)
         machine = self.services.machine()
-        report = plan(machine, workload, self.services.catalog(), model=model, quantization=quantization)
+        catalog = self.services.catalog()
+        subjects = catalog_subjects(catalog)
+        if model is not None:
+            found, within = catalog.resolve(model)
+            subjects, quantization = (from_catalog(found),), quantization or within
+        request = PlanRequest(workload, quantization=quantization)
+        report = plan(machine, request, subjects, named=model is not None)
         shown = report.options if model else _best_of_each_model(report)
         return DeploymentPlan(
             machine=_describe(machine),
             context_tokens=workload.context_tokens,
-            pick=_option(report.options[0]) if report.pick else None,
+            pick=_option(report.shown) if report.pick else None,
             reason=_reason(report),
             options=tuple(_option(option) for option in shown[:_OPTIONS_SHOWN]),
         )
@@ -94,15 +102,24 @@ class DeploymentTools:
         )
 
     def _component_sum(self, model: CatalogModel, bits: float) -> ComponentSum | None:
-        from deploy.memory import estimate_memory
-        from deploy.quantization import compute_artefact
+        from deploy.memory_model.llama_cpp import llama_cpp_memory
+        from deploy.planning.subject import from_catalog
+        from deploy.serving import Placement, Serving
 
         quantization = _QUANTIZATION_OF_BITS.get(int(bits)) if bits == int(bits) else None
         if quantization is None:
             return None
         workload = self.services.workload
-        artefact = compute_artefact(model.architecture, quantization)
-        memory = estimate_memory(model.architecture, artefact, workload, engine="ollama", device="gpu:0")
+        subject = from_catalog(model)
+        shape = subject.architecture
+        memory = llama_cpp_memory(
+            shape,
+            subject.checkpoint(quantization, "ollama"),
+            workload,
+            Serving(),
+            Placement(gpus=(0,), gpu_layers=(shape.layer_count + 1,)),
+            engine="ollama",
+        ).on("gpu:0")
         return ComponentSum(
             model=model.tag,
             quantization=quantization,
@@ -116,26 +133,28 @@ def _best_of_each_model(report: PlanReport) -> tuple[PlanOption, ...]:
     """Options are ranked, so a model's first is its best."""
     best: dict[str, PlanOption] = {}
     for option in report.options:
-        best.setdefault(option.model_id, option)
+        best.setdefault(option.subject.id, option)
     return tuple(best.values())
 
 
 def _option(option: PlanOption) -> DeploymentOption:
+    from deploy.plan import Rejection, device_name
+
     return DeploymentOption(
-        model=option.model_tag,
+        model=option.subject.tag,
         quantization=option.quantization,
         engine=option.engine,
-        device=option.device,
+        device=device_name(option.placement, option.loaded.architecture.layer_count),
         memory_gb=_gb(option.memory.expected_bytes),
-        budget_gb=_gb(option.budget_bytes),
+        budget_gb=_gb(sum(option.budgets.values())),
         rule_of_thumb_gb=round(option.rule_of_thumb_gb, 2),
         fits=option.fits,
-        reason="" if option.outcome == "fits" else option.outcome.reason,
+        reason=option.outcome.reason if isinstance(option.outcome, Rejection) else "",
     )
 
 
 def _reason(report: PlanReport) -> str:
-    from deploy.planner import require_pick
+    from deploy.planning.planner import require_pick
 
     try:
         return require_pick(report).reason

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from deploy.spec import LaunchSpec, Plan
+    from deploy.plan import Plan
+    from deploy.spec import LaunchSpec
 
 _POLL_SECONDS: Final = 0.1
 _ATTACHED_POLL_SECONDS: Final = 5.0

@@ -34,7 +34,7 @@ def require_free_port(host: str, port: int) -> None:
         PortTakenError: something listens there; names its pid and program where the system tells.
         EnvironmentUnfitError: the address is not this machine's, or the port is reserved for root.
     """
-    if not (_answers(host, port) or _bind_fails(host, port)):
+    if not (accepts_connections(host, port) or _bind_fails(host, port)):
         return
     raise PortTakenError(
         f"port {port} on {host} is taken by {_listener(port)}",
@@ -42,10 +42,13 @@ def require_free_port(host: str, port: int) -> None:
     )
 
 
-def _answers(host: str, port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.settimeout(_CONNECT_TIMEOUT_SECONDS)
-        return probe.connect_ex((host, port)) == 0
+def accepts_connections(host: str, port: int) -> bool:
+    """Whether something listens there, within a second; a name that cannot be resolved does not."""
+    try:
+        with socket.create_connection((host, port), timeout=_CONNECT_TIMEOUT_SECONDS):
+            return True
+    except OSError:
+        return False
 
 
 def _bind_fails(host: str, port: int) -> bool:

@@ -1,4 +1,4 @@
-"""The nouns of planning and launching, as frozen values.
+"""The nouns that every room of deployment shares, as frozen values: machine, artefact, memory, launch.
 
 Every size is in bytes and every speed in tokens per second. Nothing here reads a machine,
 a file or a clock; nothing here knows an engine's command line.
@@ -26,6 +26,12 @@ class Gpu:
         name: as the driver reports it, for example ``NVIDIA GeForce RTX 4090``.
         total_bytes: device memory that the driver reports.
         free_bytes: what no process uses now.
+        bandwidth_bytes_per_s: peak memory bandwidth; 0 where it is not known.
+        fp16_flops: dense 16-bit operations a second on tensor cores; 0 where no verified figure is known.
+        compute_capability: of NVIDIA's generations, such as 8.9; 0 where it is not known.
+        unified: it shares the system's memory (Apple, Grace, Jetson, integrated GPUs).
+        processes: what uses its memory now.
+        source: who said so: ``nvml``, ``nvidia-smi``, ``sysfs``, ``sysctl``, ``described``.
     """
 
     index: int
@@ -33,6 +39,22 @@ class Gpu:
     total_bytes: int
     free_bytes: int
     driver: str = ""
+    vendor: Literal["nvidia", "amd", "intel", "apple"] = "nvidia"
+    bandwidth_bytes_per_s: float = 0.0
+    fp16_flops: float = 0.0
+    compute_capability: float = 0.0
+    unified: bool = False
+    processes: tuple[GpuProcess, ...] = ()
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GpuProcess:
+    """A program that holds memory of a GPU."""
+
+    pid: int
+    name: str
+    used_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +67,9 @@ class Machine:
         memory_available_bytes: what can be taken now without swapping, within the same limit.
         memory_limited_by: where ``memory_total_bytes`` comes from: ``physical`` or ``cgroup``.
         disk_free_bytes: free space where weights and library live.
+        memory_bandwidth_bytes_per_s: what all cores together read, measured or described; 0 where unknown.
+        described: it was told by flags or a file, not seen: nothing can be launched on it from here.
+        notes: what limits it that numbers do not say, such as WSL's share of the memory.
     """
 
     cpu_name: str
@@ -56,35 +81,9 @@ class Machine:
     gpus: tuple[Gpu, ...] = ()
     operating_system: str = ""
     python_version: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Architecture:
-    """The shape of a dense decoder with multi-head, grouped-query or multi-query attention.
-
-    Attributes:
-        model_type: Hugging Face's ``model_type``: ``qwen2``, ``qwen3``, ``llama``.
-        hidden_size: width of the residual stream, in elements.
-        head_dim: elements a head; not always hidden_size / attention_heads.
-        tied_embeddings: whether the output projection is the token embedding.
-        qkv_bias: whether query, key and value projections have a bias (Qwen2).
-        qk_norm: whether each head's queries and keys are normalized (Qwen3).
-        rope_factors: whether GGUF files carry a factor for each rotary frequency (Llama 3.1 and later).
-    """
-
-    model_type: str
-    layers: int
-    hidden_size: int
-    intermediate_size: int
-    attention_heads: int
-    kv_heads: int
-    head_dim: int
-    vocabulary_size: int
-    max_context_tokens: int
-    tied_embeddings: bool = False
-    qkv_bias: bool = False
-    qk_norm: bool = False
-    rope_factors: bool = False
+    memory_bandwidth_bytes_per_s: float = 0.0
+    described: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +95,7 @@ class Artefact:
         cpu_resident_bytes: tensors that llama.cpp keeps in host memory even with every layer
             offloaded: the token embedding.
         exact: read from a real file's header, not computed.
+        file_bytes: what a download takes, headers and tokenizer included.
     """
 
     quantization: str
@@ -103,6 +103,7 @@ class Artefact:
     cpu_resident_bytes: int
     exact: bool
     source: str
+    file_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +121,23 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class MemoryTerm:
-    """One component of a memory estimate, as an interval in bytes with where it comes from."""
+    """One component of a memory estimate on one device, as an interval in bytes with where it comes from.
+
+    Attributes:
+        name: ``weights``, ``weights_repacked``, ``kv_cache``, ``recurrent_state``, ``compute``, ``overhead``,
+            ``lora`` or ``reserved``.
+        source: where the figure comes from: a formula, a header, a measurement and its date.
+        device: ``gpu:0`` or ``cpu``.
+        arithmetic: the expected value as a calculation with its numbers, that a reader can check by hand.
+    """
 
     name: str
     low_bytes: int
     expected_bytes: int
     high_bytes: int
     source: str
+    device: str = ""
+    arithmetic: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +167,16 @@ class MemoryEstimate:
         """The sum of the terms' upper bounds."""
         return sum(term.high_bytes for term in self.terms)
 
+    def on(self, device: str) -> MemoryEstimate:
+        """The terms of one device."""
+        return MemoryEstimate(tuple(term for term in self.terms if term.device == device))
+
+    def component(self, *names: str) -> MemoryEstimate:
+        """The terms of those names, on whichever device."""
+        return MemoryEstimate(tuple(term for term in self.terms if term.name in names))
+
     def term(self, name: str) -> MemoryTerm:
-        """The term of that name.
+        """The first term of that name.
 
         Raises:
             KeyError: no term has that name.
@@ -166,61 +185,6 @@ class MemoryEstimate:
             if term.name == name:
                 return term
         raise KeyError(name)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """One model, quantization and engine for one machine, and what it is predicted to take.
-
-    Attributes:
-        model_id: the catalog's key, for example ``deepseek-ai/DeepSeek-R1-Distill-Qwen-7B``.
-        model_tag: the short name people type, for example ``deepseek-r1:7b``.
-        device: where the weights live: ``gpu:0`` or ``cpu``.
-        budget_bytes: the memory of that device that the plan may use.
-        weights_name: by what name the engine fetches exactly these weights itself: an Ollama tag, a Hugging
-            Face repository; empty where it cannot, or where ``model_tag`` and ``model_id`` say it.
-        device_total_bytes: the whole memory of that device, of which vLLM takes a fraction; 0 if unknown.
-        rule_of_thumb_gb: M = P·4·1.2/(32/Q), in GB of 10**9 bytes.
-        languages: ISO 639-1 codes that the model can write.
-        reason: one sentence: why this one.
-    """
-
-    model_id: str
-    model_tag: str
-    architecture: Architecture
-    artefact: Artefact
-    engine: EngineName
-    workload: Workload
-    device: str
-    budget_bytes: int
-    memory: MemoryEstimate
-    rule_of_thumb_gb: float
-    languages: tuple[str, ...]
-    native_tools: bool
-    reasoning: bool
-    reason: str = ""
-    device_total_bytes: int = 0
-    weights_name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """A candidate that does not fit, and the term that is to blame.
-
-    Attributes:
-        term: the name of the memory term that crossed the budget, terms taken in order, or ``engine``,
-            ``context``, ``disk``, ``speed`` where memory was not the reason.
-        needed_bytes: what the candidate takes in all; 0 where memory was not the reason.
-    """
-
-    model_id: str
-    model_tag: str
-    quantization: str
-    engine: EngineName
-    term: str
-    needed_bytes: int
-    budget_bytes: int
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)

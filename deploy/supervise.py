@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deploy.endpoint import Endpoint
-    from deploy.spec import LaunchSpec, Plan
+    from deploy.plan import Plan
+    from deploy.spec import LaunchSpec
 
 _LOG_NAME: Final = "engine.log"
 _SUPERVISOR_LOG_NAME: Final = "supervisor.log"
@@ -178,7 +179,10 @@ def _first_record(spec: LaunchSpec, plan: Plan, state_dir: Path) -> Deployment:
         log_path=state_dir / _LOG_NAME,
         started_at=time.time(),
         stop_grace_seconds=spec.stop_grace_seconds,
-        predicted_bytes={term.name: term.expected_bytes for term in plan.memory.terms},
+        predicted_bytes={
+            name: plan.memory.component(name).expected_bytes
+            for name in dict.fromkeys(term.name for term in plan.memory.terms)
+        },
     )
 
 

@@ -28,7 +28,7 @@ CONFIG_VARIABLE = "STILLROOM_CONFIG"
 CONFIG_NAME = "stillroom.toml"
 APP_NAME = "stillroom"
 # Options of commands that are typed in another way than their setting is written.
-_TYPED = {"context_tokens": "context", "concurrent_sequences": "sequences"}
+_TYPED = {"context_tokens": "context", "concurrent_sequences": "users"}
 
 
 class Settings(BaseSettings):
@@ -76,6 +76,11 @@ class Settings(BaseSettings):
         default_factory=lambda: _secret(os.environ.get("HF_TOKEN")), description="token for gated weights"
     )
     ollama_url: str = Field("http://127.0.0.1:11434", pattern=r"^https?://", description="a running Ollama")
+
+    visible_gpus: str | None = Field(
+        default_factory=lambda: os.environ.get("CUDA_VISIBLE_DEVICES"),
+        description="which NVIDIA GPUs to see, as in CUDA_VISIBLE_DEVICES",
+    )
 
     agent_max_steps: int = Field(8, ge=1, le=100, description="model calls of one agent run")
     agent_max_seconds: int = Field(600, ge=1, le=86_400, description="time of one agent run")

@@ -24,9 +24,10 @@ import pytest
 from deploy.catalog import load_catalog
 from deploy.endpoint import Capabilities, Endpoint
 from deploy.engines import engine
-from deploy.hardware import detect_machine
+from deploy.hardware.detect import detect_machine
 from deploy.launch import start
-from deploy.planner import plan_bundled
+from deploy.plan import PlanRequest
+from deploy.planning.planner import plan_bundled
 from deploy.ports import free_port
 from deploy.spec import Workload
 from deploy.weights import pull_bundled
@@ -128,7 +129,9 @@ def bundled_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpo
     folder = tmp_path_factory.mktemp("engine")
     cache = platformdirs.user_cache_path("stillroom")
     weights = pull_bundled(cache_dir=cache, on_progress=lambda _: None)
-    plan = plan_bundled(detect_machine(disk_path=folder), Workload(context_tokens=4096), load_catalog())
+    plan = plan_bundled(
+        detect_machine(disk_path=folder), PlanRequest(Workload(context_tokens=4096)), load_catalog()
+    )
     spec = engine("embedded").launch_spec(
         plan, weights=weights.path, host="127.0.0.1", port=free_port(), threads=2
     )

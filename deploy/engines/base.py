@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from deploy.spec import EngineName, LaunchSpec, Plan
+    from deploy.plan import Plan
+    from deploy.spec import EngineName, LaunchSpec
 
 # Where a URL names no port.
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from deploy.spec import Plan
+    from deploy.plan import Plan
 
 _PACKAGE: Final = "xllamacpp"
 _PURPOSE: Final = "run the embedded engine"
@@ -28,6 +28,9 @@ _PURPOSE: Final = "run the embedded engine"
 # A slow disk reads this much a second; the rest is Python's start, the model's set-up and a first answer.
 _SLOW_DISK_BYTES_PER_SECOND: Final = 100_000_000
 _SET_UP_SECONDS: Final = 60.0
+
+# What llama.cpp stores keys and values in unless it is told otherwise.
+_KV_CACHE_TYPE: Final = "f16"
 
 
 class Embedded:
@@ -69,7 +72,7 @@ class Embedded:
                 f"the embedded engine needs a GGUF file of {plan.model_tag}, and none was given",
                 hint=f"stillroom models pull {plan.model_tag}",
             )
-        arguments = {
+        arguments: dict[str, object] = {
             "--model": weights,
             "--alias": plan.model_tag,
             "--host": host,
@@ -77,8 +80,10 @@ class Embedded:
             "--context": plan.workload.context_tokens,
             "--parallel": plan.workload.concurrent_sequences,
             "--threads": threads,
-            "--gpu-layers": 0 if plan.device == "cpu" else plan.architecture.layers + 1,
+            "--gpu-layers": plan.placement.layers_on_gpus(),
         }
+        if plan.serving.kv_cache_type != _KV_CACHE_TYPE:
+            arguments["--cache-type-k"] = arguments["--cache-type-v"] = plan.serving.kv_cache_type
         flags = [str(part) for pair in arguments.items() for part in pair]
         return LaunchSpec(
             engine=self.name,

@@ -72,6 +72,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--parallel", type=int, default=1, help="sequences in memory at once")
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--gpu-layers", type=int, default=0)
+    types = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
+    parser.add_argument("--cache-type-k", choices=types, default="f16", help="what keys are stored in")
+    parser.add_argument("--cache-type-v", choices=types, default="f16", help="what values are stored in")
+    parser.add_argument("--ubatch", type=int, default=512, help="tokens of a prompt computed at once")
     parser.add_argument("--stop-on-stdin-eof", action="store_true", help="end with the parent process")
     return parser
 
@@ -88,6 +92,10 @@ def _parameters(xllamacpp: Any, options: argparse.Namespace) -> Any:  # noqa: AN
     parameters.cpuparams.n_threads = options.threads
     parameters.cpuparams_batch.n_threads = options.threads
     parameters.n_gpu_layers = options.gpu_layers
+    parameters.n_ubatch = options.ubatch
+    parameters.n_batch = max(parameters.n_batch, options.ubatch)
+    parameters.cache_type_k = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{options.cache_type_k.upper()}")
+    parameters.cache_type_v = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{options.cache_type_v.upper()}")
     parameters.use_jinja = True
     parameters.verbosity = _BUFFER_SIZES_VERBOSITY
     # The plan decided what fits: llama.cpp must neither shrink the context to fit on its own nor keep up to

@@ -12,11 +12,11 @@ import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
-
-import httpx
+from urllib.parse import urlsplit
 
 from deploy.engines.base import Availability, MeasuredTerm
 from deploy.engines.llama_log import read_llama_cpp_memory
+from deploy.ports import accepts_connections
 from deploy.spec import DerivedModel, EngineName, LaunchSpec
 from stillroom.errors import EngineError, EngineUnavailableError
 
@@ -25,17 +25,22 @@ if TYPE_CHECKING:
 
     from ollama import Client
 
-    from deploy.spec import Plan
+    from deploy.plan import Plan
+    from deploy.serving import Serving
 
 DEFAULT_URL: Final = "http://127.0.0.1:11434"
 _INSTALL_HINT: Final = "install it from https://ollama.com/download, or: stillroom up --engine embedded"
 _PROBE_TIMEOUT_SECONDS: Final = 1.0
+_HTTP_PORT: Final = 80
 
 # Weights may come from a slow disk before the first answer.
 _START_DEADLINE_SECONDS: Final = 300.0
 
 # What the short tags of Ollama's library hold, `deepseek-r1:7b` among them.
 _LIBRARY_QUANTIZATION: Final = "Q4_K_M"
+
+# What Ollama stores keys and values in unless it is told otherwise.
+_KV_CACHE_TYPE: Final = "f16"
 
 
 class Ollama:
@@ -112,9 +117,10 @@ class Ollama:
                 "OLLAMA_KEEP_ALIVE": "-1",
                 # It calls out at its start otherwise.
                 "OLLAMA_NO_CLOUD": "1",
+                **_kv_cache_environment(plan.serving),
             },
             derived_model=DerivedModel(
-                name=served_model, base=_base(plan, weights), parameters={"num_ctx": context_tokens}
+                name=served_model, base=_base(plan, weights), parameters=_parameters(plan)
             ),
             start_deadline_seconds=_START_DEADLINE_SECONDS,
         )
@@ -127,6 +133,7 @@ class Ollama:
         """
         if spec.derived_model is None:
             return
+        import httpx
         import ollama
 
         client = ollama.Client(host=spec.readiness_url.removesuffix("/api/version"), trust_env=False)
@@ -143,12 +150,34 @@ class Ollama:
         return read_llama_cpp_memory(log)
 
     def _running_version(self) -> str | None:
+        address = urlsplit(self._url)
+        # Asked first without HTTP: where nothing listens, a plan need not wait for httpx to load.
+        if not accepts_connections(address.hostname or "", address.port or _HTTP_PORT):
+            return None
+        import httpx
+
         try:
             response = httpx.get(f"{self._url}/api/version", timeout=_PROBE_TIMEOUT_SECONDS, trust_env=False)
             return str(response.json()["version"])
         except (httpx.TransportError, ValueError, KeyError, TypeError):
             # Nothing listens, or what listens is not Ollama.
             return None
+
+
+def _parameters(plan: Plan) -> dict[str, int]:
+    """The derived model's parameters: the context, and a GPU's layers where it does not get them all."""
+    parameters = {"num_ctx": plan.workload.context_tokens}
+    on_gpus = plan.placement.layers_on_gpus()
+    if 0 < on_gpus <= plan.layer_count:
+        parameters["num_gpu"] = on_gpus
+    return parameters
+
+
+def _kv_cache_environment(serving: Serving) -> dict[str, str]:
+    """A quantized cache needs flash attention, which Ollama takes by itself only where it trusts it."""
+    if serving.kv_cache_type == _KV_CACHE_TYPE:
+        return {}
+    return {"OLLAMA_FLASH_ATTENTION": "1", "OLLAMA_KV_CACHE_TYPE": serving.kv_cache_type}
 
 
 def _base(plan: Plan, weights: Path | None) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from deploy.spec import Plan
+    from deploy.plan import Plan
 
 _INSTALL_HINT: Final = "install it in its own environment (pip install vllm) and put `vllm` on the PATH"
 
@@ -36,8 +36,8 @@ _QUANTIZED_WHILE_LOADING: Final = "FP8"
 # The parser of DeepSeek-R1 and all its distills, in vLLM's own naming.
 _R1_PARSER: Final = "deepseek_r1"
 
-_UTILIZATION_STEP: Final = 1000
-_MOST_UTILIZATION: Final = 0.98
+# The planner's name for the model's own 16 bits, which vLLM calls auto and takes by itself.
+_KV_CACHE_TYPE: Final = "f16"
 
 _LOG_TERMS: Final = (
     ("weights", re.compile(r"Model loading took (?P<gib>[\d.]+) GiB")),
@@ -95,12 +95,12 @@ class Vllm:
             "--port": str(port),
         }
         environment = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
-        if plan.device == "cpu":
+        if not plan.placement.gpus:
             environment["VLLM_CPU_KVCACHE_SPACE"] = str(_kv_cache_gib(plan))
         else:
-            options["--gpu-memory-utilization"] = str(gpu_memory_utilization(plan))
-            environment["CUDA_VISIBLE_DEVICES"] = plan.device.removeprefix("gpu:")
-        if plan.artefact.quantization == _QUANTIZED_WHILE_LOADING:
+            options |= _gpu_options(plan)
+            environment["CUDA_VISIBLE_DEVICES"] = ",".join(str(index) for index in plan.placement.gpus)
+        if plan.artefact.quantization == _QUANTIZED_WHILE_LOADING and not plan.weights_name:
             options["--quantization"] = "fp8"
         if "deepseek-r1" in plan.model_tag.lower():
             options["--reasoning-parser"] = _R1_PARSER
@@ -131,19 +131,28 @@ class Vllm:
         return tuple(terms.values())
 
 
-def gpu_memory_utilization(plan: Plan) -> float:
-    """The planned budget as a fraction of the GPU's whole memory, rounded down to 0.001.
+def _gpu_options(plan: Plan) -> dict[str, str]:
+    """The share of memory, the parallelism and the cache's type.
 
     Raises:
-        EngineError: the plan does not know the whole memory.
+        EngineError: the plan does not know the GPU's whole memory.
     """
-    if plan.device_total_bytes <= 0:
+    if plan.gpu_memory_utilization <= 0:
         raise EngineError(
             f"the whole memory of {plan.device} is not known, and vLLM takes a fraction of it",
             hint="stillroom doctor",
         )
-    fraction = plan.budget_bytes / plan.device_total_bytes
-    return min(_MOST_UTILIZATION, math.floor(fraction * _UTILIZATION_STEP) / _UTILIZATION_STEP)
+    options = {"--gpu-memory-utilization": str(plan.gpu_memory_utilization)}
+    placement, serving = plan.placement, plan.serving
+    if placement.tensor_parallel > 1:
+        options["--tensor-parallel-size"] = str(placement.tensor_parallel)
+    if placement.pipeline_parallel > 1:
+        options["--pipeline-parallel-size"] = str(placement.pipeline_parallel)
+    if serving.kv_cache_type != _KV_CACHE_TYPE:
+        options["--kv-cache-dtype"] = serving.kv_cache_type
+    if serving.batched_tokens:
+        options["--max-num-batched-tokens"] = str(serving.batched_tokens)
+    return options
 
 
 def _kv_cache_gib(plan: Plan) -> int:

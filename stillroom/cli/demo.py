@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from deploy.endpoint import Endpoint
     from deploy.launch import RunningEngine
     from deploy.measurement import Measurement
-    from deploy.planner import PlanReport
-    from deploy.spec import Plan
+    from deploy.plan import Plan
+    from deploy.planning.planner import PlanReport
     from rag.document import Answer
     from rag.ingest import IngestReport
     from rag.library import Library
@@ -114,16 +114,17 @@ class Demo:
     def plan(self) -> PlanReport:
         """Steps 1 and 2: the machine, and what would fit it if a model hub could be reached."""
         from deploy.catalog import load_catalog
-        from deploy.planner import plan
-        from deploy.spec import Workload
+        from deploy.plan import PlanRequest
+        from deploy.planning.planner import catalog_subjects, plan
+        from stillroom.cli.plan_pages import show_plan
 
         self.step(1, "This machine")
         machine = self.rooms.machine()
         tables.show_machine(self.console, machine)
 
         self.step(2, "What fits it")
-        report = plan(machine, Workload(), load_catalog())
-        tables.show_plan(self.console, report)
+        report = plan(machine, PlanRequest(), catalog_subjects(load_catalog()))
+        show_plan(self.console, report)
         return report
 
     def launch(self, report: PlanReport) -> tuple[Plan, RunningEngine, Measurement]:
@@ -131,12 +132,13 @@ class Demo:
         from deploy.catalog import load_catalog
         from deploy.engines import engine
         from deploy.launch import start
-        from deploy.planner import plan_bundled
+        from deploy.plan import PlanRequest
+        from deploy.planning.planner import plan_bundled
         from deploy.ports import free_port
 
         self.step(3, "The embedded engine, launched and measured")
         catalog = load_catalog()
-        plan = plan_bundled(report.machine, self.rooms.workload, catalog)
+        plan = plan_bundled(report.machine, PlanRequest(self.rooms.workload), catalog)
         self.console.print(
             f"The demo needs no model hub: it runs the bundled [bold]{plan.model_tag}[/] with the embedded "
             "llama.cpp. A model of 135 million parameters proves the plumbing; it is no assistant."

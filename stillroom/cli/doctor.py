@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
 def doctor(context: typer.Context, json: options.Json = False) -> None:
     """Say what this machine has, what is missing, and the command that mends it."""
     rooms = open_rooms(context)
-    machine = rooms.machine()
+    machine = rooms.measured_machine()
     findings = list(examine(rooms))
 
     def show(console: Console) -> None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deploy.plan import PlanRequest
 from stillroom.cli import models, options, tables
 from stillroom.cli.output import Output
+from stillroom.cli.plan import one_name
+from stillroom.cli.planning import Asked, ModelOptions, machine_flags, make_report, make_request
 from stillroom.cli.rooms import Rooms, open_rooms
 from stillroom.errors import EngineUnavailableError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rich.console import Console
 
-    from deploy.spec import EngineName, LaunchSpec, Plan
+    from deploy.plan import Plan
+    from deploy.spec import EngineName, LaunchSpec
 
 PANEL = "Hardware to endpoint"
 
@@ -32,10 +35,20 @@ def up(
     model: Annotated[
         str | None, typer.Argument(help="A model's tag or id.", show_default="the plan's pick")
     ] = None,
+    named_model: options.NamedModel = None,
+    plan_file: Annotated[
+        Path | None, typer.Option("--plan", help="Start what stillroom plan --save wrote.")
+    ] = None,
     quant: options.Quantization = None,
     context_tokens: options.Context = None,
-    sequences: options.Sequences = None,
+    users: options.Users = None,
     engine: options.Engine = None,
+    kv_cache: options.KvCache = None,
+    gpu: options.Gpus = None,
+    gpus: options.GpuCount = None,
+    vram: options.Vram = None,
+    ram: options.Ram = None,
+    cores: options.Cores = None,
     port: Annotated[
         int,
         typer.Option("--port", min=0, max=65535, help="0 attaches to a running Ollama, or finds a free one."),
@@ -45,12 +58,25 @@ def up(
     json: options.Json = False,
 ) -> None:
     """Start an engine for a plan and leave it running in the background."""
-    if bundled and (model or quant or engine not in {None, "embedded"}):
+    name = one_name(model, named_model)
+    if bundled and (name or quant or engine not in {None, "embedded"}):
         raise typer.BadParameter("--bundled is one model, quantization and engine: name no other beside it")
+    machine = machine_flags(gpu, gpus, vram, ram, cores=cores)
+    if machine and not dry_run:
+        raise typer.BadParameter("a described machine cannot start anything: add --dry-run")
+    changed = (name, quant, engine, context_tokens, users, kv_cache)
+    if plan_file is not None and (bundled or machine or any(value is not None for value in changed)):
+        raise typer.BadParameter(
+            "--plan says it all: name no model, quantization, engine, context, users, KV cache or machine "
+            "beside it"
+        )
     output = Output(as_json=json)
-    rooms = open_rooms(context, context_tokens=context_tokens, concurrent_sequences=sequences, engine=engine)
+    rooms = open_rooms(context, context_tokens=context_tokens, concurrent_sequences=users, engine=engine)
+    asked = Asked(
+        ModelOptions(name), machine, quantization=quant, request=PlanRequest(kv_cache_type=kv_cache)
+    )
 
-    plan = _plan(rooms, model, quant, bundled=bundled)
+    plan = _plan(rooms, asked, plan_file, bundled=bundled)
     spec = _launch_spec(rooms, plan, _weights(output, rooms, plan, fetch=not dry_run), port)
     if dry_run:
         output.result(spec, lambda console: tables.show_launch_spec(console, spec))
@@ -125,22 +151,18 @@ def down(
     Output(as_json=json).result({"stopped": stopped}, show)
 
 
-def _plan(rooms: Rooms, model: str | None, quant: str | None, *, bundled: bool) -> Plan:
+def _plan(rooms: Rooms, asked: Asked, plan_file: Path | None, *, bundled: bool) -> Plan:
     from deploy.catalog import load_catalog
-    from deploy.planner import plan, plan_bundled, require_pick
+    from deploy.planning.planner import plan_bundled, require_pick
 
-    catalog = load_catalog()
+    if plan_file is not None:
+        from deploy.planning.plan_file import load_plan
+
+        return load_plan(plan_file)
     if bundled:
-        return plan_bundled(rooms.machine(), rooms.workload, catalog)
-    report = plan(
-        rooms.machine(),
-        rooms.workload,
-        catalog,
-        model=model,
-        quantization=quant,
-        engines=_engines(rooms),
-    )
-    return require_pick(report)
+        return plan_bundled(rooms.machine(), make_request(rooms, None, asked.request), load_catalog())
+    engines = rooms.engines if asked.elsewhere else _engines(rooms)
+    return require_pick(make_report(rooms, asked, engines=engines))
 
 
 def _engines(rooms: Rooms) -> tuple[EngineName, ...]:
@@ -168,6 +190,8 @@ def _engines(rooms: Rooms) -> tuple[EngineName, ...]:
 
 def _weights(output: Output, rooms: Rooms, plan: Plan, *, fetch: bool) -> Path | None:
     """The GGUF file that the embedded engine loads; the other engines fetch their own by name."""
+    if plan.weights_path:
+        return Path(plan.weights_path)
     if plan.engine != "embedded":
         return None
     from deploy.catalog import load_catalog

@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
         rich_markup_mode=app.rich_markup_mode, no_args_is_help=True, help="The catalog, and fetching weights."
     )
     group.command("list")(list_models)
+    group.command("show")(show_model)
     group.command("pull")(pull)
     app.add_typer(group, name="models", rich_help_panel="Hardware to endpoint")
 
@@ -40,6 +41,20 @@ def list_models(json: options.Json = False) -> None:
         tables.show_models(console, models)
 
     Output(as_json=json).result(models, show)
+
+
+def show_model(
+    model: Annotated[str, typer.Argument(help="A model's tag or id.")], json: options.Json = False
+) -> None:
+    """Show one model of the catalog: every figure with its source."""
+    from deploy.catalog import load_catalog
+
+    found = load_catalog().find(model)
+
+    def show(console: Console) -> None:
+        tables.show_model(console, found)
+
+    Output(as_json=json).result(found, show)
 
 
 def pull(
@@ -76,7 +91,7 @@ def fetch(output: Output, rooms: Rooms, model: CatalogModel, quantization: str |
         WeightsError: the model has no file of it, no hub or index can be reached, or the file is not what it
             should be.
     """
-    from deploy.quantization import find_quantization
+    from deploy.quantizations.quantization import find_quantization
     from deploy.weights import pull_bundled, pull_weights, weights_path
 
     settings = rooms.settings

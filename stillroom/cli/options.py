@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,7 +35,27 @@ Quantization = Annotated[str | None, typer.Option("--quant", help="Only this qua
 Context = Annotated[
     int | None, typer.Option("--context", help="Tokens of prompt and answer together.", show_default="8192")
 ]
-Sequences = Annotated[
-    int | None, typer.Option("--sequences", help="Conversations in memory at once.", show_default="1")
+Users = Annotated[
+    int | None,
+    typer.Option("--users", "--sequences", help="Conversations in memory at once.", show_default="1"),
 ]
 Engine = Annotated[str | None, typer.Option("--engine", help="auto, ollama, vllm or embedded.")]
+NamedModel = Annotated[str | None, typer.Option("--model", help="The same as the argument MODEL.")]
+KvCache = Annotated[
+    str | None,
+    typer.Option(
+        "--kv-cache", help="Type of keys and values: f16, q8_0, q4_0; fp8 on vLLM.", show_default="f16"
+    ),
+]
+Gpus = Annotated[
+    list[str] | None,
+    typer.Option("--gpu", help='Plan for this GPU instead of what is here, such as "RTX 4090"; repeatable.'),
+]
+GpuCount = Annotated[int | None, typer.Option("--gpus", min=1, help="So many of that GPU.")]
+Vram = Annotated[str | None, typer.Option("--vram", help="Memory of a GPU, such as 24GiB.")]
+Ram = Annotated[str | None, typer.Option("--ram", help="Main memory, such as 64GiB.")]
+Cores = Annotated[int | None, typer.Option("--cores", min=1, help="Processor cores.")]
+MachineFile = Annotated[
+    Path | None,
+    typer.Option("--machine", help="A machine described in a TOML or JSON file (doctor --json writes one)."),
+]

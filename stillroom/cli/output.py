@@ -52,8 +52,11 @@ class Output:
     def failure(self, error: StillroomError) -> None:
         """Print an error and its hint; with ``--json`` also as an object on stdout."""
         if self.as_json:
-            body = {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}
-            sys.stdout.write(json.dumps({"error": body}, ensure_ascii=False) + "\n")
+            sys.stdout.write(json.dumps({"error": error_body(error)}, ensure_ascii=False) + "\n")
+        self.complain(error)
+
+    def complain(self, error: StillroomError) -> None:
+        """Print an error and its hint on stderr alone: for a command whose result says it already."""
         self.stderr.print(f"[bold red]error:[/] {escape(error.message)}", soft_wrap=True)
         if error.hint:
             self.stderr.print(f"[bold]try:[/]   {escape(error.hint)}", soft_wrap=True)
@@ -70,6 +73,11 @@ class Output:
             return
         with self.stderr.status(escape(text)) as status:
             yield lambda newer: status.update(escape(newer))
+
+
+def error_body(error: StillroomError) -> dict[str, str | int]:
+    """An error as the JSON that every command prints for one."""
+    return {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}
 
 
 def jsonable(value: object) -> object:

@@ -1,17 +1,26 @@
-"""``stillroom plan``: which model, quantization and engine fit this machine, and why not the others."""
+"""``stillroom plan``: which model, quantization and engine fit a machine, and why not the others."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stillroom.cli import options, tables
-from stillroom.cli.output import Output
-from stillroom.cli.rooms import open_rooms
+from deploy.plan import PlanRequest, Preference, Unknown
+from stillroom.cli import options
+from stillroom.cli.output import Output, error_body
+from stillroom.cli.planning import Asked, ModelOptions, machine_flags, make_report
+from stillroom.cli.rooms import Rooms, open_rooms
+from stillroom.errors import NothingFitsError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from deploy.plan import Plan
+    from deploy.planning.planner import PlanReport
+
+_LANGUAGE_CODE_LETTERS = 2  # ISO 639-1
 
 
 def register(app: typer.Typer) -> None:
@@ -21,16 +30,67 @@ def register(app: typer.Typer) -> None:
 
 def plan(
     context: typer.Context,
-    model: Annotated[str | None, typer.Argument(help="A model's tag or id; all by default.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            help="A model's tag or id, a .gguf file or folder, a URL, or ollama:NAME.", show_default="all"
+        ),
+    ] = None,
+    named_model: options.NamedModel = None,
+    url: Annotated[str | None, typer.Option("--url", help="A GGUF or safetensors model on the web.")] = None,
+    config: Annotated[
+        str | None, typer.Option("--config", help="Size the shape in this config.json, a path or URL.")
+    ] = None,
+    lora: Annotated[
+        list[Path] | None, typer.Option("--lora", help="A LoRA adapter's folder; repeatable.")
+    ] = None,
     quant: options.Quantization = None,
     context_tokens: options.Context = None,
-    sequences: options.Sequences = None,
+    users: options.Users = None,
     engine: options.Engine = None,
+    kv_cache: options.KvCache = None,
+    min_speed: Annotated[
+        float | None, typer.Option("--min-speed", min=0, help="Tokens a second at least.", show_default="4")
+    ] = None,
+    max_memory: Annotated[
+        str | None, typer.Option("--max-memory", help="Take at most this, such as 16GiB.")
+    ] = None,
+    reserve: Annotated[
+        str | None, typer.Option("--reserve", help="Leave this on each GPU for an embedder and reranker.")
+    ] = None,
+    license_: Annotated[
+        str | None,
+        typer.Option("--license", help="Only models under this licence: MIT, apache-2.0, commercial."),
+    ] = None,
+    languages: Annotated[str | None, typer.Option("--languages", help="Must write these: en,zh.")] = None,
+    prefer: Annotated[
+        Preference, typer.Option("--prefer", help="What decides between options that fit.")
+    ] = "quality",
+    gpu: options.Gpus = None,
+    gpus: options.GpuCount = None,
+    vram: options.Vram = None,
+    ram: options.Ram = None,
+    cores: options.Cores = None,
+    bandwidth: Annotated[
+        str | None, typer.Option("--bandwidth", help="Memory bandwidth, such as 900GB/s.")
+    ] = None,
+    machine: options.MachineFile = None,
+    exact: Annotated[
+        bool,
+        typer.Option("--exact", help="Read the pick's real header from where it would be downloaded."),
+    ] = False,
+    any_model: Annotated[
+        bool, typer.Option("--any-model", help="Rank every model with a published score, not only distills.")
+    ] = False,
     rule_of_thumb: Annotated[
         bool, typer.Option("--rule-of-thumb", help="Only M = P·4·1.2/(32/Q), for --params and --bits.")
     ] = False,
     params: Annotated[float | None, typer.Option("--params", help="Billions of parameters.")] = None,
     bits: Annotated[float | None, typer.Option("--bits", help="Bits a parameter: 16, 8 or 4.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Each term of the pick as arithmetic.")] = False,
+    save: Annotated[
+        Path | None, typer.Option("--save", help="Write the plan to this file, for stillroom up --plan.")
+    ] = None,
     every: Annotated[
         bool,
         typer.Option(
@@ -39,40 +99,125 @@ def plan(
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Pick model, quantization and engine for this machine, and explain the pick."""
+    """Pick model, quantization and engine for this machine or another, and explain the pick."""
     output = Output(as_json=json)
     if rule_of_thumb:
         _rule_of_thumb(output, params, bits)
         return
     if params is not None or bits is not None:
         raise typer.BadParameter("--params and --bits belong to --rule-of-thumb")
-    rooms = open_rooms(context, context_tokens=context_tokens, concurrent_sequences=sequences, engine=engine)
-
-    from deploy.catalog import load_catalog
-    from deploy.engines import engine as engine_named
-    from deploy.planner import plan as make_plan
-    from deploy.planner import require_pick
-
-    report = make_plan(
-        rooms.machine(),
-        rooms.workload,
-        load_catalog(),
-        model=model,
-        quantization=quant,
-        engines=rooms.engines,
+    rooms = open_rooms(context, context_tokens=context_tokens, concurrent_sequences=users, engine=engine)
+    asked = Asked(
+        ModelOptions(one_name(model, named_model, url), config, tuple(lora or ()), every=any_model),
+        machine_flags(gpu, gpus, vram, ram, cores=cores, bandwidth=bandwidth),
+        machine,
+        quant,
+        PlanRequest(
+            kv_cache_type=kv_cache,
+            minimum_tokens_per_s=min_speed,
+            most_memory_bytes=_size(max_memory, "--max-memory"),
+            reserved_bytes=_size(reserve, "--reserve") or 0,
+            license=license_ or "",
+            languages=_languages(languages),
+            prefer=prefer,
+        ),
     )
+    from deploy.planning.planner import require_pick
+    from deploy.serving import Placement
+
+    report = make_report(rooms, asked, exact=exact)
+    if save is not None and report.pick is not None:
+        # Before anything is printed: where it fails, the error is all that is.
+        from deploy.planning.plan_file import save_plan
+
+        save_plan(report.pick, save)
+    whole = every or asked.model.name is not None or config is not None
+    _show(output, report, every=whole, explain=explain)
+    pick = require_pick(report)
+    if save is not None:
+        output.note(f"The plan is in {save}: stillroom up --plan {save}")
+    if pick.placement == Placement() and not report.machine.memory_bandwidth_bytes_per_s and not json:
+        output.note("Speeds on a CPU are rough until its memory was measured once: stillroom doctor")
+    if not json and not asked.elsewhere:
+        _say_what_to_install(output, rooms, pick)
+
+
+def one_name(*names: str | None) -> str | None:
+    """The one name that was typed; None for none.
+
+    Raises:
+        BadParameter: several differ.
+    """
+    given = list(dict.fromkeys(name for name in names if name is not None))
+    if len(given) > 1:
+        raise typer.BadParameter(f"one model is planned at a time, not {' and '.join(given)}")
+    return given[0] if given else None
+
+
+def _languages(text: str | None) -> tuple[str, ...]:
+    """Codes of languages, as ``en,zh`` tells them.
+
+    Raises:
+        BadParameter: one is no code.
+    """
+    codes = tuple(word.strip().lower() for word in (text or "").split(",") if word.strip())
+    for code in codes:
+        if len(code) != _LANGUAGE_CODE_LETTERS or not code.isalpha():
+            raise typer.BadParameter(f"--languages takes codes of two letters, such as en,zh, not {code!r}")
+    return codes
+
+
+def _size(text: str | None, name: str) -> int | None:
+    if text is None:
+        return None
+    from deploy.hardware.sizes import parse_size
+
+    return parse_size(text, name=name)
+
+
+def _show(output: Output, report: PlanReport, *, every: bool, explain: bool) -> None:
+    """Print the report; where nothing fits, a document carries the error, and a table goes to stderr.
+
+    Raises:
+        NothingFitsError: nothing fits, and no document was asked for.
+        Exit: nothing fits, and the document says so.
+    """
+    from deploy.planning.planner import require_pick
+    from stillroom.cli import tables
+    from stillroom.cli.plan_pages import show_explanation, show_plan
 
     def show(console: Console) -> None:
         tables.show_machine(console, report.machine)
-        tables.show_plan(console, report, every=every or model is not None)
+        show_plan(console, report, every=every)
+        if explain:
+            prefill = report.pick.prefill if report.pick else Unknown("nothing fits")
+            show_explanation(console, report.shown, prefill)
 
-    if report.pick is None and not json:
-        # Why each was turned down; it is no result, so stdout stays empty.
-        show(output.stderr)
-    pick = require_pick(report)
-    output.result(report, show)
-    found = engine_named(pick.engine).availability()
-    if not found.installed and not json:
+    failure = None
+    try:
+        require_pick(report)
+    except NothingFitsError as error:
+        failure = error
+    if output.as_json:
+        from deploy.planning.document import plan_document
+
+        said = {"error": error_body(failure)} if failure else {}
+        output.result({**plan_document(report), "machine": report.machine, **said}, show)
+    else:
+        show(output.stderr if failure else output.stdout)
+    if failure is None:
+        return
+    if not output.as_json:
+        raise failure
+    output.complain(failure)
+    raise typer.Exit(failure.exit_code)
+
+
+def _say_what_to_install(output: Output, rooms: Rooms, pick: Plan) -> None:
+    from deploy.engines import engine as engine_named
+
+    found = engine_named(pick.engine, ollama_url=rooms.settings.ollama_url).availability()
+    if not found.installed:
         output.note(f"{pick.engine} is not installed here: {found.install_hint}")
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
-from stillroom.cli.output import GIB, gib
+from deploy.spec import Gpu
+from stillroom.cli.output import gib
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -20,9 +21,8 @@ if TYPE_CHECKING:
     from deploy.deployment import Deployment
     from deploy.download import Progress
     from deploy.measurement import Measurement
-    from deploy.options import PlanOption
-    from deploy.planner import PlanReport
-    from deploy.spec import LaunchSpec, Machine, Plan
+    from deploy.plan import Plan
+    from deploy.spec import LaunchSpec, Machine
 
 
 def show_machine(console: Console, machine: Machine) -> None:
@@ -32,126 +32,80 @@ def show_machine(console: Console, machine: Machine) -> None:
     table.add_column()
     limit = " (the container's limit)" if machine.memory_limited_by == "cgroup" else ""
     table.add_row("cpu", f"{escape(machine.cpu_name)}, {machine.cpu_cores} cores")
-    table.add_row(
-        "memory", f"{gib(machine.memory_total_bytes)}{limit}, {gib(machine.memory_available_bytes)} available"
-    )
+    available = f"{gib(machine.memory_available_bytes)} available{_rate(machine)}"
+    table.add_row("memory", f"{gib(machine.memory_total_bytes)}{limit}, {available}")
     if machine.gpus:
         for gpu in machine.gpus:
             free = f"{gib(gpu.total_bytes)}, {gib(gpu.free_bytes)} free"
-            table.add_row(f"gpu {gpu.index}", f"{escape(gpu.name)}, {free}")
+            shared = ", shares the main memory" if gpu.unified else ""
+            table.add_row(f"gpu {gpu.index}", f"{escape(gpu.name)}, {free}{_rate(gpu)}{shared}")
+            for process in gpu.processes:
+                held = f"{gib(process.used_bytes)} held by {escape(process.name)} (pid {process.pid})"
+                table.add_row("", held)
     else:
         table.add_row("gpu", "none found")
     table.add_row("disk", f"{gib(machine.disk_free_bytes)} free")
-    table.add_row("system", f"{machine.operating_system}, Python {machine.python_version}")
+    if not machine.described:
+        table.add_row("system", f"{machine.operating_system}, Python {machine.python_version}")
+    for note in machine.notes:
+        table.add_row("note", escape(note))
     console.print(table)
 
 
-# What the engines' own libraries offer first; `stillroom plan --all` shows the other mixes too.
-USUAL_QUANTIZATIONS = frozenset({"Q4_K_M", "Q8_0", "F16", "AWQ", "FP8", "BF16"})
-
-
-# Below this width a verdict is a word or a shortfall; from it on, the whole reason.
-WIDE_COLUMNS = 130
-
-
-def show_plan(console: Console, report: PlanReport, *, every: bool = False) -> None:
-    """The ranked options with their largest terms, why each does not fit, and the pick with its reason.
-
-    Sizes are in GiB, the rule of thumb in GB as it was published. ``every`` also shows unusual quantizations,
-    and formats for which this machine lacks the hardware.
-    """
-    shown = [option for option in report.options if every or _is_usual(option, report)]
-    engines = {option.engine for option in shown}
-    table = Table("model", "quant", box=None, pad_edge=False, header_style="dim")
-    if len(engines) > 1:
-        table.add_column("engine")
-    for title in ("weights", "KV", "total", "rule"):
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("fits?")
-    for option in shown:
-        picked = _is_pick(option, report)
-        numbers = (
-            _gib_number(option.memory.term("weights").expected_bytes),
-            _gib_number(option.memory.term("kv_cache").expected_bytes),
-            _gib_number(option.memory.expected_bytes),
-            f"{option.rule_of_thumb_gb:.1f}",
-        )
-        table.add_row(
-            option.model_tag,
-            option.quantization,
-            *((option.engine,) if len(engines) > 1 else ()),
-            *numbers,
-            "→ pick" if picked else _verdict(option, whole=console.width >= WIDE_COLUMNS),
-            style="bold green" if picked else "" if option.fits else "dim",
-        )
-    console.print(table)
-    work = report.workload
-    console.print(
-        f"GiB for {work.context_tokens:,} tokens of context, {work.concurrent_sequences} at once, "
-        f"on {' or '.join(sorted(engines))}; rule: M = P·4·1.2/(32/Q) in GB; +N: over the budget by N GiB.",
-        style="dim",
-    )
-    if hidden := len(report.options) - len(shown):
-        console.print(f"{hidden} more options, every reason: stillroom plan --all", style="dim")
-    if report.pick is not None:
-        console.print(f"[bold green]pick[/]  {escape(report.pick.reason)}")
-
-
-def _gib_number(size_bytes: int) -> str:
-    return f"{size_bytes / GIB:.2f}" if size_bytes < GIB else f"{size_bytes / GIB:.1f}"
-
-
-def _is_usual(option: PlanOption, report: PlanReport) -> bool:
-    term = "" if option.outcome == "fits" else option.outcome.term
-    usual = option.quantization in USUAL_QUANTIZATIONS and option.engine != "embedded" and term != "engine"
-    return usual or _is_pick(option, report)
-
-
-def _is_pick(option: PlanOption, report: PlanReport) -> bool:
-    pick = report.pick
-    return pick is not None and (option.model_id, option.quantization, option.engine) == (
-        pick.model_id,
-        pick.artefact.quantization,
-        pick.engine,
-    )
-
-
-def _verdict(option: PlanOption, *, whole: bool) -> str:
-    if option.outcome == "fits":
-        return "yes"
-    rejection = option.outcome
-    if whole:
-        title = f"{option.model_tag} at {option.quantization} on {option.engine} "
-        return rejection.reason.removeprefix(title)
-    if rejection.needed_bytes > rejection.budget_bytes:
-        return f"+{(rejection.needed_bytes - rejection.budget_bytes) / GIB:.1f}"
-    return {"engine": "no GPU", "speed": "too slow"}.get(rejection.term, f"no: {rejection.term}")
+def _rate(device: Machine | Gpu) -> str:
+    """Its memory bandwidth, where it is known."""
+    rate = device.bandwidth_bytes_per_s if isinstance(device, Gpu) else device.memory_bandwidth_bytes_per_s
+    return f", {rate / 1e9:.0f} GB/s" if rate else ""
 
 
 def show_models(console: Console, models: Iterable[CatalogModel]) -> None:
-    """One line a model: tag, parameters, context, student, published scores."""
+    """One line a model: tag, parameters, context, published scores, licence."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("tag", no_wrap=True)
     table.add_column("params", justify="right", no_wrap=True)
     table.add_column("context", justify="right", no_wrap=True)
-    table.add_column("MATH", justify="right", no_wrap=True)
     table.add_column("GPQA", justify="right", no_wrap=True)
-    table.add_column("student", overflow="ellipsis", no_wrap=True)
+    table.add_column("licence", overflow="ellipsis", no_wrap=True, max_width=24)
     for model in models:
         table.add_row(
             model.tag,
-            f"{model.params_billion:.2f}B",
-            f"{model.architecture.max_context_tokens:,}",
-            _score(model, "math500_pass1"),
+            f"{model.params_billion:.3g}B",
+            f"{model.architecture.max_context_tokens // 1024}K",
             _score(model, "gpqa_diamond_pass1"),
-            _last_part(model.base),
+            model.license,
         )
     console.print(table)
+    console.print("Where each number comes from: stillroom models show TAG", style="dim")
 
 
-def _last_part(repository: str) -> str:
-    """A hub's name without its owner; a dash for none."""
-    return repository.rsplit("/", 1)[-1] or "–"
+def show_model(console: Console, model: CatalogModel) -> None:
+    """Everything that the catalog says of one model, each figure with its source."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    shape = model.architecture
+    rows = {
+        "model": f"{model.tag}, {model.id}",
+        "also": ", ".join(model.aliases),
+        "parameters": f"{model.parameters:,} ({model.parameters_source})",
+        "shape": f"{shape.layer_count} layers of {shape.hidden_size}, {shape.vocabulary_size:,} tokens, "
+        f"{shape.max_context_tokens:,} tokens of context ({model.source})",
+        "published in": model.published_in,
+        "teacher": model.teacher,
+        "base": model.base,
+        "scores": ", ".join(f"{name} {value:g}" for name, value in model.scores.items()),
+        "scores from": model.scores_source if model.scores else "none is entered: no published one was found",
+        "languages": ", ".join(model.languages),
+        "tools": "native" if model.native_tools else "none of its own",
+        "licence": f"{model.license}. {model.license_note}".rstrip(". "),
+        "GGUF": f"{model.gguf_repo}: {', '.join(model.gguf_files)}" if model.gguf_repo else "",
+        "safetensors": ", ".join(f"{name} {repo}" for name, repo in model.repos.items()),
+        "Ollama": ", ".join(model.ollama_tags.values()),
+    }
+    for name, value in rows.items():
+        if value:
+            table.add_row(name, escape(value))
+    console.print(table)
 
 
 def _score(model: CatalogModel, name: str) -> str:

@@ -11,7 +11,7 @@ from agents.library_tools import PAGE_CHARACTERS
 from agents.toolbox import Services, toolbox
 from agents.tools import cap_text
 from deploy.catalog import load_catalog
-from deploy.hardware import detect_machine
+from deploy.hardware.detect import detect_machine
 from rag.embedders import open_embedder
 from rag.ingest import ingest
 from rag.library import Library

@@ -41,11 +41,12 @@ def test_the_rule_of_thumb_without_its_numbers_is_a_usage_error(home: Home) -> N
 def test_a_plan_weighs_every_distill_and_says_why_one_does_not_fit(home: Home) -> None:
     report = home.json("plan")
 
-    assert {option["model_tag"] for option in report["options"]} >= DISTILLS
-    for option in report["options"]:
-        assert option["rule_of_thumb_gb"] > 0
-        assert option["outcome"] == "fits" or option["outcome"]["reason"]
-    assert report["pick"]["reason"]
+    rows = [*report["options"], *report["rejections"]]
+    assert {row["model"] for row in rows} >= DISTILLS
+    assert all(option["rule_of_thumb_gb"] > 0 for option in report["options"])
+    assert all(rejection["reason"] and rejection["suggestion"] for rejection in report["rejections"])
+    assert report["fits"]
+    assert report["reason"]
 
 
 def test_a_plan_is_a_table_on_a_narrow_terminal(home: Home) -> None:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 import pytest
 
-from deploy.spec import Architecture, Artefact, MemoryEstimate, MemoryTerm, Plan, Workload
+from deploy.plan import Limits, Plan, Unknown
+from deploy.serving import Placement, Serving
+from deploy.spec import Artefact, MemoryEstimate, MemoryTerm, Workload
 from deploy.weights import BUNDLED_BYTES, WeightsFile, pull_bundled
 
 if TYPE_CHECKING:
@@ -31,18 +33,25 @@ def bundled_weights() -> WeightsFile:
 @pytest.fixture(scope="session")
 def bundled_plan() -> Plan:
     """SmolLM2-135M at Q4_1 with a context of 2048 tokens on the CPU."""
-    weights = MemoryTerm("weights", BUNDLED_BYTES, BUNDLED_BYTES, BUNDLED_BYTES, "file")
+    weights = MemoryTerm("weights", BUNDLED_BYTES, BUNDLED_BYTES, BUNDLED_BYTES, "file", device="cpu")
     kv_bytes = 2 * 30 * 3 * 64 * 2 * 2048
-    kv_cache = MemoryTerm("kv_cache", kv_bytes, kv_bytes, kv_bytes, "2·layers·heads·head_dim·2 B·tokens")
+    kv_cache = MemoryTerm(
+        "kv_cache", kv_bytes, kv_bytes, kv_bytes, "2·layers·heads·head_dim·2 B·tokens", device="cpu"
+    )
     return Plan(
         model_id="HuggingFaceTB/SmolLM2-135M-Instruct",
         model_tag="smollm2:135m",
-        architecture=Architecture("llama", 30, 576, 1536, 9, 3, 64, 49152, 8192, tied_embeddings=True),
+        model_type="llama",
+        layer_count=30,
         artefact=Artefact("Q4_1", BUNDLED_BYTES, 0, exact=True, source="file"),
         engine="embedded",
         workload=Workload(context_tokens=2048, concurrent_sequences=1),
-        device="cpu",
-        budget_bytes=2 * 1024**3,
+        serving=Serving(),
+        placement=Placement(),
+        budgets={"cpu": 2 * 1024**3},
+        decode=Unknown("not estimated"),
+        prefill=Unknown("not estimated"),
+        limits=Limits(2048, 1),
         memory=MemoryEstimate((weights, kv_cache)),
         rule_of_thumb_gb=0.1,
         languages=("en",),

@@ -18,7 +18,7 @@ from deploy.ports import free_port
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from deploy.spec import Plan
+    from deploy.plan import Plan
     from deploy.weights import WeightsFile
 
 PERSON = {

@@ -11,15 +11,17 @@ from deploy.diagnosis import diagnose
 from deploy.engines import engine, engines
 from deploy.engines.base import attached
 from deploy.engines.ollama import Ollama
-from deploy.engines.vllm import gpu_memory_utilization
 from deploy.launch import start
-from deploy.spec import ENGINE_NAMES, GIB, Artefact, LaunchSpec, Plan, Workload
+from deploy.serving import Placement, Serving
+from deploy.spec import ENGINE_NAMES, GIB, Artefact, LaunchSpec, Workload
 from stillroom.errors import EngineError, EngineUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
     from typing import Any
+
+    from deploy.plan import Plan
 
 
 @pytest.fixture
@@ -31,9 +33,11 @@ def r1_plan(bundled_plan: Plan) -> Plan:
         model_tag="deepseek-r1:7b",
         artefact=Artefact("Q4_K_M", 4_683_073_024, 0, exact=True, source="file"),
         workload=Workload(context_tokens=8192, concurrent_sequences=4),
-        device="gpu:1",
-        budget_bytes=20 * GIB,
-        device_total_bytes=24 * GIB,
+        layer_count=28,
+        placement=Placement(gpus=(1,)),
+        budgets={"gpu:1": 20 * GIB},
+        device_totals={"gpu:1": 24 * GIB},
+        gpu_memory_utilization=0.833,
         reasoning=True,
     )
 
@@ -97,7 +101,45 @@ def test_vllm_takes_the_budget_as_a_fraction_of_the_whole_gpu(r1_plan: Plan) -> 
 
 def test_vllm_refuses_a_plan_that_does_not_know_the_whole_gpu(r1_plan: Plan) -> None:
     with pytest.raises(EngineError, match="the whole memory of gpu:1 is not known"):
-        gpu_memory_utilization(replace(r1_plan, device_total_bytes=0))
+        engine("vllm").launch_spec(
+            replace(r1_plan, gpu_memory_utilization=0.0), weights=None, host="127.0.0.1", port=1, threads=1
+        )
+
+
+def test_vllm_is_told_of_ranks_stages_and_a_quantized_cache(r1_plan: Plan) -> None:
+    placement = Placement(gpus=(0, 1, 2, 3), tensor_parallel=2, pipeline_parallel=2)
+    plan = replace(r1_plan, placement=placement, serving=Serving(kv_cache_type="fp8", batched_tokens=4096))
+
+    spec = engine("vllm").launch_spec(plan, weights=None, host="127.0.0.1", port=8124, threads=4)
+
+    assert option(spec.argv, "--tensor-parallel-size") == "2"
+    assert option(spec.argv, "--pipeline-parallel-size") == "2"
+    assert option(spec.argv, "--kv-cache-dtype") == "fp8"
+    assert option(spec.argv, "--max-num-batched-tokens") == "4096"
+    assert spec.environment["CUDA_VISIBLE_DEVICES"] == "0,1,2,3"
+
+
+def test_the_embedded_engine_is_told_of_a_quantized_cache(bundled_plan: Plan, tmp_path: Path) -> None:
+    plan = replace(bundled_plan, serving=Serving(kv_cache_type="q8_0"))
+
+    spec = engine("embedded").launch_spec(
+        plan, weights=tmp_path / "m.gguf", host="127.0.0.1", port=8123, threads=4
+    )
+
+    assert option(spec.argv, "--cache-type-k") == option(spec.argv, "--cache-type-v") == "q8_0"
+
+
+def test_ollama_is_told_of_a_quantized_cache_and_of_layers_that_stay_on_the_cpu(r1_plan: Plan) -> None:
+    plan = replace(
+        r1_plan, serving=Serving(kv_cache_type="q8_0"), placement=Placement(gpus=(0,), gpu_layers=(20,))
+    )
+
+    spec = engine("ollama").launch_spec(plan, weights=None, host="127.0.0.1", port=8125, threads=4)
+
+    assert spec.environment["OLLAMA_KV_CACHE_TYPE"] == "q8_0"
+    assert spec.environment["OLLAMA_FLASH_ATTENTION"] == "1"
+    assert spec.derived_model is not None
+    assert spec.derived_model.parameters == {"num_ctx": 8192, "num_gpu": 20}
 
 
 def test_vllm_on_a_cpu_reserves_the_planned_kv_cache(bundled_plan: Plan) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from deploy.spec import Plan
+    from deploy.plan import Plan
     from deploy.weights import WeightsFile
 
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from deploy.spec import LaunchSpec, Plan
+    from deploy.plan import Plan
+    from deploy.spec import LaunchSpec
     from deploy.weights import WeightsFile
 
 

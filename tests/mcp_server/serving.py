@@ -30,7 +30,7 @@ def open_library(directory: Path) -> Library:
 
 
 def detect() -> Machine:
-    from deploy.hardware import detect_machine
+    from deploy.hardware.detect import detect_machine
 
     return detect_machine(disk_path=Path.home())
 

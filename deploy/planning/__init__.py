@@ -1,0 +1,1 @@
+"""From what a person asks to a plan: models opened, placed, weighed, ranked, explained."""

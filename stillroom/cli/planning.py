@@ -1,0 +1,176 @@
+"""From typed options to a plan: which machine, which models, what is asked; shared by ``plan`` and ``up``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import typer
+
+from deploy.hardware.described import MachineFlags, describe_machine
+from deploy.plan import PlanRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from deploy.planning.opening import Opener
+    from deploy.planning.planner import PlanReport
+    from deploy.planning.subject import Subject
+    from deploy.spec import EngineName, Machine
+    from stillroom.cli.rooms import Rooms
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Which model, as it was typed.
+
+    Attributes:
+        name: a catalog's name, a path, a URL or ``ollama:NAME``; None for the whole catalog.
+        config: the path or URL of a ``config.json`` to size instead.
+        adapters: folders of LoRA adapters to load beside it.
+        every: without a name, every model with a published score and not only the distills.
+    """
+
+    name: str | None = None
+    config: str | None = None
+    adapters: Sequence[Path] = ()
+    every: bool = False
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Everything that was typed.
+
+    Attributes:
+        machine: another machine than this one, as flags tell of it.
+        machine_file: a description of a whole machine.
+        quantization: only this one; None for all.
+        request: what else was asked; context, users and engines are the settings'.
+    """
+
+    model: ModelOptions = field(default_factory=ModelOptions)
+    machine: MachineFlags = field(default_factory=MachineFlags)
+    machine_file: Path | None = None
+    quantization: str | None = None
+    request: PlanRequest = field(default_factory=PlanRequest)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the plan is for another machine than this one."""
+        return bool(self.machine) or self.machine_file is not None
+
+
+def make_report(
+    rooms: Rooms, asked: Asked, *, engines: tuple[EngineName, ...] | None = None, exact: bool = False
+) -> PlanReport:
+    """Weigh what was asked for on the machine that was asked for.
+
+    Args:
+        rooms: the settings.
+        asked: what was typed.
+        engines: only these, whatever the settings say.
+        exact: read the header of the pick's weights from where they would be downloaded, and weigh it again.
+
+    Raises:
+        PlanError: a model, quantization, machine or workload is unknown or senseless.
+        WeightsError: a file or URL cannot be read.
+    """
+    from deploy.catalog import load_catalog
+    from deploy.planning.planner import catalog_subjects, plan
+
+    subjects, quantization = find_subjects(rooms, asked)
+    request = make_request(rooms, quantization, asked.request)
+    if engines is not None:
+        request = replace(request, engines=engines)
+    named = asked.model.name is not None or asked.model.config is not None
+    others = catalog_subjects(load_catalog()) if named else ()
+    machine = find_machine(rooms, asked)
+    report = plan(machine, request, subjects, named=named, others=others)
+    if exact and report.pick is not None:
+        engine, picked = report.pick.engine, report.shown.quantization
+        known = _opener(rooms).exact(report.shown.subject, engine, picked)
+        only = replace(request, engines=(engine,), quantization=picked)
+        report = plan(machine, only, (known,), named=True, others=others)
+    from stillroom.cli.plan_commands import repeating, typed_options
+
+    return repeating(report, typed_options(asked, request))
+
+
+def machine_flags(
+    gpus: Sequence[str] | None,
+    count: int | None,
+    vram: str | None,
+    ram: str | None,
+    *,
+    cores: int | None = None,
+    bandwidth: str | None = None,
+) -> MachineFlags:
+    """What was typed of another machine."""
+    return MachineFlags(
+        gpus=tuple(gpus or ()),
+        gpu_count=count or 0,
+        gpu_memory=vram or "",
+        memory=ram or "",
+        cores=cores or 0,
+        bandwidth=bandwidth or "",
+    )
+
+
+def find_machine(rooms: Rooms, asked: Asked) -> Machine:
+    """This machine, or the one that was described.
+
+    Raises:
+        PlanError: a GPU is unknown, a size cannot be read, or a machine's file is not one.
+    """
+    if asked.machine_file is None:
+        base = rooms.machine()
+    else:
+        from deploy.hardware.machine_file import load_machine
+
+        base = load_machine(asked.machine_file)
+    return describe_machine(base, asked.machine)
+
+
+def find_subjects(rooms: Rooms, asked: Asked) -> tuple[tuple[Subject, ...], str | None]:
+    """The models to weigh, and the quantization that was asked for, by option or within the name.
+
+    Raises:
+        PlanError: the model is unknown.
+        WeightsError: a file or URL cannot be read.
+    """
+    from deploy.catalog import load_catalog
+    from deploy.planning.planner import catalog_subjects
+
+    name, config, quantization = asked.model.name, asked.model.config, asked.quantization
+    if name is not None and config is not None:
+        raise typer.BadParameter("--config sizes one model: name no other beside it")
+    if name is None and config is None:
+        if asked.model.adapters:
+            raise typer.BadParameter("--lora belongs to one model: name it")
+        return catalog_subjects(load_catalog(), every=asked.model.every), quantization
+    opener = _opener(rooms)
+    if config is not None:
+        subject = opener.from_config(config, quantization)
+    else:
+        subject, within = opener.open(str(name), quantization)
+        quantization = within if quantization is None else quantization
+    return (opener.with_adapters(subject, asked.model.adapters),), quantization
+
+
+def _opener(rooms: Rooms) -> Opener:
+    from deploy.catalog import load_catalog
+    from deploy.planning.opening import Opener
+
+    token = rooms.settings.hub_token
+    return Opener(
+        catalog=load_catalog(),
+        hub_url=rooms.settings.hub_url,
+        token=token.get_secret_value() if token else None,
+        ollama_url=rooms.settings.ollama_url,
+    )
+
+
+def make_request(rooms: Rooms, quantization: str | None, typed: PlanRequest) -> PlanRequest:
+    """What was typed, for the context, users and engines that the settings ask for."""
+    return replace(typed, workload=rooms.workload, engines=rooms.engines, quantization=quantization)

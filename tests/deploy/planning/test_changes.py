@@ -1,0 +1,237 @@
+"""What would make an option fit: the nearest change of a rejection, the smallest three of a report."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from deploy.catalog import load_catalog
+from deploy.plan import Change, PlanRequest, Rejection
+from deploy.planning.planner import PlanReport, catalog_subjects, plan, require_pick
+from deploy.planning.subject import from_catalog
+from deploy.spec import ENGINE_NAMES, GIB, Gpu, Machine, Workload
+from stillroom.errors import NothingFitsError
+
+if TYPE_CHECKING:
+    from deploy.spec import EngineName
+
+CATALOG = load_catalog()
+
+
+def machine(*gpus_gib: float, ram_gib: float = 16, cores: int = 8) -> Machine:
+    gpus = tuple(
+        Gpu(
+            index,
+            "a GPU",
+            int(size * GIB),
+            int(size * GIB),
+            bandwidth_bytes_per_s=1e12,
+            compute_capability=8.9,
+        )
+        for index, size in enumerate(gpus_gib)
+    )
+    ram = int(ram_gib * GIB)
+    return Machine("a processor", cores, ram, ram, "physical", 1000 * GIB, gpus)
+
+
+def planned(
+    where: Machine,
+    model: str,
+    workload: Workload | None = None,
+    **asked: Any,  # noqa: ANN401 -- fields
+) -> PlanReport:
+    request = PlanRequest(workload or Workload(), **asked)
+    subject = from_catalog(CATALOG.find(model))
+    return plan(where, request, (subject,), named=True, others=catalog_subjects(CATALOG))
+
+
+def rejection(report: PlanReport, quantization: str, engine: EngineName) -> Rejection:
+    (found,) = (one for one in report.rejections if (one.quantization, one.engine) == (quantization, engine))
+    return found
+
+
+def change(report: PlanReport, quantization: str = "Q4_K_M", engine: EngineName = "ollama") -> Change:
+    found = rejection(report, quantization, engine).change
+    assert found is not None
+    return found
+
+
+def follow(where: Machine, found: Change, asked: PlanRequest) -> PlanReport:
+    """Plan again as the change's options say, the rest as before."""
+    words = found.options.split()
+    model = words[0]
+    options = dict(zip(words[1::2], words[2::2], strict=True))
+    workload = Workload(
+        int(options.get("--context", asked.workload.context_tokens)),
+        int(options.get("--users", asked.workload.concurrent_sequences)),
+    )
+    engines: tuple[Any, ...] = (options["--engine"],) if "--engine" in options else asked.engines
+    limit = options.get("--max-memory", "").removesuffix("GiB")
+    request = replace(
+        asked,
+        workload=workload,
+        engines=engines,
+        quantization=options.get("--quant", asked.quantization),
+        kv_cache_type=options.get("--kv-cache", asked.kv_cache_type),
+        minimum_tokens_per_s=float(options["--min-speed"])
+        if "--min-speed" in options
+        else asked.minimum_tokens_per_s,
+        most_memory_bytes=int(limit) * GIB if limit else asked.most_memory_bytes,
+        license="" if found.without == "--license" else asked.license,
+        languages=() if found.without == "--languages" else asked.languages,
+    )
+    return plan(where, request, (from_catalog(CATALOG.find(model)),), named=True)
+
+
+def test_a_cache_that_is_a_little_too_large_is_halved_first() -> None:
+    report = planned(machine(24, ram_gib=3), "deepseek-r1:32b", Workload(24_576), quantization="Q4_K_M")
+
+    nearest = change(report)
+
+    assert nearest.kind == "kv_cache"
+    assert nearest.options == "deepseek-r1:32b --quant Q4_K_M --engine ollama --kv-cache q8_0"
+
+
+def test_fewer_tokens_are_named_in_whole_blocks() -> None:
+    asked: dict[str, Any] = {"engines": ("ollama",), "quantization": "Q4_K_M", "kv_cache_type": "q4_0"}
+    report = planned(machine(24, ram_gib=3), "deepseek-r1:32b", Workload(100_000), **asked)
+
+    shorter = next(found for found in report.changes if found.kind == "context")
+    tokens = int(shorter.options.rsplit(maxsplit=1)[-1])
+
+    assert 2048 <= tokens < 100_000
+    assert tokens % 256 == 0
+
+
+def test_fewer_at_once_are_named_where_many_share_a_cache() -> None:
+    asked: dict[str, Any] = {"engines": ("ollama",), "quantization": "Q4_K_M", "kv_cache_type": "q4_0"}
+    report = planned(machine(12, ram_gib=3), "deepseek-r1:14b", Workload(2048, 64), **asked)
+
+    fewer = next(found for found in report.changes if found.kind == "users")
+
+    assert 1 <= int(fewer.options.rsplit(maxsplit=1)[-1]) < 64
+
+
+def test_a_lower_quantization_is_named_where_weights_are_too_large() -> None:
+    report = planned(machine(24), "deepseek-r1:32b", engines=("ollama",))
+
+    nearest = change(report, "Q8_0")
+
+    assert nearest.kind == "quantization"
+    name = nearest.description.removesuffix(" instead of Q8_0")
+    assert name in {option.quantization for option in report.options if option.fits}
+
+
+def test_an_engine_without_a_gpu_is_told_the_engine_that_can() -> None:
+    report = planned(machine(), "deepseek-r1:7b")
+
+    found = rejection(report, "FP8", "vllm")
+
+    assert found.term == "engine"
+    assert found.change is not None
+    assert found.change.kind == "engine"
+
+
+def test_what_is_too_slow_is_told_the_speed_that_it_has() -> None:
+    report = planned(machine(), "deepseek-r1:14b", minimum_tokens_per_s=1000.0, engines=("embedded",))
+
+    slower = next(found for found in report.changes if found.kind == "speed")
+    accepted = float(slower.options.rsplit(maxsplit=1)[-1])
+    assert 0 < accepted <= max(option.tokens_per_s for option in report.options)
+
+
+def test_a_licence_that_nothing_has_is_told_to_be_left_out() -> None:
+    report = planned(machine(24), "deepseek-r1:7b", license="GPL-3.0")
+
+    assert report.changes[0].without == "--license"
+    assert "--license" not in report.changes[0].options
+
+
+def test_a_change_that_is_not_enough_is_named_with_what_else_it_takes() -> None:
+    report = planned(machine(4, ram_gib=4), "deepseek-r1:70b", license="GPL-3.0")
+
+    assert all(found.description.startswith("without --license, and ") for found in report.changes)
+    assert all(re.search(r"\d GiB more ", found.description) for found in report.changes)
+
+
+def test_a_context_beyond_the_models_own_is_told_one_that_fits() -> None:
+    report = planned(machine(24), "deepseek-r1:14b", Workload(200_000), quantization="Q4_K_M")
+
+    nearest = report.changes[0]
+
+    assert nearest.kind == "context"
+    tokens = int(nearest.options.rsplit(maxsplit=1)[-1])
+    assert tokens <= 131_072
+
+
+def test_hardware_names_every_device_that_is_short() -> None:
+    report = planned(machine(4, ram_gib=1), "deepseek-r1:32b", engines=("ollama",), quantization="Q8_0")
+
+    (hardware,) = (found for found in report.changes if found.kind == "hardware")
+
+    assert re.fullmatch(
+        r"[\d.]+ GiB more main memory and [\d.]+ GiB more memory on gpu:0, "
+        r"for deepseek-r1:32b at Q8_0 on ollama",
+        hardware.description,
+    )
+    assert hardware.options == ""
+
+
+def test_the_least_hardware_comes_first() -> None:
+    report = plan(machine(ram_gib=1), PlanRequest(), catalog_subjects(CATALOG))
+
+    missing = [float(found.description.split()[0]) for found in report.changes]
+
+    assert missing == sorted(missing)
+    assert "smollm2:135m" in report.changes[0].description
+
+
+SCARCE: tuple[tuple[Machine, str, Workload, dict[str, Any]], ...] = (
+    (machine(24), "deepseek-r1:70b", Workload(32_768), {"quantization": "Q8_0"}),
+    (machine(8), "deepseek-r1:14b", Workload(65_536, 4), {"engines": ("ollama",)}),
+    (machine(24), "deepseek-r1:7b", Workload(), {"languages": ("de",)}),
+    (machine(24), "deepseek-r1:7b", Workload(), {"license": "GPL-3.0"}),
+    (machine(24), "deepseek-r1:7b", Workload(200_000), {}),
+    (machine(24), "deepseek-r1:14b", Workload(), {"most_memory_bytes": 5 * GIB, "quantization": "Q8_0"}),
+    (machine(24), "deepseek-r1:32b", Workload(8192, 64), {"minimum_tokens_per_s": 20.0}),
+    (machine(24), "deepseek-r1:7b", Workload(), {"quantization": "AWQ", "kv_cache_type": "q8_0"}),
+    (machine(), "deepseek-r1:32b", Workload(), {"minimum_tokens_per_s": 10.0}),
+)
+
+
+@pytest.mark.parametrize(("where", "model", "workload", "asked"), SCARCE)
+def test_every_change_with_a_command_makes_it_fit(
+    where: Machine, model: str, workload: Workload, asked: dict[str, Any]
+) -> None:
+    report = planned(where, model, workload, **asked)
+    assert report.pick is None
+
+    for found in {found.options: found for found in report.changes if found.options}.values():
+        assert follow(where, found, report.request).pick is not None, found
+
+
+@pytest.mark.parametrize(("where", "model", "workload", "asked"), SCARCE)
+def test_where_nothing_fits_three_changes_are_named_the_smallest_first(
+    where: Machine, model: str, workload: Workload, asked: dict[str, Any]
+) -> None:
+    report = planned(where, model, workload, **asked)
+
+    assert len(report.changes) == 3
+    assert len({found.description for found in report.changes}) == 3
+    efforts = [found.effort for found in report.changes]
+    assert efforts == sorted(efforts)
+    with pytest.raises(NothingFitsError) as raised:
+        require_pick(report)
+    typed = next((found.options for found in report.changes if found.options), "")
+    assert raised.value.hint == (f"stillroom plan {typed}" if typed else "stillroom doctor")
+
+
+@pytest.mark.parametrize("engines", [ENGINE_NAMES, ("ollama",), ("vllm",), ("embedded",)])
+def test_every_rejection_has_a_change(engines: tuple[EngineName, ...]) -> None:
+    report = plan(machine(12), PlanRequest(engines=engines), catalog_subjects(CATALOG))
+
+    assert report.rejections
+    assert all(found.change is not None and found.change.effort > 0 for found in report.rejections)
