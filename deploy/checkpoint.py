@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from deploy.spec import Artefact
 
 if TYPE_CHECKING:
-    from deploy.architectures.tensors import Role
+    from deploy.architectures.tensor import Role
 
 FileFormat = Literal["gguf", "safetensors"]
 

@@ -9,6 +9,11 @@ from dataclasses import dataclass
 
 CPU = "cpu"
 
+# llama.cpp's server keeps copies of windows and recurrent states, so that a prompt that goes back need not be
+# computed from its start: 32 a sequence by itself (n_ctx_checkpoints), so many in the embedded engine. A
+# first prompt leaves about two.
+CONTEXT_CHECKPOINTS = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Serving:

@@ -12,7 +12,7 @@ from deploy.architectures.shape import Attention, LatentAttention
 
 if TYPE_CHECKING:
     from deploy.architectures.shape import LinearAttention
-    from deploy.architectures.tensors import Part, Role
+    from deploy.architectures.tensor import Part, Role
 
 # One projection for queries, keys and values: ``qkv_proj`` of transformers' modeling_phi3.py.
 FUSED_QKV = frozenset({"phi3"})

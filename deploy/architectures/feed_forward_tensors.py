@@ -11,7 +11,7 @@ from deploy.architectures.shape import FeedForward
 
 if TYPE_CHECKING:
     from deploy.architectures.shape import Experts
-    from deploy.architectures.tensors import Part
+    from deploy.architectures.tensor import Part
 
 # Gate and up projections are one tensor, which GGUF stores as an ``ffn_up`` of twice the width:
 # ``gate_up_proj`` of transformers' modeling_phi3.py and modeling_glm4.py.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deploy.architectures.shape import Architecture
-    from deploy.architectures.tensors import Role, Tensor
+    from deploy.architectures.tensor import Role, Tensor
 
 _BYTES_AN_ELEMENT = 2
 _LARGEST_RANK = 65_536

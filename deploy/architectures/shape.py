@@ -165,6 +165,10 @@ class Architecture:
     rope_factor_count: int = 0
     estimated: str = ""
 
+    def __hash__(self) -> int:
+        """Without the layers, which take long to hash: shapes are keys of what is computed once."""
+        return hash((self.model_type, self.hidden_size, self.vocabulary_size, len(self.layers)))
+
     @property
     def layer_count(self) -> int:
         """How many decoder layers."""
@@ -183,4 +187,6 @@ class Architecture:
     @property
     def distinct_layers(self) -> tuple[Layer, ...]:
         """Each kind of layer once, in order of first appearance."""
-        return tuple(dict.fromkeys(self.layers))
+        # By identity first: layers are mostly one shared object, and hashing each takes its time.
+        objects = {id(layer): layer for layer in self.layers}
+        return tuple(dict.fromkeys(objects.values()))

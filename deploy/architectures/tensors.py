@@ -1,60 +1,22 @@
 """The tensors of a decoder, from its shape: what there is to load, and how many parameters that is.
 
-It knows no bytes: how a tensor is stored is ``deploy.quantization``'s.
+It knows no bytes: how a tensor is stored is ``deploy.quantizations``'s.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from deploy.architectures.attention_tensors import attention_parts
 from deploy.architectures.feed_forward_tensors import feed_forward_parts
 from deploy.architectures.shape import Experts
+from deploy.architectures.tensor import Tensor
 
 if TYPE_CHECKING:
     from deploy.architectures.shape import Architecture, Layer
-
-Role = Literal[
-    "token_embedding",
-    "output",
-    "norm",
-    "bias",
-    "rope_factors",
-    "attention_q",
-    "attention_k",
-    "attention_v",
-    "attention_qkv",
-    "attention_output",
-    "attention_gate",
-    "attention_sinks",
-    "latent_q_a",
-    "latent_q_b",
-    "latent_kv_a",
-    "latent_k_b",
-    "latent_v_b",
-    "latent_index",
-    "linear_attention",
-    "linear_state",
-    "ffn_gate",
-    "ffn_up",
-    "ffn_down",
-    "router",
-    "expert_gate",
-    "expert_up",
-    "expert_down",
-    "shared_expert_gate",
-    "shared_expert_up",
-    "shared_expert_down",
-    "shared_router",
-    "per_layer_input",
-    "other",
-]
-
-Part: TypeAlias = tuple[str, tuple[int, ...], Role]
-"""A tensor without its layer: its name within the layer, its shape with rows first, its role."""
+    from deploy.architectures.tensor import Part
 
 # Families whose second norm is named for what it follows (``post_attention_norm``) and not for the
 # feed-forward network that it precedes: ``LLM_TENSOR_ATTN_POST_NORM`` of these architectures in llama.cpp.
@@ -74,33 +36,6 @@ _LATER_NORMS = (
 # Long and short factors for each rotary frequency in files of their own names: llama.cpp's ``LLM_ARCH_PHI3``.
 _LONG_ROPE = frozenset({"phi3"})
 _LONG_FACTORS = ("rope_factors_long.weight", "rope_factors_short.weight")
-
-
-@dataclass(frozen=True, slots=True)
-class Tensor:
-    """One weight tensor.
-
-    Attributes:
-        name: as GGUF names it, for example ``blk.0.attn_q.weight``.
-        shape: rows first: (output features, input features), (experts, output features, input features), or
-            (features,).
-        layer: the decoder layer from 0, or None outside the layers.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    role: Role
-    layer: int | None = None
-
-    @property
-    def elements(self) -> int:
-        """How many parameters it holds."""
-        return prod(self.shape)
-
-    @property
-    def columns(self) -> int:
-        """The contiguous dimension, which quantization cuts into blocks."""
-        return self.shape[-1]
 
 
 @lru_cache(maxsize=256)

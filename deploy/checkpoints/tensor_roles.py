@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from deploy.architectures.tensors import Role
+    from deploy.architectures.tensor import Role
 
 Rules: TypeAlias = "tuple[tuple[re.Pattern[str], Role], ...]"
 

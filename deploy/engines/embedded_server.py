@@ -22,6 +22,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from deploy.serving import CONTEXT_CHECKPOINTS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -102,6 +104,9 @@ def _parameters(xllamacpp: Any, options: argparse.Namespace) -> Any:  # noqa: AN
     # 8 GiB of old prompts in host memory, which no plan accounts for.
     parameters.fit_params = False
     parameters.cache_ram_mib = 0
+    # By itself llama.cpp keeps up to 32 copies of windows and states a sequence: 0.8 GiB each for
+    # Gemma-3-27B.
+    parameters.n_ctx_checkpoints = CONTEXT_CHECKPOINTS
     # A private endpoint: no page of a browser may call it, and there is no page of its own.
     parameters.ui = False
     parameters.cors_origins = f"http://{options.host}:{options.port}"

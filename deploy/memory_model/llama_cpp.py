@@ -16,7 +16,7 @@ from deploy.memory_model import llama_cpp_compute as compute
 from deploy.memory_model import llama_cpp_gpu as gpu_buffers
 from deploy.memory_model.llama_cpp_cache import cache_terms, checkpoint_bytes
 from deploy.memory_model.llama_cpp_weights import DeviceWeights, weights_by_device
-from deploy.serving import CPU
+from deploy.serving import CONTEXT_CHECKPOINTS, CPU
 from deploy.spec import MIB, MemoryEstimate, MemoryTerm
 
 if TYPE_CHECKING:
@@ -34,9 +34,6 @@ _GGUF_HEADER_BYTES = 8_000_000
 # libraries, tokenizer and threads, after a prompt of 600 tokens on Linux: 48 MiB for SmolLM2 135M, 56 for
 # Qwen3-0.6B, 71 and 72 for R1-Distill-Qwen-1.5B in two quantizations.
 _EMBEDDED_PROCESS = (40 * MIB, 72 * MIB, 128 * MIB)
-# llama.cpp's server keeps up to 32 copies of windows and recurrent states for each sequence
-# (n_ctx_checkpoints, common/common.h). A first prompt left about two.
-_USUAL_CHECKPOINTS, _MOST_CHECKPOINTS = 2, 32
 # A Go server and its runner process: an estimate, nobody here has measured it.
 _OLLAMA_PROCESS = (32 * MIB, 96 * MIB, 256 * MIB)
 _GPU_CONTEXT = {
@@ -259,10 +256,10 @@ def _overhead_term(load: _Load, device: str) -> MemoryTerm:
     source = "Python, libraries, tokenizer and threads, measured on Linux"
     copied = checkpoint_bytes(load.architecture, load.workload, load.serving)
     if copied:
-        source += "; and copies of windows and states, at most 32 a sequence"
-        text += f" + {_USUAL_CHECKPOINTS} x {copied:,} B"
-        expected += _USUAL_CHECKPOINTS * copied
-        high += _MOST_CHECKPOINTS * copied * load.workload.concurrent_sequences
+        source += f"; and copies of windows and states, at most {CONTEXT_CHECKPOINTS} a sequence"
+        text += f" + {CONTEXT_CHECKPOINTS} x {copied:,} B"
+        expected += CONTEXT_CHECKPOINTS * copied
+        high += CONTEXT_CHECKPOINTS * copied * load.workload.concurrent_sequences
     return MemoryTerm("overhead", low, expected, high, source, CPU, text)
 
 

@@ -12,7 +12,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from deploy.architectures.shape import LatentAttention
-from deploy.architectures.tensors import Tensor, tensors
+from deploy.architectures.tensor import Tensor
+from deploy.architectures.tensors import tensors
 from deploy.checkpoint import Checkpoint, StoredTensor
 from deploy.quantizations.block_types import stored_bytes
 from deploy.quantizations.gguf_mix import ggml_types

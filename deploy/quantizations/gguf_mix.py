@@ -18,7 +18,7 @@ from deploy.quantizations.gguf_rules import Asked, Category, Model, mixed_type
 
 if TYPE_CHECKING:
     from deploy.architectures.shape import Architecture
-    from deploy.architectures.tensors import Tensor
+    from deploy.architectures.tensor import Tensor
 
 # llama.cpp recognizes a tensor by what its name contains, in this order. A fused ``attn_qkv`` counts as
 # values (before 2026 Q4_K_M gave all of them Q5_K, and Q5_K_M Q6_K: 6 MB less in phi-4). The ``attn_kv_b`` of

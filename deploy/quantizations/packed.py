@@ -11,7 +11,7 @@ from math import ceil, prod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from deploy.architectures.tensors import Tensor
+    from deploy.architectures.tensor import Tensor
 
 # What is a linear projection within a decoder layer. Latent attention's indexer and per-layer inputs are
 # small and stay as they are.
