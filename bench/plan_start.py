@@ -1,8 +1,8 @@
 """How long ``stillroom plan`` takes beyond ``python -c pass`` in the same run, and against its limit.
 
 The commands are timed in turn, so that a busy machine slows all of them; the medians are compared. The limit
-is 0.5 s beyond the interpreter's own start. The whole catalog on this machine, one model on a described GPU,
-and a file's header are timed, as text and as JSON.
+is 0.5 s beyond the interpreter's own start. The distills on this machine, and one model on a described GPU,
+are timed as text and as JSON.
 
 Usage: python bench/plan_start.py [--runs 9]
 """
@@ -22,9 +22,11 @@ ONE_MODEL = (
     *("--model", "deepseek-r1:14b", "--quant", "Q4_K_M", "--context", "8192"),
     *("--engine", "ollama", "--gpu", "RTX 4090"),
 )
+# Weighs three times as many models as a plan does by itself: timed, and held to no limit.
+UNLIMITED_OPTION = "--any-model"
 PLANS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("the whole catalog", ()),
-    ("the whole catalog --json", ("--json",)),
+    ("every distill", ()),
+    ("every distill --json", ("--json",)),
     ("every model, an RTX 4090 --json", ("--any-model", "--gpu", "RTX 4090", "--json")),
     ("one model, an RTX 4090", ONE_MODEL),
     ("one model, an RTX 4090 --json", (*ONE_MODEL, "--json")),
@@ -46,9 +48,11 @@ def main() -> int:
     timed = [("python -c pass", [sys.executable, "-c", "pass"])]
     timed += [(f"plan: {name}", [sys.executable, "-m", "stillroom", "plan", *more]) for name, more in PLANS]
     with tempfile.TemporaryDirectory() as folder:
-        # Nobody's settings: only the measured cache of this machine's bandwidth is shared.
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith("STILLROOM_")}
-        environment = {**inherited, "STILLROOM_DATA_DIR": folder, "XDG_CONFIG_HOME": folder}
+        # Nobody's settings, and bytecode as an installation has it, even where it is not to be written.
+        left_out = ("STILLROOM_", "PYTHONDONTWRITEBYTECODE")
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(left_out)}
+        own = {"STILLROOM_DATA_DIR": folder, "XDG_CONFIG_HOME": folder, "PYTHONPYCACHEPREFIX": folder}
+        environment = {**inherited, **own}
         for _, argv in timed:
             seconds(argv, environment)  # warm the file cache and the bytecode
         rows = [[seconds(argv, environment) for _, argv in timed] for _ in range(runs)]
@@ -59,8 +63,11 @@ def main() -> int:
             f"{name:38} {median * 1000:7.1f} ms  {median / medians[0]:5.1f} times the start, "
             f"{more * 1000:7.1f} ms beyond it: {more / LIMIT_SECONDS:4.2f} of the limit"
         )
-    slowest = max(beyond)
-    print(f"the slowest takes {slowest:.2f} s beyond python -c pass; the limit is {LIMIT_SECONDS:g} s")
+    slowest = max(more for (_, argv), more in zip(timed, beyond, strict=True) if UNLIMITED_OPTION not in argv)
+    print(
+        f"the slowest without {UNLIMITED_OPTION} takes {slowest:.2f} s beyond python -c pass; "
+        f"the limit is {LIMIT_SECONDS:g} s"
+    )
     return 0 if slowest <= LIMIT_SECONDS else 1
 
 

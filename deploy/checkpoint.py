@@ -59,6 +59,10 @@ class Checkpoint:
     exact: bool
     source: str
 
+    def __hash__(self) -> int:
+        """Without the tensors, which take long to hash: what is computed from them is kept by checkpoint."""
+        return hash((self.quantization, self.file_format, self.file_bytes, len(self.tensors)))
+
     @cached_property
     def tensor_bytes(self) -> int:
         """All tensors together."""

@@ -6,13 +6,14 @@ It knows devices only by name and knows nothing of caches or compute buffers.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from deploy.serving import CPU
 from stillroom.errors import PlanError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from deploy.architectures.shape import Architecture
     from deploy.checkpoint import Checkpoint, StoredTensor
@@ -34,6 +35,9 @@ _REPACKED_ROWS = 8
 _EXPERT_ROLES = frozenset({"expert_gate", "expert_up", "expert_down"})
 _EXPERT_DIMENSIONS = 3
 _MATRIX_DIMENSIONS = 2
+
+# The place of what stays on the CPU wherever the layers go; other places are layers' numbers.
+_INPUT = -2
 
 
 @dataclass(slots=True)
@@ -77,8 +81,8 @@ def weights_by_device(
     for number, device in enumerate(owners[:-1]):
         held[device].layers.append(number)
     held[owners[-1]].has_output = True
-    for tensor in checkpoint.tensors:
-        _hold(held[_device_of(tensor, owners)], tensor)
+    for place, weights in _weights_by_place(checkpoint).items():
+        _add(held[CPU if place == _INPUT else owners[place]], weights)
     if architecture.tied_embeddings and owners[-1] != CPU:
         _copy_embedding(held[owners[-1]], checkpoint.tensors)
     return held
@@ -112,14 +116,29 @@ def layer_devices(layer_count: int, placement: Placement) -> list[str]:
     return devices
 
 
-def _device_of(tensor: StoredTensor, owners: list[str]) -> str:
+@lru_cache(maxsize=1024)  # a search for the best placement asks for the same tensors dozens of times
+def _weights_by_place(checkpoint: Checkpoint) -> Mapping[int, DeviceWeights]:
+    """What has to stay together: by layer, -1 for what follows the last one, ``_INPUT`` for the CPU's own."""
+    places: dict[int, DeviceWeights] = {}
+    for tensor in checkpoint.tensors:
+        _hold(places.setdefault(_place_of(tensor), DeviceWeights()), tensor)
+    return places
+
+
+def _place_of(tensor: StoredTensor) -> int:
     if tensor.role in _INPUT_ROLES and tensor.layer is None:
-        return CPU
-    if (
-        tensor.role == "rope_factors"
-    ):  # a few hundred bytes for each device: counted once, where the layers begin
-        return owners[0]
-    return owners[-1 if tensor.layer is None else tensor.layer]
+        return _INPUT
+    if tensor.role == "rope_factors":
+        return 0  # a few hundred bytes for each device: counted once, where the layers begin
+    return -1 if tensor.layer is None else tensor.layer
+
+
+def _add(weights: DeviceWeights, more: DeviceWeights) -> None:
+    weights.stored_bytes += more.stored_bytes
+    weights.always_repacked_bytes += more.always_repacked_bytes
+    weights.somewhere_repacked_bytes += more.somewhere_repacked_bytes
+    weights.largest_matrix_bytes = max(weights.largest_matrix_bytes, more.largest_matrix_bytes)
+    weights.output_bytes = more.output_bytes or weights.output_bytes
 
 
 def _hold(weights: DeviceWeights, tensor: StoredTensor) -> None:

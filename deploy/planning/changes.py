@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from deploy.plan import Change, Rejection
@@ -55,6 +56,10 @@ class ChangeFinder:
 
     weigher: Weigher
     options: Sequence[PlanOption]
+
+    @cached_property
+    def _fitting(self) -> list[PlanOption]:
+        return [option for option in self.options if option.fits]
 
     def nearest(self, option: PlanOption) -> Change | None:
         """The change that gives up least; None where none is known."""
@@ -104,7 +109,7 @@ class ChangeFinder:
             missing = gib(rejection.short_bytes)
             yield Change("disk", f"{missing} more of free disk", "", _HARDWARE_EFFORT)
         elif rejection.term in {"engine", "format"}:
-            others = [other for other in self.options if other.fits and other.subject.id == option.subject.id]
+            others = [other for other in self._fitting if other.subject.id == option.subject.id]
             if others:
                 other = others[0]
                 yield Change(
@@ -224,8 +229,8 @@ class ChangeFinder:
         """The most precise quantization of the same model on the same engine that fits."""
         same = [
             other
-            for other in self.options
-            if other.fits and other.subject.id == option.subject.id and other.engine == option.engine
+            for other in self._fitting
+            if other.subject.id == option.subject.id and other.engine == option.engine
         ]
         if not same:
             return
@@ -240,7 +245,7 @@ class ChangeFinder:
 
     def _other_model(self, option: PlanOption) -> Iterator[Change]:
         """The best of each other model that fits; the bundled one only where there is no other."""
-        fitting = [other for other in self.options if other.fits and other.subject.id != option.subject.id]
+        fitting = [other for other in self._fitting if other.subject.id != option.subject.id]
         fitting = [other for other in fitting if not other.subject.bundled] or fitting
         first: dict[str, PlanOption] = {}
         for other in fitting:

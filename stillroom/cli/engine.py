@@ -9,9 +9,10 @@ import typer
 
 from deploy.plan import PlanRequest
 from stillroom.cli import models, options, tables
+from stillroom.cli.asked import Asked, ModelOptions, machine_flags
 from stillroom.cli.output import Output
 from stillroom.cli.plan import one_name
-from stillroom.cli.planning import Asked, ModelOptions, machine_flags, make_report, make_request
+from stillroom.cli.planning import make_report, make_request
 from stillroom.cli.rooms import Rooms, open_rooms
 from stillroom.errors import EngineUnavailableError
 

@@ -9,8 +9,9 @@ import typer
 
 from deploy.plan import PlanRequest, Preference, Unknown
 from stillroom.cli import options
+from stillroom.cli.asked import Asked, ModelOptions, machine_flags
 from stillroom.cli.output import Output, error_body
-from stillroom.cli.planning import Asked, ModelOptions, machine_flags, make_report
+from stillroom.cli.planning import make_report
 from stillroom.cli.rooms import Rooms, open_rooms
 from stillroom.errors import NothingFitsError
 

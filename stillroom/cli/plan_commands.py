@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from deploy.plan import Change
     from deploy.planning.options import PlanOption
     from deploy.planning.planner import PlanReport
-    from stillroom.cli.planning import Asked
+    from stillroom.cli.asked import Asked
 
 
 def typed_options(asked: Asked, request: PlanRequest) -> dict[str, str]:
@@ -41,6 +41,7 @@ def typed_options(asked: Asked, request: PlanRequest) -> dict[str, str]:
         "--vram": _given(machine.gpu_memory),
         "--ram": _given(machine.memory),
         "--cores": _given(machine.cores),
+        "--bandwidth": _given(machine.bandwidth),
         "--machine": _given(asked.machine_file),
         "--lora": asked.model.adapters,
     }

@@ -2,63 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
 
-from deploy.hardware.described import MachineFlags, describe_machine
-from deploy.plan import PlanRequest
+from deploy.hardware.described import describe_machine
+from stillroom.cli.plan_commands import repeating, typed_options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
+    from deploy.plan import PlanRequest
     from deploy.planning.opening import Opener
     from deploy.planning.planner import PlanReport
     from deploy.planning.subject import Subject
     from deploy.spec import EngineName, Machine
+    from stillroom.cli.asked import Asked
     from stillroom.cli.rooms import Rooms
-
-
-@dataclass(frozen=True)
-class ModelOptions:
-    """Which model, as it was typed.
-
-    Attributes:
-        name: a catalog's name, a path, a URL or ``ollama:NAME``; None for the whole catalog.
-        config: the path or URL of a ``config.json`` to size instead.
-        adapters: folders of LoRA adapters to load beside it.
-        every: without a name, every model with a published score and not only the distills.
-    """
-
-    name: str | None = None
-    config: str | None = None
-    adapters: Sequence[Path] = ()
-    every: bool = False
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Everything that was typed.
-
-    Attributes:
-        machine: another machine than this one, as flags tell of it.
-        machine_file: a description of a whole machine.
-        quantization: only this one; None for all.
-        request: what else was asked; context, users and engines are the settings'.
-    """
-
-    model: ModelOptions = field(default_factory=ModelOptions)
-    machine: MachineFlags = field(default_factory=MachineFlags)
-    machine_file: Path | None = None
-    quantization: str | None = None
-    request: PlanRequest = field(default_factory=PlanRequest)
-
-    @property
-    def elsewhere(self) -> bool:
-        """Whether the plan is for another machine than this one."""
-        return bool(self.machine) or self.machine_file is not None
 
 
 def make_report(
@@ -92,29 +51,7 @@ def make_report(
         known = _opener(rooms).exact(report.shown.subject, engine, picked)
         only = replace(request, engines=(engine,), quantization=picked)
         report = plan(machine, only, (known,), named=True, others=others)
-    from stillroom.cli.plan_commands import repeating, typed_options
-
     return repeating(report, typed_options(asked, request))
-
-
-def machine_flags(
-    gpus: Sequence[str] | None,
-    count: int | None,
-    vram: str | None,
-    ram: str | None,
-    *,
-    cores: int | None = None,
-    bandwidth: str | None = None,
-) -> MachineFlags:
-    """What was typed of another machine."""
-    return MachineFlags(
-        gpus=tuple(gpus or ()),
-        gpu_count=count or 0,
-        gpu_memory=vram or "",
-        memory=ram or "",
-        cores=cores or 0,
-        bandwidth=bandwidth or "",
-    )
 
 
 def find_machine(rooms: Rooms, asked: Asked) -> Machine:
