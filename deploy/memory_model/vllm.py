@@ -169,7 +169,7 @@ class _Served:
             *self.peak,
             f"activations of {self.tokens:,} batched tokens, or logits of {sequences} sequences",
             device,
-            f"the widest step of a layer in 16 bits for {self.tokens:,} tokens: {self.peak.expected:,} bytes",
+            f"{self.peak.expected:,} B, the widest step of a layer in 16 bits for {self.tokens:,} tokens",
         )
 
 
@@ -178,9 +178,9 @@ def _weights_term(
 ) -> MemoryTerm:
     low = weights.stored_bytes + weights.padding_bytes
     expected = weights.total_bytes
-    parts = [f"{weights.stored_bytes:,} of the checkpoint's {checkpoint.tensor_bytes:,}"]
+    parts = [f"{weights.stored_bytes:,} B of the checkpoint's {checkpoint.tensor_bytes:,} B"]
     parts += [
-        f"{size:,} {what}"
+        f"{size:,} B of {what}"
         for size, what in (
             (weights.padding_bytes, "padding"),
             (weights.rotary_bytes, "rotary table"),
@@ -196,7 +196,7 @@ def _weights_term(
         round(expected * (1 + _WEIGHTS_SLACK)),
         checkpoint.source + split,
         device,
-        f"{' + '.join(parts)} = {expected:,} bytes",
+        " + ".join(parts),
     )
 
 
@@ -209,7 +209,7 @@ def _packed_vocabulary_term(checkpoint: Checkpoint) -> MemoryTerm:
     sizes = [tensor.stored_bytes for tensor in checkpoint.tensors if tensor.role in VOCABULARY_ROLES]
     size = sum(sizes) if len(sizes) > 1 else 2 * sum(sizes)
     source = "packed copies of the embedding and the output projection"
-    return MemoryTerm("weights_repacked", 0, size, size, source, CPU, f"{size:,} bytes")
+    return MemoryTerm("weights_repacked", 0, size, size, source, CPU, f"{size:,} B")
 
 
 def _in_whole_gib(terms: tuple[MemoryTerm, ...]) -> Iterator[MemoryTerm]:
@@ -221,7 +221,7 @@ def _in_whole_gib(terms: tuple[MemoryTerm, ...]) -> Iterator[MemoryTerm]:
             yield term
             continue
         size = term.expected_bytes + taken - needed
-        arithmetic = f"{term.arithmetic}; rounded up to {taken // GIB} GiB in all: {size:,} bytes"
+        arithmetic = f"{term.arithmetic}; rounded up, all of it to {taken // GIB} GiB"
         yield replace(term, expected_bytes=size, high_bytes=size, arithmetic=arithmetic)
 
 
@@ -242,7 +242,7 @@ def _cache_terms(pool: CachePool, workload: Workload, stage: int, device: str) -
         cache,
         f"vLLM's block pool; blocks of {sizes or 0} tokens",
         device,
-        f"({sequences} sequences · {blocks:,} blocks + 1 empty) · {block:,} bytes = {cache:,} bytes",
+        f"({sequences} sequences x {blocks:,} blocks + 1 empty) x {block:,} B",
     )
     states = pool.blocks_per_sequence(context, "state")
     if states:
@@ -254,9 +254,9 @@ def _cache_terms(pool: CachePool, workload: Workload, stage: int, device: str) -
             held,
             "recurrent states in the same pool, two a sequence for prefix caching",
             device,
-            f"{sequences} sequences · {states} blocks · {block:,} bytes = {held:,} bytes",
+            f"{sequences} sequences x {states} blocks x {block:,} B",
         )
 
 
 def _term(name: str, size: Interval, source: str, device: str) -> MemoryTerm:
-    return MemoryTerm(name, *size, source, device)
+    return MemoryTerm(name, *size, source, device, f"{size.expected / MIB:.0f} MiB")

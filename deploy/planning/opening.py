@@ -60,8 +60,7 @@ class Opener:
     def open(self, name: str, quantization: str | None) -> tuple[Subject, str | None]:
         """The model of that name, and the quantization that the name itself tells; None where it tells none.
 
-        A name of the catalog comes first; then a path or URL; then ``OWNER/REPO`` on the hub; then what a
-        running Ollama has.
+        A path or URL is read where it is. Any other name is the catalog's, or else ``OWNER/REPO`` on the hub.
 
         Raises:
             PlanError: nothing is known by that name.

@@ -83,7 +83,7 @@ def _options_table(
     for option in shown:
         picked = report.pick is not None and option is report.shown
         numbers = {
-            "weights": _gib_number(option.memory.component("weights").expected_bytes),
+            "weights": _gib_number(option.memory.component(*COMPONENTS["weights_bytes"]).expected_bytes),
             "KV": _gib_number(option.memory.component("kv_cache", "recurrent_state").expected_bytes),
             "total": _gib_number(option.memory.expected_bytes),
             "rule": f"{option.rule_of_thumb_gb:.1f}",

@@ -78,6 +78,7 @@ def find_subjects(rooms: Rooms, asked: Asked) -> tuple[tuple[Subject, ...], str 
     """
     from deploy.catalog import load_catalog
     from deploy.planning.planner import catalog_subjects
+    from deploy.quantizations.quantization import find_quantization
 
     name, config, quantization = asked.model.name, asked.model.config, asked.quantization
     if name is not None and config is not None:
@@ -91,7 +92,9 @@ def find_subjects(rooms: Rooms, asked: Asked) -> tuple[tuple[Subject, ...], str 
         subject = opener.from_config(config, quantization)
     else:
         subject, within = opener.open(str(name), quantization)
-        quantization = within if quantization is None else quantization
+        if quantization is not None and within and find_quantization(quantization).name != within:
+            raise typer.BadParameter(f"{name} is {within}, and --quant says {quantization}: name one of them")
+        quantization = within or quantization
     return (opener.with_adapters(subject, asked.model.adapters),), quantization
 
 

@@ -169,6 +169,43 @@ def test_a_repository_of_the_hub_is_read_by_its_name(
     assert subject.tag == "tiny"
 
 
+def test_a_configuration_on_the_web_is_read_where_the_hub_shows_it(
+    make_opener: Callable[..., Opener], server: FileServer
+) -> None:
+    server.put("/someone/tiny/resolve/main/config.json", json.dumps(TINY_CONFIG).encode())
+    opener = make_opener(hub_url=server.url)
+
+    subject, _ = opener.open(f"{server.url}/someone/tiny/blob/main/config.json", None)
+
+    assert subject.parameters == TINY_PARAMETERS
+    server.put("/someone/tiny/resolve/main/config.json", b"<html>log in</html>")
+    with pytest.raises(StillroomError, match=r"config.json is not JSON"):
+        opener.open(f"{server.url}/someone/tiny/blob/main/config.json", None)
+
+
+def test_the_exact_header_replaces_what_was_computed(
+    make_opener: Callable[..., Opener], server: FileServer
+) -> None:
+    weights = tiny_gguf(**{"general.file_type": 1})
+    digest = f"sha256:{hashlib.sha256(weights).hexdigest()}"
+    layers = [{"mediaType": MODEL_MEDIA_TYPE, "digest": digest, "size": len(weights)}]
+    server.put(
+        "/v2/library/deepseek-r1/manifests/7b-qwen-distill-q4_K_M",
+        json.dumps({"schemaVersion": 2, "layers": layers}).encode(),
+    )
+    server.put(f"/v2/library/deepseek-r1/blobs/{digest}", weights)
+    opener = make_opener(registry_url=server.url)
+    subject, _ = opener.open("deepseek-r1:7b", None)
+
+    known = opener.exact(subject, "ollama", "Q4_K_M")
+
+    assert known.checkpoint("Q4_K_M", "ollama").exact
+    assert known.checkpoint("Q4_K_M", "ollama").file_bytes == len(weights)
+    assert not known.checkpoint("Q8_0", "ollama").exact
+    with pytest.raises(PlanError, match=r"not known where smollm2:135m at Q4_1 can be downloaded"):
+        opener.exact(opener.open("smollm2:135m", None)[0], "embedded", "Q4_1")
+
+
 def serve_repository(server: FileServer, files: dict[str, bytes]) -> None:
     """A repository as the hub lists and gives it."""
     listed = [{"type": "file", "path": path, "size": len(data), "oid": "0"} for path, data in files.items()]
