@@ -92,8 +92,25 @@ class Opener:
         from deploy.checkpoints.hub import open_model
 
         opened = open_model(name, quantization=quantization, hub_url=self.hub_url, token=self.token)
-        subject = replace(_subject(opened, _local_path(name)), reference=shlex.quote(name))
-        return subject, opened.checkpoint.quantization
+        found = opened.checkpoint.quantization
+        subject = replace(
+            _subject(opened, _local_path(name)),
+            reference=shlex.quote(name),
+            weights_names=self._names_on_hub(name, found),
+        )
+        return subject, found
+
+    def _names_on_hub(self, name: str, quantization: str) -> dict[tuple[EngineName, str], str]:
+        """By what names engines fetch a repository of the hub; none for any other address."""
+        from deploy.checkpoints.location import HubLocation, locate
+
+        location = locate(name, hub_url=self.hub_url)
+        if not isinstance(location, HubLocation):
+            return {}
+        return {
+            ("vllm", quantization): location.repository,
+            ("ollama", quantization): f"hf.co/{location.repository}:{quantization}",
+        }
 
     def from_config(self, source: str, quantization: str | None) -> Subject:
         """The model whose shape stands in a ``config.json``, at a path or a URL.
@@ -102,9 +119,13 @@ class Opener:
             PlanError: it cannot be read, lacks a field, or the quantization is unknown.
             WeightsError: the URL cannot be read.
         """
-        shape = self._remote_config(source) if "://" in source else load_config(Path(source).expanduser())
+        if "://" in source:
+            shape, found = self._remote_config(source), source
+        else:
+            path = Path(source).expanduser()
+            shape, found = load_config(path), str(path.absolute())
         subject = from_shape(
-            shape.architecture, source=source, quantization=quantization, stored_as=shape.stored_as
+            shape.architecture, source=found, quantization=quantization, stored_as=shape.stored_as
         )
         return replace(subject, reference=f"--config {shlex.quote(source)}")
 

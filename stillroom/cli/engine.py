@@ -14,7 +14,7 @@ from stillroom.cli.output import Output
 from stillroom.cli.plan import one_name
 from stillroom.cli.planning import make_report, make_request
 from stillroom.cli.rooms import Rooms, open_rooms
-from stillroom.errors import EngineUnavailableError
+from stillroom.errors import EngineUnavailableError, WeightsError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -190,13 +190,25 @@ def _engines(rooms: Rooms) -> tuple[EngineName, ...]:
 
 
 def _weights(output: Output, rooms: Rooms, plan: Plan, *, fetch: bool) -> Path | None:
-    """The GGUF file that the embedded engine loads; the other engines fetch their own by name."""
+    """The file or folder that the engine loads; None where it fetches the weights itself, by name.
+
+    Raises:
+        WeightsError: only the model's shape or its address is known, and no engine fetches that.
+    """
     if plan.weights_path:
         return Path(plan.weights_path)
-    if plan.engine != "embedded":
-        return None
     from deploy.catalog import load_catalog
     from deploy.weights import weights_path
+
+    known = any(model.id == plan.model_id for model in load_catalog().models)
+    if not known and (plan.engine == "embedded" or not plan.weights_name):
+        raise WeightsError(
+            f"the weights of {plan.model_id} are not on this machine, and the {plan.engine} engine cannot "
+            "fetch them by that name",
+            hint="download the file, then: stillroom up ./FILE.gguf",
+        )
+    if plan.engine != "embedded":
+        return None
 
     model, quantization = load_catalog().find(plan.model_id), plan.artefact.quantization
     if fetch:

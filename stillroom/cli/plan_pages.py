@@ -185,4 +185,6 @@ def _verdict(option: PlanOption, *, whole: bool) -> str:
         return rejection.reason.removeprefix(f"{option.title} ")
     if rejection.short_bytes and rejection.device:
         return f"+{rejection.short_bytes / GIB:.1f}"
-    return {"engine": "no GPU", "speed": "slow", "disk": "no disk"}.get(rejection.term, f"no: {rejection.term}")
+    return {"engine": "no GPU", "speed": "slow", "disk": "no disk"}.get(
+        rejection.term, f"no: {rejection.term}"
+    )

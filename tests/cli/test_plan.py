@@ -192,6 +192,25 @@ def test_a_saved_plan_is_what_is_started(home: Home) -> None:
     assert not home.state_dir.exists()
 
 
+def test_a_plan_of_a_shape_alone_cannot_be_started_and_says_what_can(home: Home) -> None:
+    config = {
+        "model_type": "llama",
+        "hidden_size": 256,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 512,
+        "vocab_size": 1024,
+        "max_position_embeddings": 8192,
+    }
+    (home.folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    done = home.run("plan", "--config", "config.json", *ONE_MODEL, "--save", "plan.json")
+    assert done.returncode == 0, done.stderr
+
+    refused(
+        home.run("up", "--plan", "plan.json", "--dry-run"), "are not on this machine", "stillroom up ./FILE"
+    )
+
+
 @pytest.mark.parametrize(
     "more", [("--context", "4096"), ("--users", "2"), ("--kv-cache", "q8_0"), ("deepseek-r1:7b",), RTX_4090]
 )

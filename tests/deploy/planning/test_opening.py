@@ -167,6 +167,8 @@ def test_a_repository_of_the_hub_is_read_by_its_name(
     assert subject.parameters == TINY_PARAMETERS
     assert subject.formats == {"vllm": ("BF16",)}
     assert subject.tag == "tiny"
+    # By this name vLLM fetches it.
+    assert subject.weights_names["vllm", "BF16"] == "someone/tiny"
 
 
 def test_a_configuration_on_the_web_is_read_where_the_hub_shows_it(
