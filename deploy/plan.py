@@ -12,6 +12,9 @@ from typing import Literal
 from deploy.serving import Placement, Serving  # noqa: TC001 -- likewise
 from deploy.spec import ENGINE_NAMES, Artefact, EngineName, MemoryEstimate, Workload
 
+# The most that the settings allow (stillroom.settings), which this room may not ask.
+MOST_SEQUENCES = 1024
+
 Preference = Literal["quality", "speed", "context"]
 
 

@@ -45,6 +45,10 @@ _WEIGHTS_SLACK = 0.02
 # leaves in the worker's heap: what bench/memory_vllm.py measured beside weights and cache on Linux, 1,434 to
 # 1,762 MiB for models of 0.6 to 1.8 billion parameters; larger tensors leave no larger holes.
 _CPU_PROCESSES = Interval(1250 * MIB, 1600 * MIB, 2000 * MIB)
+_PROCESSES_ON_CPU = 3
+# What CUDA takes of the main memory of a process that uses it: measured for llama.cpp on an H100 and an H200
+# (deploy.memory_model.llama_cpp), not for torch.
+_CUDA_IN_WORKER = Interval(160 * MIB, 315 * MIB, 450 * MIB)
 
 
 def vllm_memory(
@@ -94,13 +98,12 @@ def vllm_memory(
     )
     if not placement.gpus:
         return MemoryEstimate(tuple(model.on_cpu()))
-    return MemoryEstimate(
-        tuple(
-            term
-            for rank, device in enumerate(placement.devices)
-            for term in model.on_gpu(rank // placement.tensor_parallel, device)
-        )
+    on_gpus = (
+        term
+        for rank, device in enumerate(placement.devices)
+        for term in model.on_gpu(rank // placement.tensor_parallel, device)
     )
+    return MemoryEstimate((*on_gpus, _host_term(ranks)))
 
 
 def default_batch(workload: Workload, serving: Serving, placement: Placement, machine: Machine) -> int:
@@ -256,6 +259,16 @@ def _cache_terms(pool: CachePool, workload: Workload, stage: int, device: str) -
             device,
             f"{sequences} sequences x {states} blocks x {block:,} B",
         )
+
+
+def _host_term(ranks: int) -> MemoryTerm:
+    """Main memory of a server on GPUs: its API server, engine core and a worker a rank."""
+    sizes = (
+        _CPU_PROCESSES[end] * (2 + ranks) // _PROCESSES_ON_CPU + _CUDA_IN_WORKER[end] * ranks
+        for end in range(3)
+    )
+    source = "API server, engine core, a worker a rank: estimated from what they take on a CPU"
+    return _term("overhead", Interval(*sizes), source, CPU)
 
 
 def _term(name: str, size: Interval, source: str, device: str) -> MemoryTerm:

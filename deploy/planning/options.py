@@ -233,7 +233,8 @@ class Weigher:
             rate, about = self._fastest(option), "at most"
         if rate >= least:
             return None
-        why = f"would decode {about} {rate:.1f} tokens/s {_where(option)}; {least:g} are asked for"
+        bar = "usable begins at" if self.request.minimum_tokens_per_s is None else "asked for are"
+        why = f"would decode {about} {rate:.2g} tokens/s {_where(option)}; {bar} {least:g}"
         return _reject(option, "speed", why)
 
     def _fastest(self, option: PlanOption) -> float:

@@ -42,7 +42,7 @@ def place_on_cpu(estimate: Estimate, budgets: Mapping[str, int]) -> Placed:
 
 
 def place_layers(estimate: Estimate, layer_count: int, budgets: Mapping[str, int]) -> Placed:
-    """As llama.cpp can: whole on the roomiest GPU, else split over all, else as many layers as they hold.
+    """As llama.cpp can: whole on the roomiest GPU, else over all, else as many layers as they hold, or none.
 
     Args:
         estimate: what a placement takes.
@@ -65,7 +65,11 @@ def place_layers(estimate: Estimate, layer_count: int, budgets: Mapping[str, int
         whole = _spread(estimate, everything, gpus, budgets)
         if whole.fits:
             return whole
-    return _partial(estimate, layer_count, gpus, budgets) or whole
+    partial = _partial(estimate, layer_count, gpus, budgets)
+    if partial is not None:
+        return partial
+    without = place_on_cpu(estimate, budgets)
+    return without if without.fits else whole
 
 
 def place_ranks(

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from deploy.memory_model.limits import largest_context, most_sequences
 from deploy.memory_model.vllm_budget import gpu_memory_utilization
-from deploy.plan import Limits, Plan, Rejection
+from deploy.plan import MOST_SEQUENCES, Limits, Plan, Rejection
 from deploy.planning.changes import ChangeFinder
 from deploy.planning.options import PlanOption, Weigher
 from deploy.planning.ranking import is_memory, rank, reason
 from deploy.planning.subject import ABILITY_SCORE, from_catalog
+from deploy.spec import ENGINE_NAMES
 from deploy.speed import prefill_speed
 from stillroom.errors import NothingFitsError, PlanError
 
@@ -196,7 +197,7 @@ def as_plan(option: PlanOption, request: PlanRequest, *, named: bool) -> Plan:
                 request.workload,
                 most_tokens=loaded.architecture.max_context_tokens,
             ),
-            most_sequences(needed, option.budgets, request.workload),
+            most_sequences(needed, option.budgets, request.workload, most=MOST_SEQUENCES),
         ),
         device_totals=totals,
         gpu_memory_utilization=fraction,
@@ -235,11 +236,15 @@ def _with_change(option: PlanOption, finder: ChangeFinder) -> PlanOption:
 def _relaxed(
     weigher: Weigher, options: list[PlanOption], subjects: Sequence[Subject], others: Sequence[Subject]
 ) -> list[PlanOption]:
-    """The options, then what would be there if no quantization and no model were asked for."""
-    freely = replace(weigher, request=replace(weigher.request, quantization=None))
-    same = [subject for subject in subjects if weigher.request.quantization is not None]
+    """The options, then what there would be if no quantization, engine or model were asked for."""
+    anything = replace(weigher.request, quantization=None, engines=ENGINE_NAMES)
+    freely = replace(weigher, request=anything)
+    # What nobody named must be fast enough.
+    strictly = replace(freely, named=False)
+    same = subjects if anything != weigher.request else ()
     different = [subject for subject in others if subject.id not in {one.id for one in subjects}]
-    more = [option for subject in (*same, *different) for option in freely.options(subject)]
+    more = [option for subject in same for option in freely.options(subject)]
+    more += [option for subject in different for option in strictly.options(subject)]
     return [*options, *sorted(more, key=lambda option: rank(option, weigher.request))]
 
 

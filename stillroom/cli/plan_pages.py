@@ -49,18 +49,21 @@ def show_plan(console: Console, report: PlanReport, *, every: bool = False) -> N
     engines = {option.engine for option in shown}
     console.print(_options_table(console, shown, report, with_engine=len(engines) > 1))
     work = report.request.workload
+    rule = "; rule: M = P·4·1.2/(32/Q) in GB" if "rule" in _titles(console) else ""
     console.print(
         f"GiB for {work.context_tokens:,} tokens of context, {work.concurrent_sequences} at once, "
-        f"on {' or '.join(sorted(engines))}; rule: M = P·4·1.2/(32/Q) in GB; +N: over the budget by N GiB.",
+        f"on {' or '.join(sorted(engines))}{rule}; +N: over the budget by N GiB.",
         style="dim",
     )
+    if assumed := report.shown.loaded.architecture.estimated:
+        console.print(f"estimated: {assumed}", style="yellow", markup=False, soft_wrap=True)
     if hidden := len(report.options) - len(shown):
         console.print(f"{hidden} more options, every reason: stillroom plan --all", style="dim")
     if report.pick is not None:
         show_bars(console, report.shown)
         limits = report.pick.limits
         console.print(
-            f"room  for up to {limits.context_tokens:,} tokens of context, or "
+            f"room  in memory for up to {limits.context_tokens:,} tokens of context, or "
             f"{limits.concurrent_sequences:,} at once with {work.context_tokens:,} each"
         )
         console.print(f"[bold green]pick[/]  {escape(report.pick.reason)}")
@@ -70,10 +73,15 @@ def show_plan(console: Console, report: PlanReport, *, every: bool = False) -> N
         console.print(f"  {suggestion(change)}", markup=False, soft_wrap=True)
 
 
+def _titles(console: Console) -> tuple[str, ...]:
+    """The columns of numbers that the console has room for."""
+    return next(titles for columns, titles in _NUMBERS.items() if console.width >= columns)
+
+
 def _options_table(
     console: Console, shown: list[PlanOption], report: PlanReport, *, with_engine: bool
 ) -> Table:
-    titles = next(titles for columns, titles in _NUMBERS.items() if console.width >= columns)
+    titles = _titles(console)
     table = Table("model", "quant", box=None, pad_edge=False, header_style="dim")
     if with_engine:
         table.add_column("engine")

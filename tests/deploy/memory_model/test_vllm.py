@@ -288,7 +288,7 @@ def test_recurrent_states_are_a_term_of_their_own() -> None:
 def test_ranks_are_numbered_stage_by_stage() -> None:
     estimate = memory(LLAMA3_8B, on_gpus(2, 2))
     first, last = estimate.on("gpu:1").term("weights"), estimate.on("gpu:2").term("weights")
-    assert {term.device for term in estimate.terms} == {"gpu:0", "gpu:1", "gpu:2", "gpu:3"}
+    assert {term.device for term in estimate.terms} == {"cpu", "gpu:0", "gpu:1", "gpu:2", "gpu:3"}
     assert last.expected_bytes - first.expected_bytes == 4096 * 2  # the last norm
 
 
@@ -330,9 +330,15 @@ def test_cuda_graphs_cost_by_their_number_and_nothing_without_them() -> None:
 
 
 def test_several_ranks_pay_for_communication() -> None:
-    alone = memory(LLAMA3_8B, on_gpus(1)).component("overhead").expected_bytes
+    alone = memory(LLAMA3_8B, on_gpus(1)).on("gpu:0").component("overhead").expected_bytes
     both = memory(LLAMA3_8B, on_gpus(2)).on("gpu:0").component("overhead").expected_bytes
     assert both > alone
+
+
+def test_each_rank_has_a_process_in_main_memory() -> None:
+    one, four = (memory(LLAMA3_8B, on_gpus(ranks)).on("cpu") for ranks in (1, 4))
+    assert one.expected_bytes > GIB
+    assert four.expected_bytes > one.expected_bytes + 3 * 256 * MIB
 
 
 @pytest.mark.parametrize(

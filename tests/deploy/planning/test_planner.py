@@ -67,12 +67,12 @@ def _picked(report: PlanReport) -> tuple[str, str, str]:
 @pytest.mark.parametrize(
     ("vram_gib", "picked"),
     [
-        (4, ("deepseek-r1:7b", "Q4_K_S", "ollama")),
+        (4, ("deepseek-r1:8b", "Q4_K_M", "ollama")),
         (6, ("deepseek-r1:8b", "Q5_K_M", "ollama")),
         (8, ("deepseek-r1:8b", "Q6_K", "ollama")),
         (24, ("deepseek-r1:32b", "Q4_K_M", "ollama")),
-        (48, ("deepseek-r1:70b", "Q4_K_M", "ollama")),
-        (80, ("deepseek-r1:70b", "Q8_0", "ollama")),
+        (48, ("deepseek-r1:70b", "W4A16", "vllm")),
+        (80, ("deepseek-r1:70b", "W4A16", "vllm")),
     ],
 )
 def test_plan_picks_the_most_able_model_that_a_gpu_holds(vram_gib: int, picked: tuple[str, str, str]) -> None:
@@ -131,7 +131,7 @@ def test_the_gpu_with_most_free_memory_is_planned_for() -> None:
     assert require_pick(report).device == "gpu:1"
 
 
-@pytest.mark.parametrize(("cores", "tag"), [(2, "deepseek-r1:1.5b"), (8, "deepseek-r1:7b")])
+@pytest.mark.parametrize(("cores", "tag"), [(2, "deepseek-r1:1.5b"), (8, "deepseek-r1:8b")])
 def test_a_cpu_gets_a_model_that_it_can_decode_at_reading_speed(cores: int, tag: str) -> None:
     report = plan(_machine(ram_gib=64, cores=cores), Workload())
     assert _picked(report)[0] == tag

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from deploy.catalog import load_catalog
 from deploy.plan import PlanRequest
 from deploy.planning.planner import PlanReport, catalog_subjects, plan, require_pick
-from deploy.planning.ranking import context_room, rank
+from deploy.planning.ranking import context_room, rank, usefulness
 from deploy.planning.subject import from_catalog
 from deploy.spec import GIB, Gpu, Machine, Workload
 
@@ -56,8 +57,47 @@ def test_the_roomiest_is_picked_where_context_is_preferred() -> None:
 def test_the_most_able_is_picked_by_default() -> None:
     report = preferring("quality")
 
-    assert "the most able that fits" in require_pick(report).reason
+    assert "the best of ability and speed that fits" in require_pick(report).reason
     assert report.shown.subject.tag == "deepseek-r1:32b"
+
+
+def machine(*gpus_gib: float, bandwidth: float = 1e12) -> Machine:
+    cards = tuple(
+        Gpu(index, "a GPU", int(size * GIB), int(size * GIB), bandwidth_bytes_per_s=bandwidth)
+        for index, size in enumerate(gpus_gib)
+    )
+    return Machine("a processor", 8, 32 * GIB, 32 * GIB, "physical", 1000 * GIB, cards)
+
+
+@pytest.mark.parametrize("users", [1, 8])
+def test_a_gpu_of_any_size_never_makes_the_pick_less_useful(users: int) -> None:
+    request = PlanRequest(Workload(4096, users))
+
+    def best(*gpus_gib: float) -> float:
+        return usefulness(plan(machine(*gpus_gib), request, catalog_subjects(CATALOG)).shown)
+
+    found = [best(), *(best(size) for size in (0.5, 1, 2, 3, 4, 6, 8, 12, 16, 24, 48, 80, 141))]
+    # Half a point decides nothing, so that the pick may be that much less useful than the best.
+    assert all(later >= earlier - 0.5 for earlier, later in pairwise(found))
+
+
+def test_without_room_on_the_gpu_a_model_runs_on_the_cpu() -> None:
+    seven = (from_catalog(CATALOG.find("deepseek-r1:7b")),)
+    picked = require_pick(plan(machine(1), PlanRequest(engines=("ollama",)), seven, named=True))
+    assert picked.device == "cpu"
+
+
+def test_several_gpus_are_given_to_the_engine_that_lets_them_compute_together() -> None:
+    seventy = (from_catalog(CATALOG.find("deepseek-r1:70b")),)
+    picked = require_pick(plan(machine(24, 24, 24, 24), PlanRequest(), seventy, named=True))
+    assert picked.engine == "vllm"
+    assert "compute together" in picked.reason
+
+
+def test_of_two_formats_that_lose_nothing_the_faster_is_picked() -> None:
+    r1 = (from_catalog(CATALOG.find("deepseek-r1:671b")),)
+    picked = require_pick(plan(machine(*[141] * 8, bandwidth=4.8e12), PlanRequest(), r1, named=True))
+    assert picked.artefact.quantization == "FP8_BLOCK"
 
 
 def test_preferences_order_the_same_options() -> None:
