@@ -15,7 +15,7 @@ from deploy.spec import MemoryEstimate
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from deploy.plan import Change, Unknown
+    from deploy.plan import Change, Limits, Unknown
     from deploy.planning.options import PlanOption
     from deploy.planning.planner import PlanReport
     from deploy.spec import MemoryTerm
@@ -47,13 +47,7 @@ def plan_document(report: PlanReport) -> dict[str, object]:
         "reason": plan.reason if plan else _why_not(shown),
         "context_tokens": request.workload.context_tokens,
         "users": request.workload.concurrent_sequences,
-        "placement": {
-            "gpus": list(shown.placement.gpus),
-            "gpu_layers": list(shown.placement.gpu_layers),
-            "layers": shown.loaded.architecture.layer_count,
-            "tensor_parallel": shown.placement.tensor_parallel,
-            "pipeline_parallel": shown.placement.pipeline_parallel,
-        },
+        "placement": _placement(shown),
         "kv_cache_type": shown.loaded.serving.kv_cache_type,
         "memory": on_gpus,
         "memory_by_device": {
@@ -80,12 +74,7 @@ def plan_document(report: PlanReport) -> dict[str, object]:
         "estimated": shown.loaded.architecture.estimated,
         "decode_tokens_per_s": _speed(shown.decode),
         "prefill_tokens_per_s": _speed(plan.prefill) if plan else None,
-        "limits": {
-            "context_tokens": plan.limits.context_tokens,
-            "users": plan.limits.concurrent_sequences,
-        }
-        if plan
-        else None,
+        "limits": _limits(plan.limits) if plan else None,
         "rule_of_thumb_gb": shown.rule_of_thumb_gb,
         "ability": shown.subject.ability or None,
         "gpu_memory_utilization": plan.gpu_memory_utilization if plan and plan.engine == "vllm" else None,
@@ -108,6 +97,21 @@ def components(memory: MemoryEstimate, devices: Collection[str]) -> dict[str, ob
 
 def _sum(memory: MemoryEstimate) -> dict[str, int]:
     return _interval(memory.low_bytes, memory.expected_bytes, memory.high_bytes)
+
+
+def _placement(option: PlanOption) -> dict[str, object]:
+    placement = option.placement
+    return {
+        "gpus": list(placement.gpus),
+        "gpu_layers": list(placement.gpu_layers),
+        "layers": option.loaded.architecture.layer_count,
+        "tensor_parallel": placement.tensor_parallel,
+        "pipeline_parallel": placement.pipeline_parallel,
+    }
+
+
+def _limits(limits: Limits) -> dict[str, int]:
+    return {"context_tokens": limits.context_tokens, "users": limits.concurrent_sequences}
 
 
 def _interval(low: int, expected: int, high: int) -> dict[str, int]:
