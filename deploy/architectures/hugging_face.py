@@ -15,6 +15,7 @@ from deploy.architectures.fields import LARGEST_CONTEXT_TOKENS, Fields
 from deploy.architectures.hugging_face_layers import read_layers
 from deploy.architectures.shape import Architecture, Attention, LatentAttention
 from deploy.architectures.stored_as import dtype, read_storage
+from deploy.small_file import read_small_file
 from stillroom.errors import PlanError
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 # What multimodal configurations call the part that is a language model.
 _TEXT_SECTIONS = ("text_config", "llm_config", "language_config")
 _OTHER_SECTIONS = ("vision_config", "audio_config", "visual", "vision_tower")
+# Real ones have a few kilobytes; one with a list entry for each layer and expert some hundreds.
+MOST_CONFIG_BYTES = 16 * 1024 * 1024
 _ROPE_WITH_FACTORS = frozenset({"llama3", "longrope", "su"})
 
 
@@ -52,12 +55,12 @@ def load_config(path: Path) -> ConfigShape:
     """The shape in a local ``config.json``, or in the folder that holds one.
 
     Raises:
-        PlanError: it cannot be read, is no JSON object, or lacks a field.
+        PlanError: it cannot be read, is no file of at most 16 MiB, is no JSON object, or lacks a field.
     """
     path = path / "config.json" if path.is_dir() else path
     hint = "give the path of a model's config.json: stillroom plan --config path/to/config.json"
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(read_small_file(path, most_bytes=MOST_CONFIG_BYTES))
     except OSError as error:
         raise PlanError(f"the configuration {path} cannot be read: {error.strerror}", hint=hint) from error
     except (ValueError, RecursionError) as error:

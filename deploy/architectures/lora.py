@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from deploy.architectures.fields import Fields
 from deploy.architectures.tensors import tensors
+from deploy.small_file import read_small_file
 from stillroom.errors import PlanError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _BYTES_AN_ELEMENT = 2
 _LARGEST_RANK = 65_536
+_MOST_CONFIG_BYTES = 1024 * 1024
 _WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 
 # Hugging Face's names of projections, by the role that they have here.
@@ -76,12 +78,13 @@ def load_adapter(folder: Path, architecture: Architecture) -> LoraAdapter:
     """The adapter in a folder that PEFT saved.
 
     Raises:
-        PlanError: ``adapter_config.json`` cannot be read, or does not fit the model.
+        PlanError: ``adapter_config.json`` cannot be read, is no file of at most 1 MiB, or does not fit the
+            model.
     """
     path = folder / "adapter_config.json"
     hint = "give the folder that PEFT's save_pretrained wrote"
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(read_small_file(path, most_bytes=_MOST_CONFIG_BYTES))
     except OSError as error:
         raise PlanError(f"the LoRA adapter {path} cannot be read: {error.strerror}", hint=hint) from error
     except (ValueError, RecursionError) as error:

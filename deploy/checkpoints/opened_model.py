@@ -122,11 +122,12 @@ def _choose_gguf(ggufs: list[str], quantization: str, name: str) -> str:
     for candidate in (wanted, f"UD-{wanted}"):
         if candidate in by_name:
             return by_name[candidate]
-    there = ", ".join(sorted(found for found in by_name if found)) or ", ".join(ggufs)
-    raise WeightsError(
-        f"{name} has no GGUF file at {wanted}; there are {there}",
-        hint=f"--quant {next((found for found in sorted(by_name) if found), 'Q4_K_M')}",
-    )
+    named = sorted(found for found in by_name if found)
+    there = ", ".join(named) or ", ".join(ggufs)
+    hint = f"--quant {named[0]}" if named else "give the path of one of them"
+    if quantization:
+        raise WeightsError(f"{name} has no GGUF file at {wanted}; there are {there}", hint=hint)
+    raise WeightsError(f"{name} has several GGUF files, and none was chosen: {there}", hint=hint)
 
 
 def _main_safetensors(paths: Iterable[str], inside: str) -> str:

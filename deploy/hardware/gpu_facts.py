@@ -40,6 +40,11 @@ _CORES = re.compile(r"\b\d+-?core\b")
 _WORD = re.compile(r"[a-z]+|\d+")
 # A server card's plain name is its SXM module: the driver says "NVIDIA H100 80GB HBM3" and "NVIDIA H200".
 _PLAIN_FORM = "sxm"
+_VENDOR_WORDS: tuple[tuple[Vendor, re.Pattern[str]], ...] = (
+    ("amd", re.compile(r"\b(amd|radeon|instinct|rx|mi\d+)\b")),
+    ("intel", re.compile(r"\b(intel|arc)\b")),
+    ("apple", re.compile(r"\b(apple|m\d+ (pro|max|ultra))\b")),
+)
 _NEAR_NAMES = 4
 _NEAR_CUTOFF = 0.4
 
@@ -106,7 +111,7 @@ def find_gpu(name: str, *, total_bytes: int = 0) -> GpuFacts:
     near = _near(name)
     raise PlanError(
         f"no figures are known for a GPU named {name!r}; the nearest names are {', '.join(near)}",
-        hint=f"--gpu {near[0]!r}, or the memory alone: --vram 24GiB",
+        hint=f"--gpu {near[0]!r}, or the memory beside the name: --vram SIZE",
     )
 
 
@@ -116,6 +121,19 @@ def facts_for(name: str, *, total_bytes: int = 0) -> GpuFacts | None:
         return find_gpu(name, total_bytes=total_bytes)
     except PlanError:
         return None
+
+
+def likely_vendor(name: str) -> Vendor:
+    """Who makes a card of which nothing is known, by the words in its name; NVIDIA where none tells.
+
+    Example:
+        >>> likely_vendor("Radeon RX 9990"), likely_vendor("RTX 4090 Laptop")
+        ('amd', 'nvidia')
+    """
+    for vendor, words in _VENDOR_WORDS:
+        if words.search(name.lower()):
+            return vendor
+    return "nvidia"
 
 
 @cache

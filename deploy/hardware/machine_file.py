@@ -5,6 +5,8 @@ The object ``machine`` of ``stillroom doctor --json`` is such a file as it stand
     memory = "64GiB"
     cores = 16
     gpus = ["2x RTX 4090"]
+
+What such a file calls a GPU that is not known has its memory said beside it: ``gpu_memory = "16GiB"``.
 """
 
 from __future__ import annotations
@@ -14,17 +16,26 @@ import tomllib
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from deploy.hardware.described import MachineFlags, describe_machine
+from deploy.architectures.fields import shown_value
+from deploy.hardware.described import MachineFlags, Words, describe_machine
+from deploy.hardware.described_gpus import NO_GPU
+from deploy.hardware.gpu_facts import facts_for
+from deploy.small_file import read_small_file
 from deploy.spec import Gpu, GpuProcess, Machine
 from stillroom.errors import PlanError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pydantic import ValidationInfo
+
 _MOST_BYTES = 2**60
 _LARGEST_FILE_BYTES = 2**20
+_WORDS = Words("gpus", "gpus", "gpu_memory", "memory", "cores", "bandwidth")
+# What a driver does not tell, and a report that was written by hand may leave out.
+_FACTS = ("vendor", "bandwidth_bytes_per_s", "fp16_flops", "compute_capability", "unified")
 _EXAMPLE = 'a machine file has memory = "64GiB", cores = 16, gpus = ["2x RTX 4090"]'
 
 
@@ -52,11 +63,10 @@ class _GpuEntry(BaseModel):
     processes: tuple[_Process, ...] = ()
     source: str = "described"
 
-    @model_validator(mode="after")
-    def _free_within_total(self) -> _GpuEntry:
-        if self.free_bytes > self.total_bytes:
-            raise ValueError(f"free_bytes {self.free_bytes} is more than total_bytes {self.total_bytes}")
-        return self
+    @field_validator("free_bytes")
+    @classmethod
+    def _free_within_total(cls, value: int, others: ValidationInfo) -> int:
+        return _within(value, "total_bytes", others)
 
 
 class _Report(BaseModel):
@@ -76,6 +86,11 @@ class _Report(BaseModel):
     memory_bandwidth_bytes_per_s: float = Field(0.0, ge=0, allow_inf_nan=False)
     notes: tuple[str, ...] = ()
 
+    @field_validator("memory_available_bytes")
+    @classmethod
+    def _available_within_total(cls, value: int, others: ValidationInfo) -> int:
+        return _within(value, "memory_total_bytes", others)
+
 
 class _Short(BaseModel):
     """What a person writes."""
@@ -83,7 +98,7 @@ class _Short(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     memory: str
-    cores: int = Field(0, ge=0, le=4096)
+    cores: int | None = Field(None, ge=1, le=4096)
     gpus: tuple[str, ...] = ()
     gpu_memory: str = ""
     bandwidth: str = ""
@@ -104,17 +119,30 @@ def load_machine(path: Path) -> Machine:
             return _from_report(_Report.model_validate(data))
         return _from_short(_Short.model_validate(data))
     except ValidationError as exc:
-        first = exc.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise PlanError(f"{path}: {where}: {first['msg']}", hint=_EXAMPLE) from exc
+        raise PlanError(f"{path}: {_first(exc)}", hint=_EXAMPLE) from exc
+    except PlanError as exc:
+        raise PlanError(f"{path}: {exc.message}", hint=_EXAMPLE) from exc
+
+
+def _first(error: ValidationError) -> str:
+    """The first place that is wrong, with the value that is there."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    value: Any = first["input"]
+    seen = "" if isinstance(value, dict | list) else f", and it is {shown_value(value)}"
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}{seen}"
+
+
+def _within(value: int, whole: str, others: ValidationInfo) -> int:
+    most = others.data.get(whole)
+    if most is not None and value > most:
+        raise ValueError(f"it cannot be more than {whole}, which is {most}")
+    return value
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        raw = path.read_bytes()
-        if len(raw) > _LARGEST_FILE_BYTES:
-            raise PlanError(f"{path} has {len(raw)} bytes, and a machine file at most {_LARGEST_FILE_BYTES}")
-        text = raw.decode("utf-8")
+        text = read_small_file(path, most_bytes=_LARGEST_FILE_BYTES).decode("utf-8")
         data = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
     except OSError as exc:
         raise PlanError(f"{path} cannot be read: {exc.strerror or exc}", hint=_EXAMPLE) from exc
@@ -135,17 +163,23 @@ def _from_report(report: _Report) -> Machine:
 
 def _gpu(entry: _GpuEntry, index: int) -> Gpu:
     plain = {field.name: getattr(entry, field.name) for field in fields(Gpu) if hasattr(entry, field.name)}
+    facts = facts_for(entry.name, total_bytes=entry.total_bytes)
+    if facts is not None:
+        plain |= {name: getattr(facts, name) for name in _FACTS if name not in entry.model_fields_set}
     plain["processes"] = tuple(GpuProcess(item.pid, item.name, item.used_bytes) for item in entry.processes)
     return Gpu(index=index, **plain)
 
 
 def _from_short(short: _Short) -> Machine:
+    if short.gpu_memory and not short.gpus:
+        raise PlanError(f"gpu_memory is {short.gpu_memory!r}, and gpus names no GPU that has it")
     flags = MachineFlags(
-        gpus=short.gpus or ("none",),
+        gpus=short.gpus or (NO_GPU,),
         gpu_memory=short.gpu_memory,
         memory=short.memory,
-        cores=short.cores,
+        cores=short.cores or 0,
         bandwidth=short.bandwidth,
+        words=_WORDS,
     )
     # The base counts only where no GPU is named; here one is, or "none".
     return describe_machine(Machine("described", 1, 1, 1, "physical", 0), flags)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from deploy.architectures.gguf_metadata import architecture_from_gguf, architecture_from_show
-from deploy.architectures.hugging_face import load_config, read_config
+from deploy.architectures.hugging_face import MOST_CONFIG_BYTES, load_config, read_config
 from deploy.architectures.lora import load_adapter
 from deploy.planning.subject import Subject, from_catalog, from_checkpoint, from_shape
 from stillroom.errors import EngineUnavailableError, PlanError
@@ -31,10 +31,11 @@ _RUNNING: Final = "ollama:"
 _LIBRARY: Final = re.compile(
     r"(?:https?://)?(?:ollama\.com/library|registry\.ollama\.ai/library)/(?P<name>[\w.:-]+)/?"
 )
+# As people and Ollama write a name on the hub, which may be one of the catalog's.
+_HUB: Final = "hf.co/"
 _REPOSITORY: Final = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?", re.ASCII)
 _FILES: Final = (".gguf", ".safetensors", ".json")
 _SHOW_SECONDS: Final = 10.0
-_MOST_CONFIG_BYTES: Final = 16 * 1024 * 1024
 # As in deploy.checkpoints.ollama_registry, which is slow to import.
 REGISTRY_URL: Final = "https://registry.ollama.ai"
 
@@ -60,7 +61,8 @@ class Opener:
     def open(self, name: str, quantization: str | None) -> tuple[Subject, str | None]:
         """The model of that name, and the quantization that the name itself tells; None where it tells none.
 
-        A path or URL is read where it is. Any other name is the catalog's, or else ``OWNER/REPO`` on the hub.
+        A path or URL is read where it is. Any other name is the catalog's, with ``hf.co/`` before it too, or
+        else ``[hf.co/]OWNER/REPO`` on the hub.
 
         Raises:
             PlanError: nothing is known by that name.
@@ -77,7 +79,7 @@ class Opener:
             try:
                 model, within = self.catalog.resolve(name)
             except PlanError:
-                if not _REPOSITORY.fullmatch(name):
+                if not _REPOSITORY.fullmatch(name) and not name.lower().startswith(_HUB):
                     raise
             else:
                 return from_catalog(model), within
@@ -159,7 +161,7 @@ class Opener:
         with HttpReader(self.hub_url, token=self.token) as http:
             # The hub shows a file at blob/, and gives it at resolve/.
             address = url.replace("/blob/", "/resolve/")
-            text = http.document(address, most_bytes=_MOST_CONFIG_BYTES).body
+            text = http.document(address, most_bytes=MOST_CONFIG_BYTES).body
         try:
             document = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -245,8 +247,9 @@ def _subject(opened: OpenedModel, weights_path: str) -> Subject:
 
 
 def _is_path_or_url(name: str) -> bool:
-    typed = name.startswith((".", "/", "~", "http://", "https://", "hf.co/", "huggingface.co/"))
-    return typed or name.endswith(_FILES) or Path(name).exists()
+    typed = name.startswith((".", "/", "~", "http://", "https://", "huggingface.co/"))
+    a_file = name.endswith(_FILES) and not name.lower().startswith(_HUB)
+    return typed or a_file or Path(name).exists()
 
 
 def _local_path(name: str) -> str:

@@ -11,6 +11,7 @@ import os
 import shlex
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -86,6 +87,16 @@ def run(arguments: list[str]) -> int:
 
     ``--debug`` lets a traceback through; without it an error is a message and a hint.
     """
+    code = _run(arguments)
+    try:
+        # What is still in the buffer would otherwise be written when the interpreter ends, and fail there.
+        sys.stdout.flush()
+    except OSError as exc:
+        return _unwritten(exc)
+    return code
+
+
+def _run(arguments: list[str]) -> int:
     output = Output(as_json="--json" in arguments)
     try:
         build_app(on_terminal=sys.stdout.isatty())(args=arguments)
@@ -98,9 +109,24 @@ def run(arguments: list[str]) -> int:
         if "--debug" in arguments:
             raise
         error = _translated(exc, arguments)
-        output.failure(error)
+        try:
+            output.failure(error)
+        except OSError as unwritten:
+            return _unwritten(unwritten)
         return error.exit_code
     return 0
+
+
+def _unwritten(exc: OSError) -> int:
+    """The exit code where stdout takes nothing more: a message, but none where its reader went away."""
+    # The rest of the buffer goes nowhere, so that nothing tries to write it again.
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if not isinstance(exc, BrokenPipeError):
+        Output().complain(
+            EnvironmentUnfitError(f"the output cannot be written: {exc.strerror}", hint="stillroom doctor")
+        )
+    return EnvironmentUnfitError.exit_code
 
 
 def _translated(exc: Exception, arguments: list[str]) -> StillroomError:
@@ -122,6 +148,8 @@ def main() -> NoReturn:
         sys.exit(f"Stillroom needs Python 3.11 or newer; this is {sys.version.split()[0]}")
     # What the terminal's encoding lacks (Chinese on ISO-8859-1, a file name that is no UTF-8) is printed as
     # its escape, which JSON reads back; the default is to fail halfway through a table.
+    if sys.stdout is None:  # closed by whoever started us: what is printed goes nowhere
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 -- open to the end
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     # A terminated command leaves by the same way as Ctrl-C, so that engines are stopped.

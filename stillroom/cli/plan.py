@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -107,6 +109,8 @@ def plan(
         return
     if params is not None or bits is not None:
         raise typer.BadParameter("--params and --bits belong to --rule-of-thumb")
+    if min_speed is not None and not math.isfinite(min_speed):
+        raise typer.BadParameter(f"--min-speed takes tokens a second, such as 10, not {min_speed}")
     rooms = open_rooms(context, context_tokens=context_tokens, concurrent_sequences=users, engine=engine)
     asked = Asked(
         ModelOptions(one_name(model, named_model, url), config, tuple(lora or ()), every=any_model),
@@ -136,8 +140,10 @@ def plan(
     _show(output, report, every=whole, explain=explain)
     pick = require_pick(report)
     if save is not None:
-        output.note(f"The plan is in {save}: stillroom up --plan {save}")
-    if pick.placement == Placement() and not report.machine.memory_bandwidth_bytes_per_s and not json:
+        output.note(f"The plan is in {save}: stillroom up --plan {shlex.quote(str(save))}")
+    here = report.machine
+    measured = here.described or here.memory_bandwidth_bytes_per_s
+    if pick.placement == Placement() and not measured and not json:
         output.note("Speeds on a CPU are rough until its memory was measured once: stillroom doctor")
     if not json and not asked.elsewhere:
         _say_what_to_install(output, rooms, pick)

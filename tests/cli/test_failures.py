@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import socket
@@ -268,3 +269,46 @@ def _hub_with_one_exabyte() -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("command", [("plan", "--json"), ("plan",), ("plan", "--gpu", "none such", "--json")])
+def test_a_full_disk_under_stdout_is_one_line(home: Home, command: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "stillroom", *command],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            cwd=home.folder,
+            env=home.variables(),
+        )
+
+    assert_fails(
+        subprocess.CompletedProcess(command, done.returncode, "", done.stderr),
+        says="No space left on device",
+        hint="stillroom",
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "set_blocking"), reason="this system has no pipes of that kind")
+@pytest.mark.parametrize("command", [("plan", "--json"), ("plan",)])
+def test_a_reader_that_went_away_is_no_error_message(home: Home, command: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as pipe:
+        done = subprocess.run(
+            [sys.executable, "-m", "stillroom", *command],
+            stdout=pipe,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            cwd=home.folder,
+            env=home.variables(),
+        )
+
+    assert done.returncode == 1
+    assert "error:" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr

@@ -192,6 +192,44 @@ def test_a_saved_plan_is_what_is_started(home: Home) -> None:
     assert not home.state_dir.exists()
 
 
+def test_the_hint_of_a_saved_plan_can_be_typed(home: Home) -> None:
+    done = home.run("plan", "deepseek-r1:14b", *ONE_MODEL, "--save", "my plan.json")
+
+    assert "stillroom up --plan 'my plan.json'" in done.stderr
+
+
+def test_an_edited_plan_starts_nothing_and_adds_no_option(home: Home) -> None:
+    home.run("plan", "deepseek-r1:7b", "--engine", "vllm", *RTX_4090, "--save", "plan.json")
+    path = home.folder / "plan.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    document["plan"]["weights_name"] = "--trust-remote-code"
+    path.write_text(json.dumps(document), encoding="utf-8")
+
+    refused(
+        home.run("up", "--plan", "plan.json", "--dry-run"),
+        "plan.json holds no plan: at plan.weights_name: '--trust-remote-code'",
+    )
+
+
+def test_a_plan_is_not_read_from_a_device(home: Home) -> None:
+    refused(home.run("up", "--plan", "/dev/zero", "--dry-run"), "/dev/zero cannot be read")
+
+
+def test_nobody_measures_the_memory_of_a_machine_that_is_not_here(home: Home) -> None:
+    done = home.run("plan", "--gpu", "none", "--ram", "32GiB")
+
+    assert done.returncode == 0, done.stderr
+    assert "until its memory was measured" not in done.stderr
+
+
+def test_a_gpu_that_is_not_known_is_planned_for_by_its_memory(home: Home) -> None:
+    plan = home.json("plan", "deepseek-r1:7b", "--gpu", "RTX 4090 Laptop", "--vram", "16GiB")
+
+    assert plan["fits"] is True
+    assert [gpu["name"] for gpu in plan["machine"]["gpus"]] == ["RTX 4090 Laptop"]
+    assert "RTX 4090 Laptop" in plan["machine"]["notes"][0]
+
+
 def test_a_plan_of_a_shape_alone_cannot_be_started_and_says_what_can(home: Home) -> None:
     config = {
         "model_type": "llama",
@@ -353,6 +391,7 @@ def test_a_cache_type_of_one_engine_leaves_the_others_out(home: Home) -> None:
         (("--engine", "ollama", "--kv-cache", "fp8"), ("fp8", "q8_0")),
         (("--min-speed", "-1"), ("--min-speed",)),
         (("--min-speed", "nan"), ("--min-speed",)),
+        (("--min-speed", "inf"), ("--min-speed", "inf")),
         (("--max-memory", "lots"), ("--max-memory", "lots", "24GiB")),
         (("--max-memory", "0"), ("--max-memory",)),
         (("--reserve", "-1GiB"), ("--reserve",)),
@@ -360,6 +399,11 @@ def test_a_cache_type_of_one_engine_leaves_the_others_out(home: Home) -> None:
         (("--prefer", "cheap"), ("--prefer", "cheap", "quality")),
         (("--gpu", "RTX 9999"), ("RTX 9999", "RTX 5090")),
         (("--gpu", ""), ("''",)),
+        (("--gpu", "RTX 4090 Laptop"), ("RTX 4090 Laptop", "--vram SIZE")),
+        (("--gpu", "none", "--vram", "24GiB"), ("--gpu none", "--vram '24GiB'")),
+        (("--gpu", "none", *RTX_4090), ("--gpu none", "--gpu 'RTX 4090'")),
+        (("--gpu", "M3 Max", "--ram", "64GiB", "--vram", "100GiB"), ("--vram 100GiB", "--ram 64GiB")),
+        (("--gpu", "2x M3 Max", "--ram", "64GiB"), ("M3 Max", "the only one")),
         (("--gpus", "0", *RTX_4090), ("--gpus",)),
         (("--gpus", "1000", *RTX_4090), ("--gpus", "1000", "64")),
         (("--vram", "plenty", *RTX_4090), ("--vram", "plenty")),
@@ -367,8 +411,10 @@ def test_a_cache_type_of_one_engine_leaves_the_others_out(home: Home) -> None:
         (("--cores", "0"), ("--cores",)),
         (("--cores", "100000"), ("--cores", "100000")),
         (("--machine", "nothing.toml"), ("nothing.toml",)),
+        (("--machine", "/dev/zero"), ("/dev/zero",)),
         (("--config", "nothing.json"), ("nothing.json",)),
         (("--config", "."), ("config.json",)),
+        (("--config", "/dev/zero"), ("/dev/zero",)),
         (("--config", "config.json", "--model", "deepseek-r1:7b"), ("--config",)),
         (("--lora", "adapter"), ("--lora",)),
         (("--model", "deepseek-r1:7b", "--lora", "adapter"), ("adapter",)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -412,3 +413,20 @@ def test_a_file_that_is_no_configuration_is_named(tmp_path: Path, content: bytes
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match=r"nothing\.json cannot be read"):
         load_config(tmp_path / "nothing.json")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_what_is_no_file_or_has_no_end_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "config.json").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    with (tmp_path / "huge.json").open("wb") as file:
+        file.truncate(16 * 1024 * 1024 + 1)
+    for path, reason in (
+        (tmp_path, "it is a folder"),
+        (tmp_path / "pipe", "it is a pipe"),
+        (tmp_path / "huge.json", "more than 16,777,216 bytes"),
+        (Path("/dev/zero"), "it is a device"),
+    ):
+        with pytest.raises(PlanError, match=reason) as caught:
+            load_config(path)
+        assert str(path) in caught.value.message

@@ -120,3 +120,10 @@ def test_a_folder_without_an_adapter_is_named(tmp_path: Path, content: str | Non
         (tmp_path / "adapter_config.json").write_text(content)
     with pytest.raises(PlanError, match=named):
         load_adapter(tmp_path, LLAMA)
+
+
+def test_an_adapters_configuration_without_an_end_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "adapter_config.json").open("wb") as file:
+        file.truncate(1024 * 1024 + 1)
+    with pytest.raises(PlanError, match="cannot be read: it has more than 1,048,576 bytes"):
+        load_adapter(tmp_path, LLAMA)

@@ -105,6 +105,26 @@ def test_a_quantization_that_is_not_there_lists_those_that_are(
         open_model(REPO, quantization="Q2_K", hub_url=server.url, patience=hasty)
 
 
+@pytest.mark.parametrize(
+    ("names", "said", "hint"),
+    [
+        (["model-Q8_0.gguf", "model-BF16.gguf"], "BF16, Q8_0", "--quant BF16"),
+        (["one.gguf", "two.gguf"], "one.gguf, two.gguf", "the path of one of them"),
+    ],
+)
+def test_several_files_of_which_none_was_chosen_are_listed(
+    tmp_path: Path, ggufs: dict[str, bytes], names: list[str], said: str, hint: str
+) -> None:
+    for name in names:
+        (tmp_path / name).write_bytes(ggufs["model-Q8_0.gguf"])
+
+    with pytest.raises(WeightsError) as raised:
+        open_model(str(tmp_path))
+
+    assert raised.value.message == f"{tmp_path} has several GGUF files, and none was chosen: {said}"
+    assert hint in raised.value.hint
+
+
 def test_gigabytes_of_weights_are_known_from_less_than_a_megabyte(
     server: FileServer, write_gguf: Callable[..., bytes], hasty: Patience
 ) -> None:

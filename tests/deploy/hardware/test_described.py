@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -134,6 +134,97 @@ def test_no_gpu_can_be_said() -> None:
     assert (machine.gpus, machine.memory_bandwidth_bytes_per_s) == ((), 80e9)
 
 
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (MachineFlags(gpus=["none"], gpu_memory="24GiB"), ("--gpu none", "--vram '24GiB'")),
+        (MachineFlags(gpus=["none", "4090"]), ("--gpu none", "--gpu '4090'")),
+        (MachineFlags(gpus=["4090", "None"]), ("--gpu none", "--gpu '4090'")),
+        (MachineFlags(gpus=["none"], gpu_count=2), ("--gpu none", "--gpus '2'")),
+    ],
+)
+def test_no_gpu_and_something_of_one_contradict_each_other(
+    flags: MachineFlags, said: tuple[str, ...]
+) -> None:
+    with pytest.raises(PlanError, match="contradict each other") as raised:
+        describe_machine(HERE, flags)
+    for words in said:
+        assert words in raised.value.message
+
+
+def test_a_shared_gpu_has_no_more_memory_than_its_machine() -> None:
+    flags = MachineFlags(gpus=["M3 Max"], memory="64GiB", gpu_memory="100GiB")
+    with pytest.raises(PlanError, match=r"--vram 100GiB is more than --ram 64GiB.*M3 Max.* none of its own"):
+        describe_machine(BARE, flags)
+
+    (gpu,) = describe_machine(BARE, replace(flags, gpu_memory="60GiB")).gpus
+    assert gpu.total_bytes == 60 * GIB
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        MachineFlags(gpus=["2x M3 Max"]),
+        MachineFlags(gpus=["2x M3 Max"], memory="64GiB"),
+        MachineFlags(gpus=["M3 Max", "M2 Ultra"], memory="64GiB"),
+        MachineFlags(gpus=["DGX Spark"], gpu_count=2),
+    ],
+)
+def test_one_machine_has_one_gpu_that_shares_its_memory(flags: MachineFlags) -> None:
+    with pytest.raises(PlanError, match="is the only one in it, and 2 were named"):
+        describe_machine(BARE, flags)
+
+
+def test_what_is_said_of_a_mac_stays_within_its_memory() -> None:
+    mac = describe_machine(BARE, MachineFlags(gpus=["M3 Max"], memory="64GiB"))
+
+    smaller = describe_machine(mac, MachineFlags(memory="32GiB"))
+    assert smaller.gpus == describe_machine(BARE, MachineFlags(gpus=["M3 Max"], memory="32GiB")).gpus
+    with pytest.raises(PlanError, match=r"--vram 100GiB is more than the machine's memory"):
+        describe_machine(mac, MachineFlags(gpu_memory="100GiB"))
+    with pytest.raises(PlanError, match="the only one"):
+        describe_machine(mac, MachineFlags(gpu_count=2))
+
+
+def test_a_gpu_that_is_not_known_is_planned_for_where_its_memory_is_said() -> None:
+    flags = MachineFlags(gpus=["2x RTX 4090 Laptop"], gpu_memory="16GiB", memory="32GiB", cores=8)
+
+    machine = describe_machine(BARE, flags)
+
+    assert [(gpu.name, gpu.total_bytes, gpu.free_bytes) for gpu in machine.gpus] == [
+        ("RTX 4090 Laptop", 16 * GIB, 16 * GIB)
+    ] * 2
+    assert {gpu.bandwidth_bytes_per_s for gpu in machine.gpus} == {0}
+    (note,) = machine.notes
+    assert "'RTX 4090 Laptop'" in note
+    assert "--bandwidth" in note
+
+    faster = describe_machine(BARE, replace(flags, bandwidth="576GB/s"))
+    assert {gpu.bandwidth_bytes_per_s for gpu in faster.gpus} == {576e9}
+    assert faster.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "vendor"),
+    [("Radeon RX 9990", "amd"), ("Intel Arc B990", "intel"), ("M9 Ultra", "apple"), ("RTX 9090", "nvidia")],
+)
+def test_the_maker_of_a_gpu_that_is_not_known_is_told_by_its_name(name: str, vendor: str) -> None:
+    (gpu,) = describe_machine(BARE, MachineFlags(gpus=[name], gpu_memory="16GiB")).gpus
+    assert gpu.vendor == vendor
+
+
+def test_a_gpu_that_is_not_known_needs_its_memory_said() -> None:
+    with pytest.raises(PlanError, match="RTX 4090 Laptop") as raised:
+        describe_machine(BARE, MachineFlags(gpus=["RTX 4090 Laptop"]))
+    assert "--vram SIZE" in raised.value.hint
+
+
+@pytest.mark.parametrize("name", ["", " ", "?", "a\nb", "x" * 100])
+def test_what_is_no_name_is_refused_even_with_its_memory(name: str) -> None:
+    with pytest.raises(PlanError):
+        describe_machine(BARE, MachineFlags(gpus=[name], gpu_memory="16GiB"))
+
+
 def test_without_a_name_this_machine_is_changed_where_something_is_said() -> None:
     machine = describe_machine(HERE, MachineFlags(memory="64GiB"))
     assert (machine.memory_total_bytes, machine.memory_limited_by, machine.gpus) == (
@@ -168,6 +259,7 @@ def test_memory_alone_makes_a_gpu_of_unknown_speed_where_there_is_none() -> None
         MachineFlags(gpus=["RTX 4090"], memory="much"),
         MachineFlags(cores=-3),
         MachineFlags(gpus=["0x RTX 4090"], gpu_count=3),
+        MachineFlags(gpus=["0x RTX 4090"]),
     ],
 )
 def test_what_cannot_be_understood_is_an_error_with_a_hint(flags: MachineFlags) -> None:
@@ -205,7 +297,18 @@ def test_the_gpus_of_a_report_come_back_whole(tmp_path: Path) -> None:
         ("cores = 4\n", "memory"),
         ('memory = "64GiB"\ngpu = ["RTX 4090"]\n', "gpu"),
         ('memory = "64GiB"\ngpus = ["banana"]\n', "banana"),
-        ('memory = "lots"\n', "lots"),
+        ('memory = "lots"\n', "memory 'lots'"),
+        ('memory = "-4GiB"\n', r"server\.toml: memory '-4GiB'"),
+        ('memory = "4GiB"\ngpus = ["4090"]\ngpu_memory = "-1"\n', "gpu_memory '-1'"),
+        ('memory = "4GiB"\nbandwidth = "fast"\n', r"server\.toml: bandwidth 'fast'"),
+        ('memory = "4GiB"\ngpu_memory = "8GiB"\n', "gpu_memory is '8GiB', and gpus names no GPU"),
+        ('memory = "4GiB"\ngpus = ["none"]\ngpu_memory = "8GiB"\n', "gpus none and gpu_memory '8GiB'"),
+        ('memory = "4GiB"\ncores = 0\n', r"cores: .* greater than or equal to 1, and it is 0"),
+        ('memory = "4GiB"\ncores = 5000\n', r"cores: .* 4096, and it is 5000"),
+        (
+            '{"cpu_cores": 2, "memory_total_bytes": 5, "memory_available_bytes": 1000000000000000}',
+            r"memory_available_bytes: .* more than memory_total_bytes, which is 5, and it is 10{15}$",
+        ),
         ("{", "neither TOML nor JSON"),
         ("a b c", "neither TOML nor JSON"),
         ('{"memory_total_bytes": 1, "memory_available_bytes": 1}', "cpu_cores"),
@@ -215,15 +318,77 @@ def test_the_gpus_of_a_report_come_back_whole(tmp_path: Path) -> None:
                 '{"cpu_cores": 2, "memory_total_bytes": 5, "memory_available_bytes": 1,'
                 ' "gpus": [{"name": "x", "total_bytes": 1, "free_bytes": 2}]}'
             ),
-            "free_bytes",
+            r"gpus\.0\.free_bytes: it cannot be more than total_bytes, which is 1, and it is 2",
         ),
     ],
 )
 def test_a_file_that_lacks_something_is_an_error_that_names_it(tmp_path: Path, text: str, named: str) -> None:
-    path = tmp_path / "machine.toml"
+    path = tmp_path / "server.toml"
     path.write_text(text)
-    with pytest.raises(PlanError, match=named):
+    with pytest.raises(PlanError, match=named) as raised:
         load_machine(path)
+    assert str(path) in raised.value.message
+    assert "--" not in raised.value.message + raised.value.hint
+
+
+def test_a_file_may_name_a_gpu_that_is_not_known_with_its_memory(tmp_path: Path) -> None:
+    path = tmp_path / "laptop.toml"
+    path.write_text('memory = "32GiB"\ncores = 8\ngpus = ["RTX 4090 Laptop"]\ngpu_memory = "16GiB"\n')
+
+    machine = load_machine(path)
+
+    assert [(gpu.name, gpu.total_bytes) for gpu in machine.gpus] == [("RTX 4090 Laptop", 16 * GIB)]
+    (note,) = machine.notes
+    assert note.endswith("bandwidth says its bandwidth")
+
+
+def report_of(path: Path, **gpu: object) -> Path:
+    """A report as doctor prints it, written by hand, with one GPU."""
+    machine = {"cpu_cores": 8, "memory_total_bytes": 64 * GIB, "memory_available_bytes": 60 * GIB}
+    path.write_text(json.dumps({**machine, "gpus": [gpu]}))
+    return path
+
+
+def test_a_known_gpu_of_a_report_gets_the_figures_that_the_report_leaves_out(tmp_path: Path) -> None:
+    path = report_of(
+        tmp_path / "report.json", name="RTX 4090", total_bytes=24564 * MIB, free_bytes=20000 * MIB
+    )
+
+    (gpu,) = load_machine(path).gpus
+
+    assert (gpu.total_bytes, gpu.free_bytes) == (24564 * MIB, 20000 * MIB)
+    assert (gpu.bandwidth_bytes_per_s, gpu.compute_capability, gpu.vendor) == (1008e9, 8.9, "nvidia")
+    assert gpu.fp16_flops > 1e14
+
+
+def test_what_a_report_says_of_a_gpu_stands(tmp_path: Path) -> None:
+    path = report_of(
+        tmp_path / "report.json",
+        name="AMD Radeon RX 7900 XTX",
+        total_bytes=24 * GIB,
+        free_bytes=20 * GIB,
+        bandwidth_bytes_per_s=1e9,
+    )
+
+    (gpu,) = load_machine(path).gpus
+
+    assert (gpu.bandwidth_bytes_per_s, gpu.vendor) == (1e9, "amd")
+
+
+def test_a_card_of_another_size_is_not_taken_for_the_known_one(tmp_path: Path) -> None:
+    path = report_of(tmp_path / "report.json", name="RTX 4090", total_bytes=16 * GIB, free_bytes=16 * GIB)
+
+    assert load_machine(path).gpus[0].bandwidth_bytes_per_s == 0
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="this system has no /dev/zero")
+def test_a_machine_is_not_read_from_a_device_a_folder_or_a_huge_file(tmp_path: Path) -> None:
+    huge = tmp_path / "huge.toml"
+    with huge.open("wb") as file:
+        file.truncate(1024 * 1024 + 1)
+    for path, reason in ((Path("/dev/zero"), "a device"), (tmp_path, "a folder"), (huge, "1,048,576 bytes")):
+        with pytest.raises(PlanError, match=rf"{path.name} cannot be read: it .*{reason}"):
+            load_machine(path)
 
 
 def test_a_missing_machine_file_is_an_error_that_names_it(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,6 @@ from tests.deploy.planning.conftest import Q4_K, TINY_CONFIG, TINY_PARAMETERS, t
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from deploy.planning.opening import Opener
     from deploy.planning.planner import PlanReport
@@ -338,6 +338,44 @@ def test_an_absurd_file_is_one_of_our_errors_and_names_it(
 
     assert name in raised.value.message or str(tmp_path) in raised.value.message
     assert raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "tag", "quantization"),
+    [
+        ("hf.co/bartowski/phi-4-GGUF:Q6_K", "phi4:14b", "Q6_K"),
+        ("hf.co/microsoft/phi-4", "phi4:14b", None),
+        ("HF.co/deepseek-ai/DeepSeek-R1-Distill-Qwen-14B", "deepseek-r1:14b", None),
+    ],
+)
+def test_what_the_catalog_knows_is_not_looked_up_on_the_hub(
+    make_opener: Callable[..., Opener], name: str, tag: str, quantization: str | None
+) -> None:
+    subject, within = make_opener().open(name, None)  # no hub answers
+
+    assert (subject.tag, within) == (tag, quantization)
+
+
+def test_a_whole_address_is_read_where_it_is_whatever_the_catalog_knows(
+    make_opener: Callable[..., Opener], server: FileServer
+) -> None:
+    with pytest.raises(WeightsError, match="phi-4"):
+        make_opener(hub_url=server.url).open(f"{server.url}/microsoft/phi-4", None)
+    assert server.seen
+
+
+def test_what_the_catalog_does_not_know_is_looked_for_on_the_hub(
+    make_opener: Callable[..., Opener], server: FileServer
+) -> None:
+    with pytest.raises(WeightsError, match="nobody/nothing-at-all"):
+        make_opener(hub_url=server.url).open("hf.co/nobody/nothing-at-all", None)
+    assert server.seen
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="this system has no /dev/zero")
+def test_a_configuration_is_not_read_from_a_device(make_opener: Callable[..., Opener]) -> None:
+    with pytest.raises(PlanError, match="the configuration /dev/zero cannot be read: it is a device"):
+        make_opener().from_config("/dev/zero", None)
 
 
 @pytest.mark.parametrize(
