@@ -149,7 +149,7 @@ class Change:
         description: the change, for a reader: ``a context of 12,288 tokens``.
         options: what to type after ``stillroom plan`` to have it; empty where it takes other hardware.
         effort: how much is given up, from 0: what orders changes of different kinds.
-        without: an option that is no longer typed, such as ``--license``; empty for none.
+        without: options that are no longer typed, such as ``--license``, apart by spaces; empty for none.
     """
 
     kind: str

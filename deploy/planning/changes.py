@@ -1,7 +1,7 @@
 """What would make a rejected option fit: the nearest change, and the smallest ones where nothing fits.
 
 Every change that is named was weighed again and fits, but for those that take other hardware, which say how
-much it takes.
+much it takes. Where a model was named, more is tried than where a whole catalog is compared.
 """
 
 from __future__ import annotations
@@ -12,9 +12,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from deploy.plan import Change, Rejection
-from deploy.planning.options import gib
-from deploy.serving import CPU
+from deploy.planning.options import GPU_RESERVE_BYTES, gib
+from deploy.planning.placements import Placed
+from deploy.planning.ranking import spills
+from deploy.planning.reductions import CONTEXT_STEP, KV_CACHE_EFFORTS, SMALLER_KV_CACHES, Reducer, named
+from deploy.serving import CPU, Placement
 from deploy.spec import GIB
+from deploy.speed import MINIMUM_TOKENS_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,22 +26,11 @@ if TYPE_CHECKING:
     from deploy.plan import PlanRequest
     from deploy.planning.options import PlanOption, Weigher
 
-# Less context than this holds no question with its passages.
-_LEAST_CONTEXT_TOKENS = 2048
-# llama.cpp and vLLM both take contexts in whole blocks of this many tokens.
-_CONTEXT_STEP = 256
-# The estimate is nearly linear in context; where windows or rounding bend it, a few smaller tries find the
-# rest.
-_CONTEXT_TRIES = (1.0, 0.9, 0.75, 0.5)
-
 # Where a model was trained for less than is asked for, its memory may still not do: then a part of it.
 _CONTEXT_PARTS = (1, 2, 4, 8, 16)
 
-# The smallest cache that costs no measurable quality, by engine: 8 bits (llama.cpp's q8_0, vLLM's fp8).
-_SMALLER_KV_CACHE = {"ollama": "q8_0", "embedded": "q8_0", "vllm": "fp8"}
-
 # Efforts order changes of different kinds: from what nobody notices to what costs money.
-_KV_CACHE_EFFORT = 0.05
+_UNNOTICED_EFFORT = 0.05
 _QUANTIZATION_EFFORT = 0.1
 _ENGINE_EFFORT = 0.3
 _REQUEST_EFFORT = 0.5
@@ -58,19 +51,31 @@ class ChangeFinder:
     options: Sequence[PlanOption]
 
     @cached_property
+    def _reducer(self) -> Reducer:
+        return Reducer(self.weigher)
+
+    @cached_property
     def _fitting(self) -> list[PlanOption]:
         return [option for option in self.options if option.fits]
 
     def nearest(self, option: PlanOption) -> Change | None:
         """The change that gives up least; None where none is known."""
-        return min(self.changes(option), key=lambda change: change.effort, default=None)
+        found: list[Change] = []
+        for change in self.changes(option):
+            found.append(change)
+            if change.effort <= _UNNOTICED_EFFORT:
+                break  # what is left to try takes long and gives up no less
+        found = found or [*self._last_resort(option)]
+        return min(found, key=lambda change: change.effort, default=None)
 
     def smallest(self, options: Sequence[PlanOption], count: int) -> tuple[Change, ...]:
         """The smallest changes over rejected options: the best of each kind, then more of the same kinds."""
-        found = sorted(
-            (_told_alone(change, option) for option in options for change in self.changes(option)),
-            key=lambda change: change.effort,
-        )
+        found = [_told_alone(change, option) for option in options for change in self.changes(option)]
+        if not found:
+            found = [
+                _told_alone(change, option) for option in options for change in self._last_resort(option)
+            ]
+        found.sort(key=lambda change: change.effort)
         of_each_kind: dict[str, Change] = {}
         others: dict[str, Change] = {}
         for change in found:
@@ -84,22 +89,26 @@ class ChangeFinder:
         rejection = option.outcome
         if not isinstance(rejection, Rejection):
             return
+        yield from self._of_the_request(option, rejection)
+        yield from self._lower_quantization(option)
+        yield from self._other_model(option)
+        if rejection.device and self._after_memory(option) is None:
+            yield _hardware(option)
+
+    def _of_the_request(self, option: PlanOption, rejection: Rejection) -> Iterator[Change]:
         if rejection.term == "kv_cache_type":
-            kind = _SMALLER_KV_CACHE[option.engine]
-            change = Change("kv_cache", f"a KV cache in {kind}", f"--kv-cache {kind}", _KV_CACHE_EFFORT)
+            kind = SMALLER_KV_CACHES[option.engine][0]
+            change = Change("kv_cache", f"a KV cache in {kind}", f"--kv-cache {kind}", KV_CACHE_EFFORTS[kind])
             yield from self._and_more(change, option, replace(self.weigher.request, kv_cache_type=kind))
         elif rejection.term in {"engine", "format", "license", "languages", "context", "disk"}:
             yield from self._without_memory(option, rejection)
-        elif rejection.term == "speed":
-            yield from self._faster(option)
         else:
-            yield from self._less_cache(option, rejection)
-            if rejection.term == "max_memory":
+            yield from self._reducer.smaller_cache(option, rejection)
+            yield from self._reducer.less_reserve(option)
+            if rejection.term == "speed":
+                yield from self._slower(option)
+            elif rejection.term == "max_memory":
                 yield from self._more_allowed(option, rejection)
-            else:
-                yield _hardware(option)
-        yield from self._lower_quantization(option)
-        yield from self._other_model(option)
 
     def _without_memory(self, option: PlanOption, rejection: Rejection) -> Iterator[Change]:
         request, tag = self.weigher.request, option.subject.typed
@@ -119,9 +128,7 @@ class ChangeFinder:
                     _ENGINE_EFFORT,
                 )
             if rejection.term == "engine":
-                yield _another_gpu(
-                    max(option.memory.on(device).expected_bytes for device in option.placement.devices)
-                )
+                yield self._another_gpu(option, option.placement)
         else:
             given_up: dict[str, Any] = {"license": ""} if rejection.term == "license" else {"languages": ()}
             freed = f"--{rejection.term}"
@@ -139,91 +146,94 @@ class ChangeFinder:
         weigher = replace(self.weigher, request=request)
         changed = weigher.weigh(option.subject, option.quantization, option.engine)
         if changed.fits:
-            yield replace(change, options=f"{_named(option)} {change.options}".strip())
+            yield replace(change, options=f"{named(option)} {change.options}".strip())
             return
-        for further in ChangeFinder(weigher, ()).changes(changed):
+        alone = ChangeFinder(weigher, ())
+        for further in [*alone.changes(changed)] or [*alone._last_resort(changed)]:
+            if further.kind == change.kind and not further.without:
+                continue  # one option cannot be typed with two values
             yield replace(
                 further,
                 description=f"{change.description}, and {further.description}",
                 options=f"{further.options} {change.options}".strip() if further.options else "",
                 effort=change.effort + further.effort,
-                without=change.without or further.without,
+                without=f"{change.without} {further.without}".strip(),
             )
 
     def _trained_context(self, option: PlanOption) -> Iterator[Change]:
         """As much context as the model was trained for, or the largest part of it that fits."""
         request, trained = self.weigher.request, option.subject.architecture.max_context_tokens
-        for part in _CONTEXT_PARTS:
-            tokens = trained // part
-            shorter = replace(request, workload=replace(request.workload, context_tokens=tokens))
-            if part == _CONTEXT_PARTS[-1] or self._fits(option, shorter):
+        parts = [trained // part for part in _CONTEXT_PARTS if trained // part >= CONTEXT_STEP]
+        for tokens in parts:
+            shorter = self._reducer.asking(context_tokens=tokens)
+            if tokens == parts[-1] or self._reducer.fits(option, shorter):
                 effort = 1 - tokens / request.workload.context_tokens
                 change = Change("context", f"a context of {tokens:,} tokens", f"--context {tokens}", effort)
                 yield from self._and_more(change, option, shorter)
                 return
 
     def _more_allowed(self, option: PlanOption, rejection: Rejection) -> Iterator[Change]:
-        allowed = -(-rejection.needed_bytes // GIB)
-        if self._fits(option, replace(self.weigher.request, most_memory_bytes=allowed * GIB)):
-            yield Change(
-                "request",
-                f"{allowed} GiB allowed",
-                f"{_named(option)} --max-memory {allowed}GiB",
-                _REQUEST_EFFORT,
-            )
+        change, allowing = self._allowing(rejection)
+        if self._reducer.fits(option, allowing):
+            yield replace(change, options=f"{named(option)} {change.options}")
 
-    def _faster(self, option: PlanOption) -> Iterator[Change]:
-        request, name = self.weigher.request, _named(option)
+    def _allowing(self, rejection: Rejection) -> tuple[Change, PlanRequest]:
+        allowed = _whole_gib(rejection.needed_bytes)
+        effort = _REQUEST_EFFORT * (1 + _share(rejection.short_bytes))
+        change = Change("request", f"{allowed} GiB allowed", f"--max-memory {allowed}GiB", effort)
+        return change, replace(self.weigher.request, most_memory_bytes=allowed * GIB)
+
+    def _slower(self, option: PlanOption) -> Iterator[Change]:
         # Speed is checked last: what is too slow fits in every other way.
         accepted = _floor(option.tokens_per_s)
-        if accepted:
-            yield Change(
-                "speed",
-                f"accepting {accepted:g} tokens/s",
-                f"{name} --min-speed {accepted:g}",
-                _REQUEST_EFFORT,
-            )
-        alone = replace(request, workload=replace(request.workload, concurrent_sequences=1))
-        if request.workload.concurrent_sequences > 1 and self._fits(option, alone):
-            users = request.workload.concurrent_sequences
-            yield Change("users", "1 at once", f"{name} --users 1", 1 - 1 / users)
-        yield _another_gpu(sum(option.memory.on(device).expected_bytes for device in option.budgets))
+        asked = self.weigher.request.minimum_tokens_per_s
+        given_up = 1 - accepted / (MINIMUM_TOKENS_PER_S if asked is None else asked)
+        yield Change(
+            "speed",
+            _accepting(option),
+            f"{named(option)} --min-speed {accepted:g}",
+            _REQUEST_EFFORT * (1 + given_up),
+        )
+        # A GPU of another size makes nothing faster that is whole on one, or that is computed on the CPU.
+        if option.engine != "embedded" and spills(option):
+            everything = option.loaded.architecture.layer_count + 1
+            yield self._another_gpu(option, Placement(gpus=(0,), gpu_layers=(everything,)))
 
-    def _less_cache(self, option: PlanOption, rejection: Rejection) -> Iterator[Change]:
-        """A smaller cache type, fewer tokens, fewer sequences; only where the cache is large enough."""
-        cache = option.memory.component("kv_cache").expected_bytes
-        if cache <= rejection.short_bytes:
+    def _another_gpu(self, option: PlanOption, placement: Placement) -> Change:
+        """A GPU that would hold what the placement leaves on ``gpu:0``, beside what is kept free there."""
+        request = self.weigher.request
+        held = option.loaded.memory(request.workload, placement).on("gpu:0").expected_bytes
+        needed = held + GPU_RESERVE_BYTES + request.reserved_bytes
+        effort = _HARDWARE_EFFORT + 1 + _share(needed)
+        return Change("hardware", f"a GPU with {gib(needed)} free", "", effort)
+
+    def _after_memory(self, option: PlanOption) -> Rejection | None:
+        """What else would be wrong with the option if it had the memory that it lacks."""
+        return self.weigher.rejection(option, Placed(option.placement, option.memory, fits=True))
+
+    def _last_resort(self, option: PlanOption) -> Iterator[Change]:
+        """More memory and what it takes beside it: only to be named where nothing else is known."""
+        rejection = option.outcome
+        if not isinstance(rejection, Rejection):
             return
-        request, name = self.weigher.request, _named(option)
-        smaller = _SMALLER_KV_CACHE[option.engine]
-        if request.kv_cache_type is None and self._fits(option, replace(request, kv_cache_type=smaller)):
-            yield Change(
-                "kv_cache", f"a KV cache in {smaller}", f"{name} --kv-cache {smaller}", _KV_CACHE_EFFORT
-            )
-        share = 1 - rejection.short_bytes / cache
-        asked, users = request.workload.context_tokens, request.workload.concurrent_sequences
-        for factor in _CONTEXT_TRIES:
-            tokens = int(asked * share * factor) // _CONTEXT_STEP * _CONTEXT_STEP
-            if tokens >= _LEAST_CONTEXT_TOKENS and self._fits(
-                option, replace(request, workload=replace(request.workload, context_tokens=tokens))
-            ):
-                yield Change(
-                    "context",
-                    f"a context of {tokens:,} tokens",
-                    f"{name} --context {tokens}",
-                    1 - tokens / asked,
-                )
-                break
-        fewer = min(users - 1, int(users * share))
-        if fewer >= 1 and self._fits(
-            option, replace(request, workload=replace(request.workload, concurrent_sequences=fewer))
-        ):
-            yield Change("users", f"{fewer} at once", f"{name} --users {fewer}", 1 - fewer / users)
-
-    def _fits(self, option: PlanOption, request: PlanRequest) -> bool:
-        """Whether the option fits where something else is asked for."""
-        weigher = replace(self.weigher, request=request)
-        return weigher.weigh(option.subject, option.quantization, option.engine).fits
+        if rejection.term == "max_memory":
+            change, allowing = self._allowing(rejection)
+            yield from self._and_more(change, option, allowing)
+        if not rejection.device:
+            return
+        then, change = self._after_memory(option), _hardware(option)
+        if then is None:
+            return
+        besides = {
+            "speed": _accepting(option),
+            "max_memory": f"{_whole_gib(then.needed_bytes)} GiB allowed",
+            "disk": f"{gib(then.short_bytes)} more of free disk",
+        }
+        yield replace(
+            change,
+            description=f"{change.description}, and {besides[then.term]}",
+            effort=change.effort + _HARDWARE_EFFORT,
+        )
 
     def _lower_quantization(self, option: PlanOption) -> Iterator[Change]:
         """The most precise quantization of the same model on the same engine that fits."""
@@ -239,7 +249,7 @@ class ChangeFinder:
         yield Change(
             "quantization",
             f"{best.quantization} instead of {option.quantization}",
-            _named(best),
+            named(best),
             _QUANTIZATION_EFFORT + losses[best.quantization],
         )
 
@@ -252,7 +262,7 @@ class ChangeFinder:
             first.setdefault(other.subject.id, other)
         for best in first.values():
             lost = 1 - min(1.0, best.ability / option.ability) if option.ability else 0.0
-            yield Change("model", best.title, _named(best), _MODEL_EFFORT + lost)
+            yield Change("model", best.title, named(best), _MODEL_EFFORT + lost)
 
 
 def _told_alone(change: Change, option: PlanOption) -> Change:
@@ -262,20 +272,25 @@ def _told_alone(change: Change, option: PlanOption) -> Change:
     return replace(change, description=f"{change.description}, for {option.title}")
 
 
-def _named(option: PlanOption) -> str:
-    return f"{option.subject.typed} --quant {option.quantization} --engine {option.engine}"
+def _accepting(option: PlanOption) -> str:
+    accepted = _floor(option.tokens_per_s)
+    return f"accepting {accepted:g} tokens/s" if accepted else "accepting any speed"
+
+
+def _whole_gib(size_bytes: int) -> int:
+    return -(-size_bytes // GIB)
 
 
 def _floor(rate: float) -> float:
-    """A rate with one significant digit, never above it; 0 for none.
+    """A rate with two significant digits, never above it; 0 for none.
 
     Example:
-        >>> _floor(1.97), _floor(0.0479), _floor(0.0)
-        (1.0, 0.04, 0.0)
+        >>> _floor(1.97), _floor(188.5), _floor(0.0479), _floor(0.0)
+        (1.9, 180.0, 0.047, 0.0)
     """
     if rate <= 0:
         return 0.0
-    step = 10.0 ** math.floor(math.log10(rate))
+    step = 10.0 ** (math.floor(math.log10(rate)) - 1)
     return round(math.floor(rate / step) * step, 12)
 
 
@@ -290,11 +305,6 @@ def _hardware(option: PlanOption) -> Change:
     names = {device: "main memory" if device == CPU else f"memory on {device}" for device in short}
     wanted = " and ".join(f"{gib(missing)} more {names[device]}" for device, missing in short.items())
     return Change("hardware", wanted, "", effort)
-
-
-def _another_gpu(needed_bytes: int) -> Change:
-    effort = _HARDWARE_EFFORT + 1 + _share(needed_bytes)
-    return Change("hardware", f"a GPU with {gib(needed_bytes)} free", "", effort)
 
 
 def _share(size_bytes: int) -> float:

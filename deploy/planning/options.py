@@ -145,7 +145,7 @@ class Weigher:
             decode=self._decode(loaded, placed.placement, self.machine),
             outcome="fits",
         )
-        rejection = self._rejection(option, placed)
+        rejection = self.rejection(option, placed)
         return option if rejection is None else _rejected(option, rejection)
 
     def _place(self, loaded: Loaded, budgets: Mapping[str, int]) -> Placed:
@@ -165,7 +165,7 @@ class Weigher:
             return place_on_cpu(estimate, budgets)
         return place_layers(estimate, loaded.architecture.layer_count, budgets)
 
-    def _rejection(self, option: PlanOption, placed: Placed) -> Rejection | None:
+    def rejection(self, option: PlanOption, placed: Placed) -> Rejection | None:
         """Why the option may not be picked: the first reason that applies."""
         for check in (self._unloadable, self._unsuitable, self._too_large, self._too_slow):
             found = check(option, placed)

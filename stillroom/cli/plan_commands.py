@@ -82,7 +82,7 @@ def _whole(change: Change, typed: Mapping[str, str]) -> Change:
     if not change.options:
         return change
     left_out = {word for word in change.options.split() if word.startswith("--")}
-    left_out.add(change.without)
+    left_out.update(change.without.split())
     if change.kind == "model":  # an adapter belongs to the model that was named
         left_out.add("--lora")
     kept = (words for option, words in typed.items() if option not in left_out)

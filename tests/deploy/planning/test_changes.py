@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from deploy.catalog import load_catalog
+from deploy.hardware.sizes import parse_size
 from deploy.plan import Change, PlanRequest, Rejection
+from deploy.planning.options import Weigher
 from deploy.planning.planner import PlanReport, catalog_subjects, plan, require_pick
 from deploy.planning.subject import from_catalog
 from deploy.spec import ENGINE_NAMES, GIB, Gpu, Machine, Workload
 from stillroom.errors import NothingFitsError
 
 if TYPE_CHECKING:
+    from deploy.planning.options import PlanOption
+    from deploy.planning.subject import Subject
     from deploy.spec import EngineName
 
 CATALOG = load_catalog()
@@ -70,6 +74,7 @@ def follow(where: Machine, found: Change, asked: PlanRequest) -> PlanReport:
     )
     engines: tuple[Any, ...] = (options["--engine"],) if "--engine" in options else asked.engines
     limit = options.get("--max-memory", "").removesuffix("GiB")
+    reserve = parse_size(options["--reserve"]) if "--reserve" in options else asked.reserved_bytes
     request = replace(
         asked,
         workload=workload,
@@ -80,8 +85,9 @@ def follow(where: Machine, found: Change, asked: PlanRequest) -> PlanReport:
         if "--min-speed" in options
         else asked.minimum_tokens_per_s,
         most_memory_bytes=int(limit) * GIB if limit else asked.most_memory_bytes,
-        license="" if found.without == "--license" else asked.license,
-        languages=() if found.without == "--languages" else asked.languages,
+        reserved_bytes=0 if "--reserve" in found.without else reserve,
+        license="" if "--license" in found.without else asked.license,
+        languages=() if "--languages" in found.without else asked.languages,
     )
     return plan(where, request, (from_catalog(CATALOG.find(model)),), named=True)
 
@@ -189,6 +195,220 @@ def test_the_least_hardware_comes_first() -> None:
     assert "smollm2:135m" in report.changes[0].description
 
 
+# Two GPUs of 24 GiB and as much main memory, less what a desktop and a system take.
+TWO_GPUS = machine(23.5, 23.5, ram_gib=40.8)
+
+
+def of_kind(report: PlanReport, kind: str) -> Change:
+    return next(found for found in report.changes if found.kind == kind)
+
+
+def words(report: PlanReport) -> str:
+    """Everything that the report suggests, at the end and beside each option."""
+    beside = [found.change for found in report.rejections if found.change is not None]
+    return "; ".join(found.description for found in (*report.changes, *beside))
+
+
+def test_a_smaller_cache_is_named_first_where_layers_that_spilled_make_it_slow() -> None:
+    asked: dict[str, Any] = {"quantization": "Q4_K_M", "engines": ("ollama",)}
+    report = planned(TWO_GPUS, "deepseek-r1:70b", Workload(8192, 4), **asked)
+
+    assert {found.term for found in report.rejections} == {"speed"}
+    assert report.changes[0].options == "deepseek-r1:70b --quant Q4_K_M --engine ollama --kv-cache q8_0"
+
+
+def test_a_cache_of_four_bits_is_named_where_eight_are_not_enough() -> None:
+    asked: dict[str, Any] = {"quantization": "Q4_K_M", "engines": ("ollama",)}
+    long = planned(TWO_GPUS, "deepseek-r1:70b", Workload(65_536), **asked)
+    shorter = planned(TWO_GPUS, "deepseek-r1:70b", Workload(8192, 4), **asked)
+
+    assert long.changes[0].options == "deepseek-r1:70b --quant Q4_K_M --engine ollama --kv-cache q4_0"
+    assert of_kind(long, "kv_cache").effort > of_kind(shorter, "kv_cache").effort
+
+
+def test_a_cache_smaller_than_what_is_missing_is_still_worth_making_smaller() -> None:
+    report = planned(TWO_GPUS, "gpt-oss:120b", Workload(65_536, 2), engines=("ollama",))
+
+    (found,) = report.rejections
+    cache = report.shown.memory.component("kv_cache").expected_bytes
+    assert cache < found.short_bytes
+    assert "--users 1" in of_kind(report, "users").options
+    tokens = int(of_kind(report, "context").options.rsplit(maxsplit=1)[-1])
+    assert 32_768 <= tokens < 65_536
+
+
+def test_the_most_users_that_fit_are_named() -> None:
+    report = planned(TWO_GPUS, "gpt-oss:120b", Workload(8192, 32), engines=("ollama",))
+
+    fewer = int(of_kind(report, "users").options.rsplit(maxsplit=1)[-1])
+
+    def picked(users: int) -> bool:
+        return planned(TWO_GPUS, "gpt-oss:120b", Workload(8192, users), engines=("ollama",)).pick is not None
+
+    assert picked(fewer)
+    assert not picked(fewer + 1)
+
+
+def test_a_whole_catalog_is_not_weighed_again_for_every_smaller_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    weighed: list[str] = []
+    weigh = Weigher.weigh
+
+    def counted(weigher: Weigher, subject: Subject, quantization: str, engine: EngineName) -> PlanOption:
+        weighed.append(quantization)
+        return weigh(weigher, subject, quantization, engine)
+
+    monkeypatch.setattr(Weigher, "weigh", counted)
+
+    report = plan(machine(8), PlanRequest(), catalog_subjects(CATALOG))
+
+    assert len(weighed) < 1.1 * len(report.options)
+
+
+@pytest.mark.parametrize("where", [machine(24), machine()])
+def test_no_gpu_is_suggested_to_an_engine_that_computes_on_the_cpu(where: Machine) -> None:
+    report = planned(where, "deepseek-r1:7b", minimum_tokens_per_s=1000.0, engines=("embedded",))
+
+    assert "GPU" not in words(report)
+
+
+def test_no_other_gpu_is_suggested_where_the_model_is_whole_on_one_and_too_slow() -> None:
+    report = planned(machine(24), "deepseek-r1:7b", minimum_tokens_per_s=1000.0)
+
+    assert "GPU" not in words(report)
+
+
+def test_a_gpu_that_is_suggested_holds_the_model_whole() -> None:
+    asked: dict[str, Any] = {
+        "minimum_tokens_per_s": 20.0,
+        "engines": ("ollama",),
+        "quantization": "Q4_K_M",
+    }
+    report = planned(machine(4, ram_gib=32), "deepseek-r1:14b", **asked)
+
+    found = re.match(r"a GPU with ([\d.]+) GiB free", of_kind(report, "hardware").description)
+
+    assert found is not None
+    rounded_away_gib = 0.05
+    larger = machine(float(found[1]) + rounded_away_gib, ram_gib=32)
+    pick = planned(larger, "deepseek-r1:14b", **asked).pick
+    assert pick is not None
+    assert pick.device == "gpu:0"
+
+
+def test_the_least_more_memory_that_must_be_allowed_is_named() -> None:
+    report = planned(machine(24), "deepseek-r1:7b", most_memory_bytes=GIB)
+
+    allowed = [
+        int(found.description.split()[0]) for found in report.changes if "allowed" in found.description
+    ]
+    least = min(option.memory.expected_bytes for option in report.options)
+
+    assert allowed[0] == -(-least // GIB)
+    assert allowed == sorted(allowed)
+
+
+def test_the_least_speed_that_must_be_given_up_is_named() -> None:
+    report = planned(machine(24), "deepseek-r1:7b", minimum_tokens_per_s=1000.0)
+
+    accepted = [
+        float(found.options.rsplit(maxsplit=1)[-1]) for found in report.changes if found.kind == "speed"
+    ]
+    fastest = max(option.tokens_per_s for option in report.options)
+
+    assert 0.9 * fastest < accepted[0] <= fastest
+    assert accepted == sorted(accepted, reverse=True)
+
+
+def test_no_memory_is_suggested_for_what_would_then_be_too_slow() -> None:
+    report = planned(machine(7.3, ram_gib=13.6), "gemma3:27b")
+
+    short = rejection(report, "Q8_0", "embedded")
+    assert short.term == "weights"
+    assert "main memory, for gemma3:27b at Q8_0 on embedded" not in words(report)
+    assert short.change is not None
+    assert short.change.kind != "hardware"
+
+
+def test_where_nothing_else_is_known_more_memory_is_named_with_the_speed_it_leads_to() -> None:
+    subject = from_catalog(CATALOG.find("deepseek-r1:32b"))
+    request = PlanRequest(engines=("embedded",), quantization="Q8_0", minimum_tokens_per_s=50.0)
+
+    report = plan(machine(ram_gib=8), request, (subject,), named=True)
+
+    assert re.fullmatch(
+        r"[\d.]+ GiB more main memory, and accepting [\d.]+ tokens/s, "
+        r"for deepseek-r1:32b at Q8_0 on embedded",
+        report.changes[0].description,
+    )
+
+
+def test_where_nothing_else_is_known_more_allowed_memory_is_named_with_the_speed_it_leads_to() -> None:
+    subject = from_catalog(CATALOG.find("deepseek-r1:32b"))
+    request = PlanRequest(
+        engines=("ollama",), quantization="Q8_0", minimum_tokens_per_s=500.0, most_memory_bytes=GIB
+    )
+
+    report = plan(machine(48), request, (subject,), named=True)
+
+    nearest = report.changes[0]
+    assert re.fullmatch(r"\d+ GiB allowed, and accepting \d+ tokens/s", nearest.description)
+    assert follow(machine(48), nearest, request).pick is not None
+
+
+@pytest.mark.parametrize(("trained", "told"), [(1, 0), (255, 0), (256, 256), (300, 300)])
+def test_less_context_than_may_be_asked_for_is_never_suggested(trained: int, told: int) -> None:
+    subject = from_catalog(CATALOG.find("deepseek-r1:7b"))
+    short = replace(subject, architecture=replace(subject.architecture, max_context_tokens=trained))
+
+    report = plan(machine(24), PlanRequest(), (short,), named=True, others=catalog_subjects(CATALOG))
+
+    contexts = [re.search(r"--context (\d+)", found.options) for found in report.changes]
+    assert {int(found[1]) for found in contexts if found} == ({told} if told else set())
+    assert report.changes
+
+
+def test_a_reserve_that_leaves_no_room_is_halved_until_there_is() -> None:
+    report = planned(machine(24), "deepseek-r1:7b", engines=("vllm",), reserved_bytes=30 * GIB)
+
+    nearest = report.changes[0]
+
+    assert nearest.options.endswith(" --reserve 15GiB")
+    assert follow(machine(24), nearest, report.request).pick is not None
+
+
+def test_a_reserve_too_small_to_halve_is_told_to_be_left_out() -> None:
+    asked: dict[str, Any] = {"engines": ("vllm",), "quantization": "AWQ"}
+    roomy = planned(machine(24), "deepseek-r1:7b", **asked)
+    needed = roomy.shown.memory.on("gpu:0").expected_bytes
+    just = machine(needed / GIB + 0.3)
+
+    report = planned(just, "deepseek-r1:7b", **asked, reserved_bytes=GIB // 3)
+    told = next(found for found in report.changes if found.without == "--reserve")
+
+    assert report.pick is None
+    assert "--reserve" not in told.options
+    assert follow(just, told, report.request).pick is not None
+
+
+def test_two_wishes_that_nothing_meets_are_both_told_to_be_left_out() -> None:
+    report = planned(machine(24), "deepseek-r1:7b", license="GPL-3.0", languages=("xx",))
+
+    nearest = report.changes[0]
+
+    assert nearest.without.split() == ["--license", "--languages"]
+    assert follow(machine(24), nearest, report.request).pick is not None
+
+
+def test_no_option_is_typed_with_two_values() -> None:
+    report = planned(machine(12), "deepseek-r1:14b", Workload(400_000, 8), license="GPL-3.0")
+
+    for found in report.changes:
+        flags = re.findall(r"--[\w-]+", found.options)
+        assert len(flags) == len(set(flags)), found.options
+
+
 SCARCE: tuple[tuple[Machine, str, Workload, dict[str, Any]], ...] = (
     (machine(24), "deepseek-r1:70b", Workload(32_768), {"quantization": "Q8_0"}),
     (machine(8), "deepseek-r1:14b", Workload(65_536, 4), {"engines": ("ollama",)}),
@@ -199,6 +419,11 @@ SCARCE: tuple[tuple[Machine, str, Workload, dict[str, Any]], ...] = (
     (machine(24), "deepseek-r1:32b", Workload(8192, 64), {"minimum_tokens_per_s": 20.0}),
     (machine(24), "deepseek-r1:7b", Workload(), {"quantization": "AWQ", "kv_cache_type": "q8_0"}),
     (machine(), "deepseek-r1:32b", Workload(), {"minimum_tokens_per_s": 10.0}),
+    (TWO_GPUS, "deepseek-r1:70b", Workload(8192, 4), {"engines": ("ollama",), "quantization": "Q4_K_M"}),
+    (TWO_GPUS, "gpt-oss:120b", Workload(65_536, 2), {}),
+    (machine(24), "deepseek-r1:7b", Workload(), {"minimum_tokens_per_s": 1000.0}),
+    (machine(24), "deepseek-r1:7b", Workload(), {"most_memory_bytes": GIB}),
+    (machine(24), "deepseek-r1:7b", Workload(), {"engines": ("vllm",), "reserved_bytes": 30 * GIB}),
 )
 
 
