@@ -19,8 +19,8 @@ from stillroom.errors import PlanError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deploy.hardware.described import MachineFlags
     from deploy.hardware.gpu_facts import GpuFacts
+    from deploy.hardware.machine_flags import MachineFlags
 
 NO_GPU = "none"
 # What a system with a desktop leaves of its memory.

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from deploy.architectures.fields import shown_value
-from deploy.hardware.described import MachineFlags, Words, describe_machine
+from deploy.hardware.described import describe_machine
 from deploy.hardware.described_gpus import NO_GPU
 from deploy.hardware.gpu_facts import facts_for
+from deploy.hardware.machine_flags import MachineFlags, Words
 from deploy.small_file import read_small_file
 from deploy.spec import Gpu, GpuProcess, Machine
 from stillroom.errors import PlanError

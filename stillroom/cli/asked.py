@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from deploy.hardware.described import MachineFlags
+from deploy.hardware.machine_flags import MachineFlags
 from deploy.plan import PlanRequest
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Shared by the tests of planning: a tiny model in every form that can be opened, and who opens it."""
+"""Shared by the tests of planning: a tiny model in every form that can be opened, who opens it, and plans."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from deploy.catalog import load_catalog
+from deploy.plan import PlanRequest
 from deploy.planning.opening import Opener
+from deploy.planning.planner import PlanReport, catalog_subjects, plan
+from deploy.planning.subject import from_catalog
+from deploy.spec import GIB, Gpu, Machine, Workload
 from tests.deploy.checkpoints.conftest import (
     gguf_bytes,
     make_server,
@@ -20,8 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from deploy.plan import Change, Rejection
+    from deploy.spec import EngineName
+
 __all__ = ["make_server", "server"]
 
+CATALOG = load_catalog()
 # Nothing listens there: whoever asks it finds no server.
 NOBODY = "http://127.0.0.1:9"
 
@@ -121,3 +129,39 @@ def make_opener() -> Callable[..., Opener]:
         )
 
     return make
+
+
+def machine(*gpus_gib: float, ram_gib: float = 16, cores: int = 8) -> Machine:
+    gpus = tuple(
+        Gpu(
+            index,
+            "a GPU",
+            int(size * GIB),
+            int(size * GIB),
+            bandwidth_bytes_per_s=1e12,
+            compute_capability=8.9,
+        )
+        for index, size in enumerate(gpus_gib)
+    )
+    ram = int(ram_gib * GIB)
+    return Machine("a processor", cores, ram, ram, "physical", 1000 * GIB, gpus)
+
+
+def planned(
+    where: Machine,
+    model: str,
+    workload: Workload | None = None,
+    **asked: Any,  # noqa: ANN401 -- fields
+) -> PlanReport:
+    request = PlanRequest(workload or Workload(), **asked)
+    subject = from_catalog(CATALOG.find(model))
+    return plan(where, request, (subject,), named=True, others=catalog_subjects(CATALOG))
+
+
+def rejection(report: PlanReport, quantization: str, engine: EngineName) -> Rejection:
+    (found,) = (one for one in report.rejections if (one.quantization, one.engine) == (quantization, engine))
+    return found
+
+
+def of_kind(report: PlanReport, kind: str) -> Change:
+    return next(found for found in report.changes if found.kind == kind)

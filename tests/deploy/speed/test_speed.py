@@ -3,82 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import json
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from deploy.architectures.shape import Architecture, Attention, Experts, FeedForward, LatentAttention, Layer
-from deploy.hardware.gpu_facts import facts_for
 from deploy.plan import SpeedEstimate, Unknown
-from deploy.quantizations.checkpoint import compute_checkpoint
 from deploy.serving import Placement, Serving
-from deploy.spec import GIB, EngineName, Gpu, Machine, Workload
-from deploy.speed import MINIMUM_TOKENS_PER_S, decode_speed, prefill_speed
+from deploy.spec import EngineName, Machine, Workload
+from deploy.speed import MINIMUM_TOKENS_PER_S, decode_speed
 from deploy.speed.bytes_read import read_by_device, read_by_rank
-from deploy.speed.prefill import prompt_flops
-
-if TYPE_CHECKING:
-    from deploy.checkpoint import Checkpoint
-
-MEASURED: dict[str, Any] = json.loads(Path(__file__).with_name("measured.json").read_text(encoding="utf-8"))
-
-
-def shape(name: str) -> Architecture:
-    if name == "DeepSeek-V2-Lite":
-        latent = LatentAttention(16, 0, 512, 128, 64, 128)
-        layers = (Layer(latent, FeedForward(10944)), *(Layer(latent, Experts(64, 6, 1408, 2816)),) * 26)
-        return Architecture("deepseek_v2", 2048, 102400, layers, 163840)
-    if name == "gpt-oss-20B":
-        experts = Experts(32, 4, 2880, router_bias=True, biases=True)
-        attention = Attention(64, 8, 64, 64, qkv_bias=True, output_bias=True, sinks=True)
-        pair = (Layer(replace(attention, window_tokens=128), experts), Layer(attention, experts))
-        return Architecture("gpt_oss", 2880, 201088, pair * 12, 131072)
-    row = MEASURED["shapes"][name]
-    attention = Attention(row["heads"], row["kv_heads"], row["head_dim"], row["head_dim"])
-    return Architecture(
-        row["model_type"],
-        row["hidden_size"],
-        row["vocabulary_size"],
-        (Layer(attention, FeedForward(row["intermediate_size"])),) * row["layers"],
-        max_context_tokens=131072,
-        tied_embeddings=row.get("tied_embeddings", False),
-    )
-
-
-def stored(architecture: Architecture, quantization: str, engine: EngineName = "ollama") -> Checkpoint:
-    return compute_checkpoint(
-        architecture, quantization, file_format="safetensors" if engine == "vllm" else "gguf"
-    )
-
-
-def card(name: str, index: int = 0, **changes: Any) -> Gpu:  # noqa: ANN401
-    facts = facts_for(name)
-    gpu = Gpu(index, name, 24 * GIB, 24 * GIB)
-    if facts:
-        gpu = replace(
-            gpu,
-            vendor=facts.vendor,
-            bandwidth_bytes_per_s=facts.bandwidth_bytes_per_s,
-            fp16_flops=facts.fp16_flops,
-            compute_capability=facts.compute_capability,
-        )
-    return replace(gpu, **changes)
-
-
-def machine(*gpus: Gpu, cores: int = 8, bandwidth: float = 0.0) -> Machine:
-    return Machine(
-        "A CPU", cores, 64 * GIB, 60 * GIB, "physical", 0, gpus, memory_bandwidth_bytes_per_s=bandwidth
-    )
-
-
-def whole(architecture: Architecture, gpus: int = 1) -> Placement:
-    """Every layer on so many GPUs, evenly."""
-    layers = architecture.layer_count + 1
-    counts = tuple(layers // gpus + (place < layers % gpus) for place in range(gpus))
-    return Placement(tuple(range(gpus)), counts)
+from tests.deploy.speed.conftest import MEASURED, card, machine, measured_here, row_name, shape, stored, whole
 
 
 def decode(
@@ -135,11 +70,7 @@ def measured_row(row: dict[str, Any]) -> tuple[float, SpeedEstimate]:
     return row["share_of_peak"] * gpus[0].bandwidth_bytes_per_s / weights, speed
 
 
-def _row_name(row: dict[str, Any]) -> str:
-    return " ".join(str(row.get(key, "")) for key in ("gpus", "gpu", "model", "quantization", "engine"))
-
-
-@pytest.mark.parametrize("row", MEASURED["decode"], ids=_row_name)
+@pytest.mark.parametrize("row", MEASURED["decode"], ids=row_name)
 def test_what_was_measured_lies_within_the_interval(row: dict[str, Any]) -> None:
     measured, speed = measured_row(row)
     assert speed.low_tokens_per_s <= measured <= speed.high_tokens_per_s
@@ -154,33 +85,10 @@ def test_the_expected_speed_is_near_what_was_measured() -> None:
     assert within > 0.85
 
 
-def measured_here(table: str) -> list[dict[str, Any]]:
-    """Rows of this repository's own measurements with every layer on the card."""
-    return [row for row in MEASURED[table] if "b11549" in row["source"] and "gpu_layers" not in row]
-
-
-@pytest.mark.parametrize("row", measured_here("decode"), ids=_row_name)
+@pytest.mark.parametrize("row", measured_here("decode"), ids=row_name)
 def test_decoding_on_a_server_chip_is_predicted_within_15_percent(row: dict[str, Any]) -> None:
     measured, speed = measured_row(row)
     assert speed.expected_tokens_per_s == pytest.approx(measured, rel=0.15)
-
-
-@pytest.mark.parametrize("row", measured_here("prefill"), ids=_row_name)
-def test_reading_a_prompt_on_a_server_chip_is_predicted_within_a_quarter(row: dict[str, Any]) -> None:
-    speed = prefill(row["model"], tokens=row["prompt_tokens"], on=machine(card(row["gpu"])))
-    assert isinstance(speed, SpeedEstimate)
-    assert speed.expected_tokens_per_s == pytest.approx(row["tokens_per_s"], rel=0.25)
-
-
-def test_a_prompt_s_layers_in_main_memory_cross_the_bus_on_nvidia_s_cards_if_it_is_long_enough() -> None:
-    placement = Placement((0,), (17,))
-    on = machine(card("RTX 4090"), cores=8)
-    short, long = (prefill(tokens=tokens, placement=placement, on=on) for tokens in (31, 512))
-    assert isinstance(short, SpeedEstimate)
-    assert isinstance(long, SpeedEstimate)
-    assert "over the bus" in long.arithmetic
-    assert "over the bus" not in short.arithmetic
-    assert long.expected_tokens_per_s > 10 * short.expected_tokens_per_s
 
 
 def test_two_shared_server_cores_decode_as_fast_as_they_were_seen_to() -> None:
@@ -381,71 +289,3 @@ def test_a_gpu_of_unknown_bandwidth_has_no_speed_and_the_reason_names_it() -> No
 
 def test_the_slowest_speed_that_is_planned_is_slow_reading() -> None:
     assert MINIMUM_TOKENS_PER_S == 4.0
-
-
-def prefill(
-    name: str = "Llama-8B",
-    *,
-    tokens: int = 512,
-    on: Machine | None = None,
-    placement: Placement | None = None,
-    engine: EngineName = "ollama",
-) -> SpeedEstimate | Unknown:
-    architecture = shape(name)
-    return prefill_speed(
-        architecture,
-        stored(architecture, "BF16" if engine == "vllm" else "Q4_K_M", engine),
-        Workload(tokens),
-        placement or whole(architecture),
-        machine=on or machine(card("RTX 4090")),
-        engine=engine,
-    )
-
-
-@pytest.mark.parametrize("row", MEASURED["prefill"], ids=_row_name)
-def test_measured_prompt_speeds_lie_within_the_interval(row: dict[str, Any]) -> None:
-    placement = Placement((0,), (row["gpu_layers"],)) if "gpu_layers" in row else None
-    speed = prefill(
-        row["model"],
-        tokens=row["prompt_tokens"],
-        placement=placement,
-        on=machine(card(row["gpu"]), cores=16 if placement else 8),
-    )
-    assert isinstance(speed, SpeedEstimate)
-    assert speed.low_tokens_per_s <= row["tokens_per_s"] <= speed.high_tokens_per_s
-
-
-def test_two_shared_server_cores_read_prompts_as_fast_as_they_were_seen_to() -> None:
-    speed = prefill("R1-Qwen-1.5B", tokens=256, placement=Placement(), on=machine(cores=2))
-    assert isinstance(speed, SpeedEstimate)
-    assert speed.expected_tokens_per_s == pytest.approx(19, rel=0.1)
-
-
-def test_a_prompts_operations_are_two_a_parameter_and_token_and_attention() -> None:
-    architecture = shape("Llama-8B")
-    multiplied = 32 * (2 * 4096 * 4096 + 2 * 4096 * 1024 + 3 * 4096 * 14336)
-    attention = 32 * 2 * 8192 * 4096 * 32 * 256
-    assert prompt_flops(architecture, 8192) == pytest.approx(2 * multiplied * 8192 + attention, rel=1e-3)
-
-
-def test_a_gpu_whose_peak_was_not_verified_has_no_prompt_speed() -> None:
-    speed = prefill(on=machine(card("RTX 3090")))
-    assert isinstance(speed, Unknown)
-    assert "RTX 3090" in speed.reason
-
-
-def test_ranks_share_a_prompt() -> None:
-    two = machine(card("RTX 4090"), card("RTX 4090", 1))
-    alone = prefill(engine="vllm", placement=Placement((0,)))
-    both = prefill(engine="vllm", placement=Placement((0, 1), tensor_parallel=2), on=two)
-    assert isinstance(alone, SpeedEstimate)
-    assert isinstance(both, SpeedEstimate)
-    assert both.expected_tokens_per_s == pytest.approx(2 * alone.expected_tokens_per_s)
-
-
-def test_layers_in_main_memory_slow_a_prompt_down() -> None:
-    all_there = prefill()
-    half = prefill(placement=Placement((0,), (17,)))
-    assert isinstance(all_there, SpeedEstimate)
-    assert isinstance(half, SpeedEstimate)
-    assert half.expected_tokens_per_s < all_there.expected_tokens_per_s / 3
