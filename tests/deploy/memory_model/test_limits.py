@@ -76,7 +76,7 @@ def test_what_was_found_fits_and_one_more_does_not() -> None:
     def estimate(workload: Workload) -> MemoryEstimate:
         return vllm_memory(llama, checkpoint, workload, Serving(), Placement((0,)), machine=machine)
 
-    budgets = {"gpu:0": 23 * GIB}
+    budgets = {"gpu:0": 23 * GIB, "cpu": 60 * GIB}
     context = largest_context(estimate, budgets, Workload(), most_tokens=131_072)
     assert 65_536 < context < 131_072
     assert fits(estimate(Workload(context)), budgets)
