@@ -301,7 +301,7 @@ def _check_kv_cache_type(request: PlanRequest) -> None:
 def _licensed(subject: Subject, wanted: str) -> bool:
     if wanted.lower() == "commercial":
         return subject.commercial_use
-    return wanted.lower() in subject.license.lower()
+    return wanted.strip().lower().replace(" ", "-") in subject.license.lower()
 
 
 def _where(option: PlanOption) -> str:

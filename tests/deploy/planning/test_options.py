@@ -92,6 +92,10 @@ def test_a_licence_is_asked_for_by_its_identifier_or_by_use(wanted: str, *, fits
         assert blame(option) == "license"
 
 
+def test_a_licence_may_be_written_with_a_space() -> None:
+    assert weigh("qwen3:8b", license="Apache 2.0").fits
+
+
 @pytest.mark.parametrize(
     ("languages", "fits"), [(("en",), True), (("zh", "en"), True), (("en", "xx"), False)]
 )
