@@ -61,11 +61,11 @@ class ChangeFinder:
     def nearest(self, option: PlanOption) -> Change | None:
         """The change that gives up least; None where none is known."""
         found: list[Change] = []
-        for change in self.changes(option):
+        for change in self._with_this_machine(option):
             found.append(change)
             if change.effort <= _UNNOTICED_EFFORT:
                 break  # what is left to try takes long and gives up no less
-        found = found or [*self._last_resort(option)]
+        found = found or [*self._on_another_gpu(option)] or [*self._last_resort(option)]
         return min(found, key=lambda change: change.effort, default=None)
 
     def smallest(self, options: Sequence[PlanOption], count: int) -> tuple[Change, ...]:
@@ -86,6 +86,11 @@ class ChangeFinder:
 
     def changes(self, option: PlanOption) -> Iterator[Change]:
         """Every change that would make the option fit."""
+        yield from self._with_this_machine(option)
+        yield from self._on_another_gpu(option)
+
+    def _with_this_machine(self, option: PlanOption) -> Iterator[Change]:
+        """Changes of what is asked for, and more memory."""
         rejection = option.outcome
         if not isinstance(rejection, Rejection):
             return
@@ -127,8 +132,6 @@ class ChangeFinder:
                     f"{tag} --engine {other.engine} --quant {other.quantization}",
                     _ENGINE_EFFORT,
                 )
-            if rejection.term == "engine":
-                yield self._another_gpu(option, option.placement)
         else:
             given_up: dict[str, Any] = {"license": ""} if rejection.term == "license" else {"languages": ()}
             freed = f"--{rejection.term}"
@@ -194,8 +197,17 @@ class ChangeFinder:
             f"{named(option)} --min-speed {accepted:g}",
             _REQUEST_EFFORT * (1 + given_up),
         )
-        # A GPU of another size makes nothing faster that is whole on one, or that is computed on the CPU.
-        if option.engine != "embedded" and spills(option):
+
+    def _on_another_gpu(self, option: PlanOption) -> Iterator[Change]:
+        """A GPU that holds the model whole, where there is none or layers are left to the CPU.
+
+        A GPU of another size makes nothing faster that is whole on one, or that is computed on the CPU.
+        """
+        rejection = option.outcome
+        term = rejection.term if isinstance(rejection, Rejection) else ""
+        if term == "engine":
+            yield self._another_gpu(option, option.placement)
+        elif term == "speed" and option.engine != "embedded" and spills(option):
             everything = option.loaded.architecture.layer_count + 1
             yield self._another_gpu(option, Placement(gpus=(0,), gpu_layers=(everything,)))
 
