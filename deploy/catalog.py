@@ -112,16 +112,6 @@ class CatalogModel:
         return self.parameters / 10**9
 
     @property
-    def awq_repo(self) -> str:
-        """Hugging Face repository of an AWQ checkpoint for vLLM, or empty."""
-        return self.repos.get("AWQ", "")
-
-    @property
-    def fp8_repo(self) -> str:
-        """Hugging Face repository of an FP8 checkpoint for vLLM, or empty."""
-        return self.repos.get("FP8") or self.repos.get("FP8_BLOCK", "")
-
-    @property
     def names(self) -> tuple[str, ...]:
         """Every name that finds it, without a quantization."""
         return (self.id, self.tag, *self.aliases, *filter(None, (self.gguf_repo,)))

@@ -42,6 +42,9 @@ Role = Literal[
     "other",
 ]
 
+# The routed experts' projections, of which a token visits a few.
+EXPERT_ROLES: frozenset[Role] = frozenset({"expert_gate", "expert_up", "expert_down"})
+
 Part: TypeAlias = tuple[str, tuple[int, ...], Role]
 """A tensor without its layer: its name within the layer, its shape with rows first, its role."""
 

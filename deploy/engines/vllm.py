@@ -7,12 +7,12 @@ where that fraction is not free: it is computed from what the plan found free.
 
 from __future__ import annotations
 
-import math
 import re
 import shutil
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from deploy.engines.base import Availability, MeasuredTerm
+from deploy.memory_model.vllm_budget import cpu_cache_space_gib
 from deploy.spec import GIB, EngineName, LaunchSpec
 from stillroom.errors import EngineError, EngineUnavailableError
 
@@ -96,7 +96,9 @@ class Vllm:
         }
         environment = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
         if not plan.placement.gpus:
-            environment["VLLM_CPU_KVCACHE_SPACE"] = str(_kv_cache_gib(plan))
+            environment["VLLM_CPU_KVCACHE_SPACE"] = str(
+                cpu_cache_space_gib(plan.memory.term("kv_cache").expected_bytes)
+            )
         else:
             options |= _gpu_options(plan)
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(str(index) for index in plan.placement.gpus)
@@ -153,8 +155,3 @@ def _gpu_options(plan: Plan) -> dict[str, str]:
     if serving.batched_tokens:
         options["--max-num-batched-tokens"] = str(serving.batched_tokens)
     return options
-
-
-def _kv_cache_gib(plan: Plan) -> int:
-    """The planned KV cache in whole GiB, the unit of VLLM_CPU_KVCACHE_SPACE, at least one."""
-    return max(1, math.ceil(plan.memory.term("kv_cache").expected_bytes / GIB))

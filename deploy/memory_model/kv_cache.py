@@ -6,7 +6,6 @@ pages or shares it among sequences is that engine's module's.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 from deploy.architectures.shape import Attention, LatentAttention, LinearAttention
@@ -14,7 +13,7 @@ from deploy.quantizations.block_types import BLOCK_TYPES, Block
 from stillroom.errors import PlanError
 
 if TYPE_CHECKING:
-    from deploy.architectures.shape import Architecture, Layer
+    from deploy.architectures.shape import Layer
 
 # Elements that are stored together, and in how many bytes. llama.cpp's block types (ggml/src/ggml-common.h),
 # and vLLM's fp8 (vllm/config/cache.py), whose scales are one number a layer.
@@ -98,16 +97,6 @@ def kv_bytes_per_token(layer: Layer, kv_cache_type: str = "f16") -> int:
     """
     keys, values = kv_elements_per_token(layer)
     return row_bytes(keys, kv_cache_type) + row_bytes(values, kv_cache_type)
-
-
-@cache  # a plan asks for the same few shapes thousands of times
-def model_kv_bytes_per_token(architecture: Architecture, kv_cache_type: str = "f16") -> int:
-    """Keys and values of one token in all layers, windows not considered.
-
-    Example:
-        28,672 bytes for R1-Distill-Qwen-1.5B, 57,344 for the 7B, 31,104 for DeepSeek-V2-Lite.
-    """
-    return sum(kv_bytes_per_token(layer, kv_cache_type) for layer in architecture.layers)
 
 
 def window_tokens(layer: Layer) -> int:

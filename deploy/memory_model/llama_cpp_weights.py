@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from deploy.architectures.tensor import EXPERT_ROLES
 from deploy.serving import CPU
 from stillroom.errors import PlanError
 
@@ -32,7 +33,6 @@ SOMEWHERE_REPACKED = ALWAYS_REPACKED | {"Q2_K", "Q5_K", "Q6_K", "Q8_0"}
 _REPACKED_ROWS = 8
 
 # Three-dimensional tensors are repacked only where experts are selected from them.
-_EXPERT_ROLES = frozenset({"expert_gate", "expert_up", "expert_down"})
 _EXPERT_DIMENSIONS = 3
 _MATRIX_DIMENSIONS = 2
 
@@ -161,7 +161,7 @@ def _is_multiplied(tensor: StoredTensor) -> bool:
         or tensor.shape[-2] % _REPACKED_ROWS
     ):
         return False
-    return len(tensor.shape) < _EXPERT_DIMENSIONS or tensor.role in _EXPERT_ROLES
+    return len(tensor.shape) < _EXPERT_DIMENSIONS or tensor.role in EXPERT_ROLES
 
 
 def _copy_embedding(weights: DeviceWeights, tensors: Iterable[StoredTensor]) -> None:

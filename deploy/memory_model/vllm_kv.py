@@ -99,10 +99,6 @@ class CachePool:
             if not kinds or group.cache.kind in kinds
         )
 
-    def needed_blocks(self, context_tokens: int, sequences: int) -> int:
-        """Blocks for that many full sequences, and the empty block that vLLM holds back."""
-        return sequences * self.blocks_per_sequence(context_tokens) + 1 if self.groups else 0
-
     def blocks_in(self, stage_bytes: Sequence[int]) -> int:
         """Whole blocks that fit everywhere, given the bytes for the cache on each pipeline stage."""
         fitting = [

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deploy.architectures.shape import Attention, LatentAttention
+from deploy.architectures.tensor import EXPERT_ROLES
 from deploy.memory_model.vllm_kv import pipeline_stages
 
 if TYPE_CHECKING:
@@ -55,7 +56,6 @@ _CUT = frozenset(
 )
 _KV_HEADS = frozenset({"attention_k", "attention_v"})
 VOCABULARY_ROLES = frozenset({"token_embedding", "output"})
-_EXPERTS = frozenset({"expert_gate", "expert_up", "expert_down"})
 _16_BIT_KINDS = frozenset({"BF16", "F16"})
 
 _DEQUANTIZED = frozenset({"latent_k_b", "latent_v_b"})
@@ -233,7 +233,7 @@ def _padding(part: Part, architecture: Architecture, share_bytes: int) -> int:
     if part.role in VOCABULARY_ROLES:
         rows = architecture.vocabulary_size
         return _ceil_divide(share_bytes * (padded_vocabulary(rows) - rows), rows)
-    if part.role in _EXPERTS and part.kind.upper().startswith("MXFP4"):
+    if part.role in EXPERT_ROLES and part.kind.upper().startswith("MXFP4"):
         hidden = architecture.hidden_size
         padded = _ceil_divide(hidden, _MXFP4_HIDDEN_MULTIPLE) * _MXFP4_HIDDEN_MULTIPLE
         return _ceil_divide(share_bytes * (padded - hidden), hidden)

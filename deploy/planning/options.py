@@ -146,7 +146,7 @@ class Weigher:
             outcome="fits",
         )
         rejection = self.rejection(option, placed)
-        return option if rejection is None else _rejected(option, rejection)
+        return option if rejection is None else replace(option, outcome=rejection)
 
     def _place(self, loaded: Loaded, budgets: Mapping[str, int]) -> Placed:
         estimate = loaded.at(self.request.workload)
@@ -347,7 +347,3 @@ def _reject(
         needed_bytes=needed,
         budget_bytes=budget,
     )
-
-
-def _rejected(option: PlanOption, rejection: Rejection) -> PlanOption:
-    return replace(option, outcome=rejection)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from math import ceil, prod
 from typing import TYPE_CHECKING
 
+from deploy.architectures.tensor import EXPERT_ROLES
+
 if TYPE_CHECKING:
     from deploy.architectures.tensor import Tensor
 
@@ -38,7 +40,6 @@ LINEAR_ROLES = frozenset({
     "shared_expert_up",
     "shared_expert_down",
 })  # fmt: skip
-EXPERT_ROLES = frozenset({"expert_gate", "expert_up", "expert_down"})
 
 
 @dataclass(frozen=True, slots=True)

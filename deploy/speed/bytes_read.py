@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deploy.architectures.shape import Experts, LatentAttention
+from deploy.architectures.tensor import EXPERT_ROLES
 from deploy.memory_model.kv_cache import cached_tokens, kv_bytes_per_token, recurrent_state_bytes
 from deploy.memory_model.llama_cpp_weights import layer_devices
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from deploy.checkpoint import Checkpoint
     from deploy.serving import Placement, Serving
     from deploy.spec import Workload
-
-_EXPERT_ROLES = frozenset({"expert_gate", "expert_up", "expert_down"})
 
 
 @dataclass(slots=True)
@@ -109,7 +108,7 @@ def _weights_bytes(architecture: Architecture, checkpoint: Checkpoint, sequences
     for tensor in checkpoint.tensors:
         role, layer = tensor.role, tensor.layer
         if layer is not None:
-            (routed if role in _EXPERT_ROLES else dense)[layer] += tensor.stored_bytes
+            (routed if role in EXPERT_ROLES else dense)[layer] += tensor.stored_bytes
         elif role == "token_embedding":
             # A row of it is looked up, unless it is the output projection too.
             dense[-1] += tensor.stored_bytes if tied else 0
