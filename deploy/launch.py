@@ -80,7 +80,7 @@ class RunningEngine:
         """
         if self._process is None:
             raise EngineError(f"the server at {self.spec.base_url} was not started here: it is not measured")
-        return measure_processes(self._process.pid, engine(self.spec.engine).read_memory(self.log()))
+        return measure_processes(self._process.pid, engine(self.spec.engine).read_memory(self.log(), {}))
 
     def wait(self) -> int | None:
         """Return once it has ended: its exit code; None for a server that was attached to."""

@@ -75,6 +75,20 @@ class PlanRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedAdapter:
+    """A LoRA adapter that is loaded beside the model.
+
+    Attributes:
+        path: of its folder, absolute.
+        rank: the highest of its ranks.
+    """
+
+    name: str
+    path: str
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """The most that fits where a plan puts the model, all else as planned.
 
@@ -106,6 +120,7 @@ class Plan:
         weights_name: by what name the engine fetches exactly these weights itself: an Ollama tag, a Hugging
             Face repository; empty where it cannot, or where ``model_tag`` and ``model_id`` say it.
         weights_path: a file or folder on this machine that holds them; empty for none.
+        adapters: LoRA adapters that are loaded beside it.
         reason: one sentence: why this one.
     """
 
@@ -132,6 +147,7 @@ class Plan:
     reason: str = ""
     weights_name: str = ""
     weights_path: str = ""
+    adapters: tuple[PlannedAdapter, ...] = ()
 
     @property
     def device(self) -> str:

@@ -192,8 +192,10 @@ class DerivedModel:
     """A model that a server makes from another one before it serves: what Ollama calls a Modelfile.
 
     Attributes:
-        base: the tag of a library model, or the absolute path of a GGUF file.
+        base: the tag of a library model, or the absolute path of a GGUF file or of a folder of safetensors.
         parameters: by the server's own names, such as ``num_ctx``.
+        adapters: absolute paths of LoRA adapters, each a GGUF file or a folder of safetensors.
+        quantize: what 16- or 32-bit weights are turned into while they are imported; empty for nothing.
 
     Example:
         >>> print(DerivedModel("mine", "deepseek-r1:7b", {"num_ctx": 8192}).modelfile())
@@ -204,24 +206,52 @@ class DerivedModel:
     name: str
     base: str
     parameters: Mapping[str, int] = field(default_factory=dict)
+    adapters: tuple[str, ...] = ()
+    quantize: str = ""
 
     def modelfile(self) -> str:
-        """The same as the text of a Modelfile."""
-        return "\n".join([f"FROM {self.base}", *(f"PARAMETER {k} {v}" for k, v in self.parameters.items())])
+        """The same as the text of a Modelfile; ``quantize`` is an option of ``ollama create``, not of it."""
+        lines = [f"FROM {self.base}"]
+        lines += [f"ADAPTER {adapter}" for adapter in self.adapters]
+        lines += [f"PARAMETER {name} {value}" for name, value in self.parameters.items()]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCommands:
+    """What is typed on one of several machines that serve a model together.
+
+    Attributes:
+        rank: 0 for the machine that answers requests.
+        commands: in the order in which they are typed.
+    """
+
+    rank: int
+    commands: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class LaunchSpec:
     """How to start one engine, as data: printed by ``--dry-run``, exported, acted on by ``deploy.launch``.
 
+    It is ready once ``readiness_url`` answers 200, ``derived_model`` is made and the served model completed
+    a few tokens. It is stopped by ``stop_signal`` to its process group and, ``stop_grace_seconds`` later,
+    SIGKILL to what is left of it.
+
     Attributes:
-        argv: the command; empty where a running server is attached to.
+        argv: the command; empty where a running server is attached to, or machines are started by hand.
         environment: what is added to the inherited environment.
+        secrets: is added too, and never printed.
         files: text files to write before the start, by absolute path.
         base_url: the OpenAI-compatible root, ending in ``/v1``.
         readiness_url: answers 200 once weights are loaded.
         derived_model: what the server must be asked to make once it answers; None for most engines.
-        stop_grace_seconds: between SIGTERM and SIGKILL of the process group.
+        memory_urls: where the server tells what memory it takes, beside its log.
+        activity_url: where it counts requests and tokens; empty where its log alone does.
+        nodes: for several machines, what to type on each; Stillroom starts none of them.
+        stop_argv: what ends what a signal does not reach, such as a container; run last.
+        start_deadline_seconds: from the start to the first answer, for weights of that size.
+        stop_grace_seconds: between ``stop_signal`` and SIGKILL.
     """
 
     engine: EngineName
@@ -232,7 +262,13 @@ class LaunchSpec:
     readiness_url: str
     served_model: str
     environment: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     files: Mapping[Path, str] = field(default_factory=dict)
     derived_model: DerivedModel | None = None
+    memory_urls: tuple[str, ...] = ()
+    activity_url: str = ""
+    nodes: tuple[NodeCommands, ...] = ()
+    stop_argv: tuple[str, ...] = ()
     start_deadline_seconds: float = 120.0
+    stop_signal: str = "SIGTERM"
     stop_grace_seconds: float = 10.0

@@ -111,7 +111,7 @@ def measure(deployment: Deployment) -> Measurement | None:
     if deployment.engine_process is None or not lives(deployment.engine_process):
         return None
     log = deployment.log_path.read_text(encoding="utf-8", errors="replace")
-    terms = engine(deployment.endpoint.engine).read_memory(log)
+    terms = engine(deployment.endpoint.engine).read_memory(log, {})
     return measure_processes(deployment.engine_process.pid, terms)
 
 

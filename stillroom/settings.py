@@ -13,6 +13,7 @@ import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError
@@ -75,7 +76,15 @@ class Settings(BaseSettings):
     hub_token: SecretStr | None = Field(
         default_factory=lambda: _secret(os.environ.get("HF_TOKEN")), description="token for gated weights"
     )
-    ollama_url: str = Field("http://127.0.0.1:11434", pattern=r"^https?://", description="a running Ollama")
+    ollama_url: str = Field(
+        default_factory=lambda: _ollama_url(os.environ.get("OLLAMA_HOST", "")),
+        pattern=r"^https?://",
+        description="a running Ollama",
+    )
+    vllm_program: str = Field("vllm", min_length=1, description="the vllm program of its own environment")
+    vllm_image: str = Field("", description="a container image of vLLM to run instead")
+    container_tool: Literal["docker", "podman"] = Field("docker", description="what runs that image")
+    vllm_url: str = Field("", pattern=r"^$|^https?://", description="the root of a vLLM that runs already")
 
     visible_gpus: str | None = Field(
         default_factory=lambda: os.environ.get("CUDA_VISIBLE_DEVICES"),
@@ -199,6 +208,21 @@ def _line(text: str, name: str) -> int:
 def _nearest(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {near[0]}?" if near else ""
+
+
+def _ollama_url(host: str) -> str:
+    """Ollama's own variable as a URL: it may lack the scheme and the port, and name every address.
+
+    Example:
+        >>> _ollama_url("0.0.0.0:11500"), _ollama_url("https://gpu-box"), _ollama_url("")
+        ('http://127.0.0.1:11500', 'https://gpu-box', 'http://127.0.0.1:11434')
+    """
+    scheme, _, rest = host.strip().rpartition("://")
+    address = urlsplit(f"//{rest}" if rest else "//127.0.0.1")
+    name = address.hostname or "127.0.0.1"
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(name, f"[{name}]" if ":" in name else name)  # noqa: S104
+    port = f":{address.port}" if address.port else "" if scheme else ":11434"
+    return f"{scheme or 'http'}://{shown}{port}{address.path.rstrip('/')}"
 
 
 def _secret(value: str | None) -> SecretStr | None:

@@ -24,6 +24,7 @@ import pytest
 from deploy.catalog import load_catalog
 from deploy.endpoint import Capabilities, Endpoint
 from deploy.engines import engine
+from deploy.engines.base import LaunchOptions
 from deploy.hardware.detect import detect_machine
 from deploy.launch import start
 from deploy.plan import PlanRequest
@@ -133,7 +134,7 @@ def bundled_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpo
         detect_machine(disk_path=folder), PlanRequest(Workload(context_tokens=4096)), load_catalog()
     )
     spec = engine("embedded").launch_spec(
-        plan, weights=weights.path, host="127.0.0.1", port=free_port(), threads=2
+        plan, LaunchOptions(weights=weights.path, port=free_port(), threads=2)
     )
     with start(spec, log_path=folder / "engine.log", on_progress=lambda _: None) as running:
         yield running.endpoint(plan)

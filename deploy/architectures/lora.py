@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from deploy.architectures.fields import Fields
@@ -65,6 +65,7 @@ class LoraAdapter:
         rank: the highest of its ranks, which an engine has to be told (vLLM's ``--max-lora-rank``).
         total_bytes: its weights in memory.
         exact: from the weights themselves, not computed.
+        path: the folder that it was read from, absolute; empty where only its configuration was given.
     """
 
     name: str
@@ -72,6 +73,7 @@ class LoraAdapter:
     total_bytes: int
     exact: bool
     source: str
+    path: str = ""
 
 
 def load_adapter(folder: Path, architecture: Architecture) -> LoraAdapter:
@@ -97,8 +99,12 @@ def load_adapter(folder: Path, architecture: Architecture) -> LoraAdapter:
             total_bytes = (folder / name).stat().st_size
         except OSError:
             continue
-        return LoraAdapter(folder.name, computed.rank, total_bytes, exact=True, source=str(folder / name))
-    return LoraAdapter(folder.name, computed.rank, computed.total_bytes, exact=False, source=computed.source)
+        known = replace(computed, total_bytes=total_bytes, exact=True, source=str(folder / name))
+        break
+    else:
+        known = computed
+    whole = folder.resolve()
+    return replace(known, name=whole.name, path=str(whole))
 
 
 def read_adapter(config: Mapping[str, object], architecture: Architecture, *, source: str) -> LoraAdapter:

@@ -6,31 +6,42 @@ knows all three.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from deploy.engines.embedded import Embedded
 from deploy.engines.ollama import DEFAULT_URL, Ollama
-from deploy.engines.vllm import Vllm
+from deploy.engines.vllm import Vllm, VllmHome
 
 if TYPE_CHECKING:
     from deploy.engines.base import Engine
     from deploy.spec import EngineName
 
 
-def engines(*, ollama_url: str = DEFAULT_URL) -> tuple[Engine, ...]:
-    """Every engine, in the order in which the planner prefers them when all else is equal.
+@dataclass(frozen=True, slots=True)
+class EngineHomes:
+    """Where a person's engines are.
 
-    Args:
+    Attributes:
         ollama_url: where a server of Ollama that runs already is looked for.
+        vllm: the program, image or server of vLLM.
     """
-    return (Ollama(ollama_url), Vllm(), Embedded())
+
+    ollama_url: str = DEFAULT_URL
+    vllm: VllmHome = field(default_factory=VllmHome)
 
 
-def engine(name: EngineName, *, ollama_url: str = DEFAULT_URL) -> Engine:
-    """The engine of that name; ``ollama_url`` as for ``engines``.
+def engines(homes: EngineHomes | None = None) -> tuple[Engine, ...]:
+    """Every engine, in the order in which the planner prefers them when all else is equal."""
+    known = homes or EngineHomes()
+    return (Ollama(known.ollama_url), Vllm(known.vllm), Embedded())
+
+
+def engine(name: EngineName, homes: EngineHomes | None = None) -> Engine:
+    """The engine of that name.
 
     Example:
         >>> engine("embedded").name
         'embedded'
     """
-    return {candidate.name: candidate for candidate in engines(ollama_url=ollama_url)}[name]
+    return {candidate.name: candidate for candidate in engines(homes)}[name]

@@ -6,12 +6,12 @@ that acts on the data. Nothing here knows a particular engine, starts a process 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from deploy.plan import Plan
@@ -41,6 +41,45 @@ class Availability:
 
 
 @dataclass(frozen=True, slots=True)
+class LaunchOptions:
+    """What a launch needs beside the plan; each engine takes what it knows of.
+
+    Attributes:
+        port: a concrete port, never 0.
+        weights: the file or folder with the weights; None where the engine fetches them by name.
+        host: the address to listen on; loopback unless a person asked for more.
+        threads: CPU threads that compute, for engines that ask.
+        api_key: what requests must carry as a bearer token; None for none. Never printed.
+        hub_url: where weights are fetched from by name; empty for Hugging Face itself.
+        hub_token: for gated weights. Never printed.
+        files_dir: where files that belong to the launch are written; None writes none.
+        quantize: what Ollama turns 16-bit weights into while it imports them; empty for nothing.
+        keep_alive: how long Ollama keeps an idle model, as it writes durations; ``-1`` for ever.
+        prefix_caching: vLLM and llama.cpp keep the computed start of a prompt for the next one.
+        exact_kv_cache: vLLM gets the cache's size in bytes instead of a fraction of the GPU's memory.
+        nodes: machines that serve the model together, the same GPUs in each; vLLM only.
+        node_launcher: what joins them: vLLM's own ``--nnodes``, or a Ray cluster.
+        head_address: of the first of these machines, as the others reach it.
+    """
+
+    port: int
+    weights: Path | None = None
+    host: str = "127.0.0.1"
+    threads: int = 1
+    api_key: str | None = field(default=None, repr=False)
+    hub_url: str = ""
+    hub_token: str | None = field(default=None, repr=False)
+    files_dir: Path | None = None
+    quantize: str = ""
+    keep_alive: str = "-1"
+    prefix_caching: bool = True
+    exact_kv_cache: bool = False
+    nodes: int = 1
+    node_launcher: Literal["nnodes", "ray"] = "nnodes"
+    head_address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class MeasuredTerm:
     """One component of memory as the engine itself reported it, in bytes.
 
@@ -52,6 +91,25 @@ class MeasuredTerm:
     name: str
     measured_bytes: int
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What an engine did since it started, and does now, as it counts itself; None where it does not tell.
+
+    Attributes:
+        requests: finished.
+        requests_running: now, queued ones too.
+        prompt_tokens: read.
+        output_tokens: written.
+        output_tokens_per_s: of one sequence while it was written, averaged as the engine averages.
+    """
+
+    requests: int | None = None
+    requests_running: int | None = None
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
+    output_tokens_per_s: float | None = None
 
 
 class Engine(Protocol):
@@ -69,20 +127,11 @@ class Engine(Protocol):
 
         Raises:
             MissingExtraError: it is a Python package of ours that is not installed.
-            EngineUnavailableError: its program is not on the PATH.
+            EngineUnavailableError: its program is not installed.
         """
 
-    def launch_spec(
-        self, plan: Plan, *, weights: Path | None, host: str, port: int, threads: int
-    ) -> LaunchSpec:
+    def launch_spec(self, plan: Plan, options: LaunchOptions) -> LaunchSpec:
         """The plan as a command line, an environment and files. Pure.
-
-        Args:
-            plan: what to serve.
-            weights: the file or directory with the weights; None where the engine fetches them by name.
-            host: the address to listen on; loopback unless a person asked for more.
-            port: a concrete port, never 0.
-            threads: CPU threads that compute, for engines that ask.
 
         Raises:
             EngineError: this engine cannot serve this plan.
@@ -95,8 +144,24 @@ class Engine(Protocol):
             EngineError: the server refused.
         """
 
-    def read_memory(self, log: str) -> tuple[MeasuredTerm, ...]:
-        """The memory that the engine reported in its log; empty where the log says nothing."""
+    def read_progress(self, log: str) -> str:
+        """What a starting engine does now, by the end of its log, as the end of a sentence; empty if unknown.
+
+        Example:
+            >>> Vllm().read_progress("Loading safetensors checkpoint shards:  50% Completed | 1/2")
+            'loads weights, 50 %'
+        """
+
+    def read_memory(self, log: str, answers: Mapping[str, str]) -> tuple[MeasuredTerm, ...]:
+        """The memory that the engine reported; empty where it says nothing.
+
+        Args:
+            log: what it wrote since its start.
+            answers: what the specification's ``memory_urls`` answered, by URL.
+        """
+
+    def read_activity(self, log: str, answer: str) -> Activity:
+        """What it did since its start, from its log and what ``activity_url`` answered (empty for none)."""
 
 
 def attached(spec: LaunchSpec, *, url: str) -> LaunchSpec:
@@ -116,9 +181,14 @@ def attached(spec: LaunchSpec, *, url: str) -> LaunchSpec:
         spec,
         argv=(),
         environment={},
+        secrets={},
         files={},
+        nodes=(),
+        stop_argv=(),
         host=parts.hostname or spec.host,
         port=parts.port or _DEFAULT_PORTS.get(parts.scheme, spec.port),
         base_url=f"{root}/v1",
         readiness_url=root + spec.readiness_url.removeprefix(own_root),
+        memory_urls=tuple(root + url.removeprefix(own_root) for url in spec.memory_urls),
+        activity_url=spec.activity_url and root + spec.activity_url.removeprefix(own_root),
     )

@@ -9,24 +9,27 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from deploy.engines.base import Availability, MeasuredTerm
-from deploy.engines.llama_log import read_llama_cpp_memory
+from deploy.engines.base import Activity, Availability, MeasuredTerm
+from deploy.engines.deadline import start_deadline_seconds
+from deploy.engines.embedded_server import API_KEY_VARIABLE
+from deploy.engines.llama_log import finished_requests, read_llama_cpp_memory, read_llama_cpp_progress
+from deploy.engines.prometheus import metric_sums
 from deploy.spec import EngineName, LaunchSpec
 from stillroom.errors import EngineError, MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
 
-    from deploy.plan import Plan
+    from deploy.engines.base import LaunchOptions
+    from deploy.plan import Plan, PlannedAdapter
 
 _PACKAGE: Final = "xllamacpp"
 _PURPOSE: Final = "run the embedded engine"
 
-# A slow disk reads this much a second; the rest is Python's start, the model's set-up and a first answer.
-_SLOW_DISK_BYTES_PER_SECOND: Final = 100_000_000
+# Python's start, the model's set-up and a first answer.
 _SET_UP_SECONDS: Final = 60.0
 
 # What llama.cpp stores keys and values in unless it is told otherwise.
@@ -59,32 +62,34 @@ class Embedded:
         if importlib.util.find_spec(_PACKAGE) is None:
             raise MissingExtraError(_PACKAGE, extra="embedded", purpose=_PURPOSE)
 
-    def launch_spec(
-        self, plan: Plan, *, weights: Path | None, host: str, port: int, threads: int
-    ) -> LaunchSpec:
+    def launch_spec(self, plan: Plan, options: LaunchOptions) -> LaunchSpec:
         """The command that serves a GGUF file.
 
         Raises:
-            EngineError: no weights file was given.
+            EngineError: no weights file was given, or an adapter is not in llama.cpp's format.
         """
-        if weights is None:
+        if options.weights is None:
             raise EngineError(
                 f"the embedded engine needs a GGUF file of {plan.model_tag}, and none was given",
                 hint=f"stillroom models pull {plan.model_tag}",
             )
         arguments: dict[str, object] = {
-            "--model": weights,
+            "--model": options.weights,
             "--alias": plan.model_tag,
-            "--host": host,
-            "--port": port,
+            "--host": options.host,
+            "--port": options.port,
             "--context": plan.workload.context_tokens,
             "--parallel": plan.workload.concurrent_sequences,
-            "--threads": threads,
+            "--threads": options.threads,
             "--gpu-layers": plan.placement.layers_on_gpus(),
+            "--ubatch": plan.serving.micro_batch_tokens,
         }
         if plan.serving.kv_cache_type != _KV_CACHE_TYPE:
             arguments["--cache-type-k"] = arguments["--cache-type-v"] = plan.serving.kv_cache_type
         flags = [str(part) for pair in arguments.items() for part in pair]
+        flags += [word for adapter in plan.adapters for word in ("--lora", _gguf_adapter(adapter))]
+        flags += [] if options.prefix_caching else ["--no-prefix-caching"]
+        root = f"http://{options.host}:{options.port}"
         return LaunchSpec(
             engine=self.name,
             # -P: a folder named `deploy` where a person happens to work is not ours.
@@ -96,20 +101,58 @@ class Embedded:
                 *flags,
                 "--stop-on-stdin-eof",
             ),
-            host=host,
-            port=port,
-            base_url=f"http://{host}:{port}/v1",
-            readiness_url=f"http://{host}:{port}/health",
+            host=options.host,
+            port=options.port,
+            base_url=f"{root}/v1",
+            readiness_url=f"{root}/health",
             served_model=plan.model_tag,
             # OpenMP's workers spin between tokens unless told to sleep: on a shared machine that is
             # a whole core taken from everybody else.
             environment={"OMP_WAIT_POLICY": "passive", "PYTHONUNBUFFERED": "1"},
-            start_deadline_seconds=_SET_UP_SECONDS + plan.artefact.total_bytes / _SLOW_DISK_BYTES_PER_SECOND,
+            secrets={API_KEY_VARIABLE: options.api_key} if options.api_key else {},
+            activity_url=f"{root}/metrics",
+            start_deadline_seconds=start_deadline_seconds(
+                plan.artefact.total_bytes, set_up_seconds=_SET_UP_SECONDS
+            ),
         )
 
     def prepare(self, spec: LaunchSpec, *, on_progress: Callable[[str], None]) -> None:
         """Nothing is left to do: the server answers once its weights are loaded."""
 
-    def read_memory(self, log: str) -> tuple[MeasuredTerm, ...]:
+    def read_progress(self, log: str) -> str:
+        """The step that llama.cpp's log tells of."""
+        return read_llama_cpp_progress(log)
+
+    def read_memory(self, log: str, answers: Mapping[str, str]) -> tuple[MeasuredTerm, ...]:  # noqa: ARG002
         """llama.cpp's buffer sizes."""
         return read_llama_cpp_memory(log)
+
+    def read_activity(self, log: str, answer: str) -> Activity:
+        """Finished requests from the log, everything else from ``/metrics``."""
+        sums = metric_sums(answer)
+        if not sums:
+            return Activity(requests=finished_requests(log))
+        return Activity(
+            requests=finished_requests(log),
+            requests_running=round(
+                sums.get("llamacpp:requests_processing", 0) + sums.get("llamacpp:requests_deferred", 0)
+            ),
+            prompt_tokens=round(sums.get("llamacpp:prompt_tokens_total", 0)),
+            output_tokens=round(sums.get("llamacpp:tokens_predicted_total", 0)),
+            output_tokens_per_s=sums.get("llamacpp:predicted_tokens_seconds") or None,
+        )
+
+
+def _gguf_adapter(adapter: PlannedAdapter) -> str:
+    """The adapter's file in llama.cpp's own format.
+
+    Raises:
+        EngineError: there is none in its folder.
+    """
+    found = sorted(Path(adapter.path).glob("*.gguf"))
+    if not found:
+        raise EngineError(
+            f"llama.cpp takes LoRA adapters as GGUF, and there is no .gguf file in {adapter.path}",
+            hint=f"convert_lora_to_gguf.py {adapter.path}  # of llama.cpp's sources",
+        )
+    return str(found[0])

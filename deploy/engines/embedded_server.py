@@ -32,6 +32,9 @@ _PR_SET_PDEATHSIG: Final = 1
 
 _PARENT_DEATH_SIGNAL: Final = signal.SIGUSR1
 
+# Not an option: command lines are shown to everybody on the machine.
+API_KEY_VARIABLE: Final = "STILLROOM_EMBEDDED_API_KEY"
+
 # llama.cpp prints its buffer sizes from this verbosity on.
 _BUFFER_SIZES_VERBOSITY: Final = 4
 
@@ -78,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cache-type-k", choices=types, default="f16", help="what keys are stored in")
     parser.add_argument("--cache-type-v", choices=types, default="f16", help="what values are stored in")
     parser.add_argument("--ubatch", type=int, default=512, help="tokens of a prompt computed at once")
+    parser.add_argument("--lora", action="append", default=[], help="a LoRA adapter in GGUF; repeatable")
+    parser.add_argument("--no-prefix-caching", action="store_true", help="compute each prompt from its start")
     parser.add_argument("--stop-on-stdin-eof", action="store_true", help="end with the parent process")
     return parser
 
@@ -107,10 +112,21 @@ def _parameters(xllamacpp: Any, options: argparse.Namespace) -> Any:  # noqa: AN
     # By itself llama.cpp keeps up to 32 copies of windows and states a sequence: 0.8 GiB each for
     # Gemma-3-27B.
     parameters.n_ctx_checkpoints = CONTEXT_CHECKPOINTS
+    parameters.lora_adapters = [_adapter(xllamacpp, path) for path in options.lora]
+    parameters.cache_prompt = not options.no_prefix_caching
+    parameters.endpoint_metrics = True
+    if key := os.environ.get(API_KEY_VARIABLE):
+        parameters.api_keys = [key]
     # A private endpoint: no page of a browser may call it, and there is no page of its own.
     parameters.ui = False
     parameters.cors_origins = f"http://{options.host}:{options.port}"
     return parameters
+
+
+def _adapter(xllamacpp: Any, path: str) -> Any:  # noqa: ANN401  as above
+    adapter = xllamacpp.CommonAdapterLoraInfo()
+    adapter.path, adapter.scale = path, 1.0
+    return adapter
 
 
 def _on_parent_death(number: signal.Signals) -> None:

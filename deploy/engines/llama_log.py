@@ -22,6 +22,19 @@ _BUFFER_LINE: Final = re.compile(
     r"\s*=\s*(?P<mib>\d+(?:\.\d+)?) MiB"
 )
 
+# Of the lines that tell how far a start has come; the last that is found is where it stands.
+_STEPS: Final = (
+    (re.compile(r"loaded meta data with|print_info: file format"), "reads the model's header"),
+    (re.compile(r"load_tensors: loading model tensors"), "loads weights"),
+    (re.compile(r"llama_context: constructing"), "makes room for the context"),
+    (re.compile(r"sched_reserve:"), "reserves compute buffers"),
+    (re.compile(r"warming up the model"), "warms up"),
+    (re.compile(r"new slot"), "opens its port"),
+)
+
+# One a request, when its sequence is let go of.
+_FINISHED: Final = re.compile(r"slot\s+release:.*stop processing")
+
 # Repacked tensors are a second copy that llama.cpp makes on some CPUs, and no part of the file's bytes.
 _REPACK_MARK: Final = "REPACK"
 
@@ -64,3 +77,23 @@ def read_llama_cpp_memory(log: str) -> tuple[MeasuredTerm, ...]:
         MeasuredTerm(name=name, measured_bytes=round(mib * MIB), source=", ".join(lines[name]))
         for name, mib in sums.items()
     )
+
+
+def read_llama_cpp_progress(log: str) -> str:
+    """The last step of a start that the log tells of; empty before the first.
+
+    Example:
+        >>> read_llama_cpp_progress("cmn  llama_context: constructing llama_context")
+        'makes room for the context'
+    """
+    last, said = -1, ""
+    for pattern, sentence in _STEPS:
+        for match in pattern.finditer(log):
+            if match.start() > last:
+                last, said = match.start(), sentence
+    return said
+
+
+def finished_requests(log: str) -> int:
+    """How many requests were answered since the log began, at a verbosity of 4 and above."""
+    return len(_FINISHED.findall(log))

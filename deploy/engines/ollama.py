@@ -14,17 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import urlsplit
 
-from deploy.engines.base import Availability, MeasuredTerm
-from deploy.engines.llama_log import read_llama_cpp_memory
+from deploy.engines.base import Activity, Availability, MeasuredTerm
+from deploy.engines.deadline import start_deadline_seconds
+from deploy.engines.llama_log import read_llama_cpp_memory, read_llama_cpp_progress
 from deploy.ports import accepts_connections
 from deploy.spec import DerivedModel, EngineName, LaunchSpec
 from stillroom.errors import EngineError, EngineUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ollama import Client
 
+    from deploy.engines.base import LaunchOptions
     from deploy.plan import Plan
     from deploy.serving import Serving
 
@@ -33,11 +35,14 @@ _INSTALL_HINT: Final = "install it from https://ollama.com/download, or: stillro
 _PROBE_TIMEOUT_SECONDS: Final = 1.0
 _HTTP_PORT: Final = 80
 
-# Weights may come from a slow disk before the first answer.
-_START_DEADLINE_SECONDS: Final = 300.0
+# Its own start and a first answer; what it pulls before has no deadline, only progress.
+_SET_UP_SECONDS: Final = 120.0
 
 # What the short tags of Ollama's library hold, `deepseek-r1:7b` among them.
 _LIBRARY_QUANTIZATION: Final = "Q4_K_M"
+
+# One a request, when the llama.cpp inside begins with its prompt.
+_TAKEN: Final = re.compile(r"slot .*\| new prompt, n_ctx_slot")
 
 # What Ollama stores keys and values in unless it is told otherwise.
 _KV_CACHE_TYPE: Final = "f16"
@@ -84,20 +89,13 @@ class Ollama:
         if shutil.which("ollama") is None:
             raise EngineUnavailableError("no program 'ollama' on the PATH", hint=_INSTALL_HINT)
 
-    def launch_spec(
-        self,
-        plan: Plan,
-        *,
-        weights: Path | None,
-        host: str,
-        port: int,
-        threads: int,  # noqa: ARG002  Ollama takes the physical cores by itself
-    ) -> LaunchSpec:
+    def launch_spec(self, plan: Plan, options: LaunchOptions) -> LaunchSpec:
         """`ollama serve`, and the derived model that carries the planned context.
 
         Raises:
             EngineError: the library's tag holds another quantization than the plan's.
         """
+        host, port = options.host, options.port
         context_tokens = plan.workload.context_tokens
         served_model = f"stillroom-{re.sub(r'[^A-Za-z0-9.-]+', '-', plan.model_tag)}:ctx{context_tokens}"
         return LaunchSpec(
@@ -120,9 +118,12 @@ class Ollama:
                 **_kv_cache_environment(plan.serving),
             },
             derived_model=DerivedModel(
-                name=served_model, base=_base(plan, weights), parameters=_parameters(plan)
+                name=served_model, base=_base(plan, options.weights), parameters=_parameters(plan)
             ),
-            start_deadline_seconds=_START_DEADLINE_SECONDS,
+            memory_urls=(f"http://{host}:{port}/api/ps",),
+            start_deadline_seconds=start_deadline_seconds(
+                plan.artefact.total_bytes, set_up_seconds=_SET_UP_SECONDS
+            ),
         )
 
     def prepare(self, spec: LaunchSpec, *, on_progress: Callable[[str], None]) -> None:
@@ -145,9 +146,17 @@ class Ollama:
                 hint=f"ollama pull {spec.derived_model.base}",
             ) from error
 
-    def read_memory(self, log: str) -> tuple[MeasuredTerm, ...]:
+    def read_progress(self, log: str) -> str:
+        """The step that the llama.cpp inside tells of."""
+        return read_llama_cpp_progress(log)
+
+    def read_memory(self, log: str, answers: Mapping[str, str]) -> tuple[MeasuredTerm, ...]:  # noqa: ARG002
         """The buffer sizes of the llama.cpp inside."""
         return read_llama_cpp_memory(log)
+
+    def read_activity(self, log: str, answer: str) -> Activity:  # noqa: ARG002  it has no counters
+        """Requests that reached the model, by its log."""
+        return Activity(requests=len(_TAKEN.findall(log)) if log else None)
 
     def _running_version(self) -> str | None:
         address = urlsplit(self._url)

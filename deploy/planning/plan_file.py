@@ -34,6 +34,8 @@ _MOST_SEQUENCES = 1024
 _MOST_BYTES = 2**60
 _MOST_BATCH_TOKENS = 2**20
 _MOST_GPU_INDEX = 1023
+# As deploy.architectures.lora reads it.
+_MOST_LORA_RANK = 65_536
 _DEVICE = re.compile(r"cpu|gpu:\d{1,4}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -111,6 +113,10 @@ def _check(plan: Plan) -> None:
     # The first three become words of a command line, where a dash would make them options.
     for place in ("model_id", "model_tag", "weights_name", "weights_path"):
         _check_name(place, getattr(plan, place), may_be_empty=place.startswith("weights"))
+    for number, adapter in enumerate(plan.adapters):
+        _check_name(f"adapters.{number}.name", adapter.name, may_be_empty=False)
+        _check_name(f"adapters.{number}.path", adapter.path, may_be_empty=False)
+        _check_count(f"adapters.{number}.rank", adapter.rank, 1, _MOST_LORA_RANK)
     _check_count("layer_count", plan.layer_count, 1, LARGEST_LAYER_COUNT)
     _check_count("workload.context_tokens", plan.workload.context_tokens, 1, _MOST_CONTEXT_TOKENS)
     _check_count("workload.concurrent_sequences", plan.workload.concurrent_sequences, 1, _MOST_SEQUENCES)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from deploy.memory_model.limits import largest_context, most_sequences
 from deploy.memory_model.vllm_budget import gpu_memory_utilization
-from deploy.plan import MOST_SEQUENCES, Limits, Plan, Rejection
+from deploy.plan import MOST_SEQUENCES, Limits, Plan, PlannedAdapter, Rejection
 from deploy.planning.changes import ChangeFinder
 from deploy.planning.options import PlanOption, Weigher
 from deploy.planning.ranking import is_memory, rank, reason
@@ -204,6 +204,7 @@ def as_plan(option: PlanOption, request: PlanRequest, *, named: bool) -> Plan:
         reason=reason(option, request, named=named),
         weights_name=subject.weights_names.get((option.engine, option.quantization), ""),
         weights_path=subject.weights_path,
+        adapters=tuple(PlannedAdapter(one.name, one.path, one.rank) for one in subject.adapters),
     )
 
 

@@ -131,6 +131,7 @@ class Demo:
         """Step 3: the bundled model in the embedded engine, predicted beside measured."""
         from deploy.catalog import load_catalog
         from deploy.engines import engine
+        from deploy.engines.base import LaunchOptions
         from deploy.launch import start
         from deploy.plan import PlanRequest
         from deploy.planning.planner import plan_bundled
@@ -145,7 +146,7 @@ class Demo:
         )
         weights = models.fetch(self.output, self.rooms, catalog.bundled, None)
         spec = engine("embedded").launch_spec(
-            plan, weights=weights.path, host="127.0.0.1", port=free_port(), threads=report.machine.cpu_cores
+            plan, LaunchOptions(port=free_port(), weights=weights.path, threads=report.machine.cpu_cores)
         )
         log_path = self.rooms.logs_dir / "demo-engine.log"
         with self.output.working("Starting the engine") as update:

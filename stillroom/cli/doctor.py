@@ -80,7 +80,7 @@ def _looked(subject: str, look: Callable[[Rooms], Finding], rooms: Rooms) -> Fin
 def _engines(rooms: Rooms) -> Iterator[Finding]:
     from deploy.engines import engines
 
-    for engine in engines(ollama_url=rooms.settings.ollama_url):
+    for engine in engines(rooms.engine_homes):
         found = engine.availability()
         detail = " ".join(part for part in (found.version, found.detail) if part)
         yield Finding(f"engine {engine.name}", found.installed, detail, found.install_hint)

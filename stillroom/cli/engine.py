@@ -176,11 +176,7 @@ def _engines(rooms: Rooms) -> tuple[EngineName, ...]:
         return rooms.engines
     from deploy.engines import engines
 
-    found = tuple(
-        engine.name
-        for engine in engines(ollama_url=rooms.settings.ollama_url)
-        if engine.availability().installed
-    )
+    found = tuple(engine.name for engine in engines(rooms.engine_homes) if engine.availability().installed)
     if not found:
         raise EngineUnavailableError(
             f"none of the engines is installed: {', '.join(rooms.engines)}",
@@ -219,13 +215,12 @@ def _weights(output: Output, rooms: Rooms, plan: Plan, *, fetch: bool) -> Path |
 def _launch_spec(rooms: Rooms, plan: Plan, weights: Path | None, port: int) -> LaunchSpec:
     """How to start the engine on a port of ours, or, where none was named, how to attach to one that runs."""
     from deploy.engines import engine as engine_named
-    from deploy.engines.base import attached
+    from deploy.engines.base import LaunchOptions, attached
     from deploy.ports import free_port
 
-    chosen = engine_named(plan.engine, ollama_url=rooms.settings.ollama_url)
-    threads = rooms.machine().cpu_cores
+    chosen = engine_named(plan.engine, rooms.engine_homes)
     running_url = "" if port else chosen.availability().running_url
     spec = chosen.launch_spec(
-        plan, weights=weights, host="127.0.0.1", port=port or free_port(), threads=threads
+        plan, LaunchOptions(port=port or free_port(), weights=weights, threads=rooms.machine().cpu_cores)
     )
     return attached(spec, url=running_url) if running_url else spec

@@ -223,7 +223,7 @@ def _show(output: Output, report: PlanReport, *, every: bool, explain: bool) -> 
 def _say_what_to_install(output: Output, rooms: Rooms, pick: Plan) -> None:
     from deploy.engines import engine as engine_named
 
-    found = engine_named(pick.engine, ollama_url=rooms.settings.ollama_url).availability()
+    found = engine_named(pick.engine, rooms.engine_homes).availability()
     if not found.installed:
         output.note(f"{pick.engine} is not installed here: {found.install_hint}")
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from agents.toolbox import Services
     from deploy.endpoint import Endpoint
+    from deploy.engines import EngineHomes
     from deploy.spec import EngineName, Machine, Workload
     from rag.library import Library
     from stillroom.settings import Settings
@@ -56,6 +57,21 @@ class Rooms:
         from deploy.spec import ENGINE_NAMES
 
         return ENGINE_NAMES if self.settings.engine == "auto" else (self.settings.engine,)
+
+    @property
+    def engine_homes(self) -> EngineHomes:
+        """Where the engines are that the settings name."""
+        from deploy.engines import EngineHomes
+        from deploy.engines.vllm import VllmHome
+
+        settings = self.settings
+        vllm = VllmHome(
+            url=settings.vllm_url,
+            image=settings.vllm_image,
+            container_tool=settings.container_tool,
+            program=settings.vllm_program,
+        )
+        return EngineHomes(ollama_url=settings.ollama_url, vllm=vllm)
 
     @cached_property
     def library(self) -> Library:

@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage
 from deploy.chat import chat_model, json_schema_option, split_reasoning
 from deploy.endpoint import Capabilities, Endpoint
 from deploy.engines import engine
+from deploy.engines.base import LaunchOptions
 from deploy.launch import start
 from deploy.loopback import is_loopback
 from deploy.ports import free_port
@@ -38,7 +39,8 @@ def served(
 ) -> Iterator[Endpoint]:
     """The bundled model behind the embedded engine."""
     spec = engine("embedded").launch_spec(
-        bundled_plan, weights=bundled_weights.path, host="127.0.0.1", port=free_port(), threads=2
+        bundled_plan,
+        LaunchOptions(weights=bundled_weights.path, port=free_port(), threads=2),
     )
     log_path = tmp_path_factory.mktemp("chat") / "engine.log"
     with start(spec, log_path=log_path, on_progress=lambda _: None) as running:

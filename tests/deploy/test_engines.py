@@ -9,7 +9,7 @@ import pytest
 
 from deploy.diagnosis import diagnose
 from deploy.engines import engine, engines
-from deploy.engines.base import attached
+from deploy.engines.base import LaunchOptions, attached
 from deploy.engines.ollama import Ollama
 from deploy.launch import start
 from deploy.serving import Placement, Serving
@@ -64,7 +64,7 @@ def test_the_embedded_engine_serves_on_loopback_and_ends_with_its_parent(
     plan = replace(bundled_plan, workload=Workload(context_tokens=1024, concurrent_sequences=3))
 
     spec = engine("embedded").launch_spec(
-        plan, weights=tmp_path / "m.gguf", host="127.0.0.1", port=8123, threads=4
+        plan, LaunchOptions(port=8123, weights=tmp_path / "m.gguf", threads=4)
     )
 
     assert spec.argv[1:4] == ("-P", "-m", "deploy.engines.embedded_server")
@@ -80,13 +80,13 @@ def test_the_embedded_engine_serves_on_loopback_and_ends_with_its_parent(
 
 def test_the_embedded_engine_without_weights_says_how_to_get_them(bundled_plan: Plan) -> None:
     with pytest.raises(EngineError, match="needs a GGUF file of smollm2:135m") as caught:
-        engine("embedded").launch_spec(bundled_plan, weights=None, host="127.0.0.1", port=1, threads=1)
+        engine("embedded").launch_spec(bundled_plan, LaunchOptions(port=1))
 
     assert caught.value.hint == "stillroom models pull smollm2:135m"
 
 
 def test_vllm_takes_the_budget_as_a_fraction_of_the_whole_gpu(r1_plan: Plan) -> None:
-    spec = engine("vllm").launch_spec(r1_plan, weights=None, host="127.0.0.1", port=8124, threads=4)
+    spec = engine("vllm").launch_spec(r1_plan, LaunchOptions(port=8124))
 
     assert spec.argv[:3] == ("vllm", "serve", "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B")
     assert option(spec.argv, "--served-model-name") == "deepseek-r1:7b"
@@ -101,16 +101,14 @@ def test_vllm_takes_the_budget_as_a_fraction_of_the_whole_gpu(r1_plan: Plan) -> 
 
 def test_vllm_refuses_a_plan_that_does_not_know_the_whole_gpu(r1_plan: Plan) -> None:
     with pytest.raises(EngineError, match="the whole memory of gpu:1 is not known"):
-        engine("vllm").launch_spec(
-            replace(r1_plan, gpu_memory_utilization=0.0), weights=None, host="127.0.0.1", port=1, threads=1
-        )
+        engine("vllm").launch_spec(replace(r1_plan, gpu_memory_utilization=0.0), LaunchOptions(port=1))
 
 
 def test_vllm_is_told_of_ranks_stages_and_a_quantized_cache(r1_plan: Plan) -> None:
     placement = Placement(gpus=(0, 1, 2, 3), tensor_parallel=2, pipeline_parallel=2)
     plan = replace(r1_plan, placement=placement, serving=Serving(kv_cache_type="fp8", batched_tokens=4096))
 
-    spec = engine("vllm").launch_spec(plan, weights=None, host="127.0.0.1", port=8124, threads=4)
+    spec = engine("vllm").launch_spec(plan, LaunchOptions(port=8124))
 
     assert option(spec.argv, "--tensor-parallel-size") == "2"
     assert option(spec.argv, "--pipeline-parallel-size") == "2"
@@ -123,7 +121,7 @@ def test_the_embedded_engine_is_told_of_a_quantized_cache(bundled_plan: Plan, tm
     plan = replace(bundled_plan, serving=Serving(kv_cache_type="q8_0"))
 
     spec = engine("embedded").launch_spec(
-        plan, weights=tmp_path / "m.gguf", host="127.0.0.1", port=8123, threads=4
+        plan, LaunchOptions(port=8123, weights=tmp_path / "m.gguf", threads=4)
     )
 
     assert option(spec.argv, "--cache-type-k") == option(spec.argv, "--cache-type-v") == "q8_0"
@@ -134,7 +132,7 @@ def test_ollama_is_told_of_a_quantized_cache_and_of_layers_that_stay_on_the_cpu(
         r1_plan, serving=Serving(kv_cache_type="q8_0"), placement=Placement(gpus=(0,), gpu_layers=(20,))
     )
 
-    spec = engine("ollama").launch_spec(plan, weights=None, host="127.0.0.1", port=8125, threads=4)
+    spec = engine("ollama").launch_spec(plan, LaunchOptions(port=8125))
 
     assert spec.environment["OLLAMA_KV_CACHE_TYPE"] == "q8_0"
     assert spec.environment["OLLAMA_FLASH_ATTENTION"] == "1"
@@ -143,7 +141,7 @@ def test_ollama_is_told_of_a_quantized_cache_and_of_layers_that_stay_on_the_cpu(
 
 
 def test_vllm_on_a_cpu_reserves_the_planned_kv_cache(bundled_plan: Plan) -> None:
-    spec = engine("vllm").launch_spec(bundled_plan, weights=None, host="127.0.0.1", port=8124, threads=4)
+    spec = engine("vllm").launch_spec(bundled_plan, LaunchOptions(port=8124))
 
     assert spec.environment["VLLM_CPU_KVCACHE_SPACE"] == "1"
     assert "--gpu-memory-utilization" not in spec.argv
@@ -156,8 +154,8 @@ def test_vllm_quantizes_to_fp8_while_it_loads_and_fetches_awq_by_its_repository(
         r1_plan, artefact=replace(r1_plan.artefact, quantization="AWQ"), weights_name="owner/repo-awq"
     )
 
-    fp8_argv = engine("vllm").launch_spec(fp8, weights=None, host="127.0.0.1", port=1, threads=1).argv
-    awq_argv = engine("vllm").launch_spec(awq, weights=None, host="127.0.0.1", port=1, threads=1).argv
+    fp8_argv = engine("vllm").launch_spec(fp8, LaunchOptions(port=1)).argv
+    awq_argv = engine("vllm").launch_spec(awq, LaunchOptions(port=1)).argv
 
     assert option(fp8_argv, "--quantization") == "fp8"
     assert awq_argv[2] == "owner/repo-awq"
@@ -171,7 +169,7 @@ def test_vllm_reads_its_profile_from_its_log() -> None:
         "INFO [gpu_model_runner.py:3480] Graph capturing finished in 4 secs, took 0.49 GiB\n"
     )
 
-    terms = {term.name: term.measured_bytes for term in engine("vllm").read_memory(log)}
+    terms = {term.name: term.measured_bytes for term in engine("vllm").read_memory(log, {})}
 
     assert terms == {
         "weights": round(14.2717 * GIB),
@@ -181,7 +179,7 @@ def test_vllm_reads_its_profile_from_its_log() -> None:
 
 
 def test_ollama_always_gets_an_explicit_context(r1_plan: Plan) -> None:
-    spec = engine("ollama").launch_spec(r1_plan, weights=None, host="127.0.0.1", port=11500, threads=4)
+    spec = engine("ollama").launch_spec(r1_plan, LaunchOptions(port=11500))
 
     assert spec.argv == ("ollama", "serve")
     assert spec.environment["OLLAMA_HOST"] == "127.0.0.1:11500"
@@ -197,7 +195,7 @@ def test_ollama_takes_a_quantization_only_by_the_name_that_holds_it(r1_plan: Pla
     named = replace(q8, weights_name="deepseek-r1:7b-qwen-distill-q8_0")
 
     def base(plan: Plan, weights: Path | None) -> str:
-        spec = engine("ollama").launch_spec(plan, weights=weights, host="127.0.0.1", port=1, threads=1)
+        spec = engine("ollama").launch_spec(plan, LaunchOptions(weights=weights, port=1))
         assert spec.derived_model is not None
         return spec.derived_model.base
 
@@ -249,7 +247,7 @@ def test_a_server_attached_to_is_asked_for_an_answer_and_never_stopped(
 ) -> None:
     server = replay("vllm/health", "vllm/chat")
     plan = replace(bundled_plan, model_tag="tiny")
-    own = engine("vllm").launch_spec(plan, weights=None, host="127.0.0.1", port=1, threads=1)
+    own = engine("vllm").launch_spec(plan, LaunchOptions(port=1))
     spec = attached(own, url=server.url)
     (tmp_path / "log").write_text("an engine of ours, before: out of memory", encoding="utf-8")
 
@@ -271,7 +269,7 @@ def test_a_server_attached_to_is_asked_for_an_answer_and_never_stopped(
 def test_a_server_attached_to_keeps_its_own_url(
     r1_plan: Plan, url: str, root: str, host: str, port: int
 ) -> None:
-    own = engine("ollama").launch_spec(r1_plan, weights=None, host="127.0.0.1", port=1, threads=1)
+    own = engine("ollama").launch_spec(r1_plan, LaunchOptions(port=1))
 
     spec = attached(own, url=url)
 
@@ -284,7 +282,7 @@ def test_a_server_that_serves_another_model_is_refused(
     bundled_plan: Plan, replay: Callable[..., Any], tmp_path: Path
 ) -> None:
     server = replay("vllm/health", "vllm/chat")
-    own = engine("vllm").launch_spec(bundled_plan, weights=None, host="127.0.0.1", port=1, threads=1)
+    own = engine("vllm").launch_spec(bundled_plan, LaunchOptions(port=1))
     spec = attached(own, url=server.url)
 
     with pytest.raises(EngineError, match="serves 'tiny', and 'smollm2:135m' was asked for"):
@@ -297,7 +295,7 @@ def test_an_engine_whose_program_is_missing_says_how_to_get_it(
     monkeypatch.setenv("PATH", str(tmp_path))
 
     for name in ("ollama", "vllm"):
-        spec = engine(name).launch_spec(r1_plan, weights=None, host="127.0.0.1", port=1, threads=1)
+        spec = engine(name).launch_spec(r1_plan, LaunchOptions(port=1))
         with pytest.raises(EngineUnavailableError, match=f"no program '{name}' on the PATH") as caught:
             start(spec, log_path=tmp_path / "log", on_progress=lambda _: None)
         assert "install" in caught.value.hint
@@ -314,7 +312,7 @@ def test_llama_cpp_buffers_of_the_model_loaded_last_are_read() -> None:
         "sched_reserve:        CPU compute buffer size =    75.50 MiB\n"
     )
 
-    terms = {term.name: term.measured_bytes for term in engine("embedded").read_memory(log)}
+    terms = {term.name: term.measured_bytes for term in engine("embedded").read_memory(log, {})}
 
     assert terms["kv_cache"] == 224 * 1024**2
     assert terms["compute"] == 76 * 1024**2
@@ -347,4 +345,4 @@ def test_a_kill_by_the_system_is_told_apart_from_an_exit() -> None:
 def ollama_spec(plan: Plan, url: str) -> LaunchSpec:
     port = int(url.rsplit(":", 1)[1])
     named = plan if plan.weights_name else replace(plan, weights_name=plan.model_tag)
-    return engine("ollama").launch_spec(named, weights=None, host="127.0.0.1", port=port, threads=1)
+    return engine("ollama").launch_spec(named, LaunchOptions(port=port))

@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from deploy.engines import engine
+from deploy.engines.base import LaunchOptions
 from deploy.launch import start
 from deploy.ports import free_port
 from deploy.spec import MIB, LaunchSpec
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 def embedded_spec(plan: Plan, weights: Path, port: int | None = None) -> LaunchSpec:
     return engine("embedded").launch_spec(
-        plan, weights=weights, host="127.0.0.1", port=port or free_port(), threads=2
+        plan, LaunchOptions(weights=weights, port=port or free_port(), threads=2)
     )
 
 

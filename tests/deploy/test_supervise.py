@@ -16,7 +16,7 @@ import pytest
 
 from deploy.deployment import RECORD_NAME, Deployment, lives, read_record, write_record
 from deploy.engines import engine
-from deploy.engines.base import attached
+from deploy.engines.base import LaunchOptions, attached
 from deploy.ports import free_port
 from deploy.supervise import current_endpoint, down, logs, measure, status, up
 from stillroom.errors import EngineError, EngineStartError, EnvironmentUnfitError
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 def spec(bundled_plan: Plan, bundled_weights: WeightsFile) -> LaunchSpec:
     """The bundled model on a free port."""
     return engine("embedded").launch_spec(
-        bundled_plan, weights=bundled_weights.path, host="127.0.0.1", port=free_port(), threads=2
+        bundled_plan,
+        LaunchOptions(weights=bundled_weights.path, port=free_port(), threads=2),
     )
 
 
@@ -215,7 +216,7 @@ def test_a_server_of_somebody_else_is_attached_to_and_left_running(
 ) -> None:
     server = replay("vllm/health", "vllm/chat")
     plan = replace(bundled_plan, model_tag="tiny")
-    own = engine("vllm").launch_spec(plan, weights=None, host="127.0.0.1", port=1, threads=1)
+    own = engine("vllm").launch_spec(plan, LaunchOptions(port=1))
     spec = attached(own, url=server.url)
 
     deployment = up(spec, plan, state_dir=state_dir, on_progress=lambda _: None)

@@ -1,0 +1,77 @@
+"""What vLLM says of itself: steps of its start and memory in its log, requests and tokens in ``/metrics``.
+
+Pure text matching; the wording is that of vLLM 0.32.0, as recorded. It starts and asks nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from deploy.engines.base import Activity, MeasuredTerm
+from deploy.engines.prometheus import metric_sums
+from deploy.spec import GIB
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Of every line of its log that tells how far a start has come. The last that is found is where it stands.
+_STEPS: Final = (
+    (re.compile(r"non-default args:"), "reads the model's configuration"),
+    (re.compile(r"Initializing a V1 LLM engine"), "starts its engine process"),
+    (re.compile(r"Starting to load model"), "loads weights"),
+    (re.compile(r"Fetching \d+ files:\s+(?P<done>\d+)%"), "downloads weights, {done} %"),
+    (re.compile(r"Loading \S+ checkpoint shards:\s+(?P<done>\d+)%"), "loads weights, {done} %"),
+    (re.compile(r"Loading weights took"), "profiles its memory"),
+    (re.compile(r"torch\.compile takes|Compiling a graph|Start compiling"), "compiles the model"),
+    (re.compile(r"KV cache size: (?P<tokens>[\d,]+) tokens"), "warms up, {tokens} tokens of KV cache"),
+    (re.compile(r"Capturing CUDA graphs.*?:\s+(?P<done>\d+)%"), "captures CUDA graphs, {done} %"),
+    (re.compile(r"Starting vLLM server on"), "opens its port"),
+)
+
+_LOG_TERMS: Final = (
+    ("weights", re.compile(r"Model loading took (?P<gib>[\d.]+) GiB")),
+    ("kv_cache", re.compile(r"Available KV cache memory: (?P<gib>[\d.]+) GiB")),
+    ("kv_cache", re.compile(r"Explicitly set \((?P<gib>[\d.]+)/[\d.]+\) GiB for KV cache")),
+    ("cuda_graphs", re.compile(r"Graph capturing finished in .* took (?P<gib>[\d.]+) GiB")),
+)
+
+
+def read_progress(log: str) -> str:
+    """The last step that the log tells of; empty before the first."""
+    last, said = -1, ""
+    for pattern, sentence in _STEPS:
+        for match in pattern.finditer(log):
+            if match.start() > last:
+                last, said = match.start(), sentence.format(**match.groupdict())
+    return said
+
+
+def read_memory(log: str, answers: Mapping[str, str]) -> tuple[MeasuredTerm, ...]:  # noqa: ARG001
+    """What the profiling run reported: weights, KV cache, CUDA graphs."""
+    terms: dict[str, MeasuredTerm] = {}
+    for name, pattern in _LOG_TERMS:
+        match = pattern.search(log)
+        if match:
+            terms[name] = MeasuredTerm(name, round(float(match["gib"]) * GIB), match[0])
+    return tuple(terms.values())
+
+
+def read_activity(metrics: str) -> Activity:
+    """Requests and tokens from ``/metrics``; tokens a second of one sequence from its histogram of gaps."""
+    sums = metric_sums(metrics)
+    if not sums:
+        return Activity()
+
+    def count(name: str) -> int:
+        return round(sums.get(f"vllm:{name}", 0))
+
+    seconds = sums.get("vllm:inter_token_latency_seconds_sum", 0.0)
+    gaps = sums.get("vllm:inter_token_latency_seconds_count", 0.0)
+    return Activity(
+        requests=count("request_success_total"),
+        requests_running=count("num_requests_running") + count("num_requests_waiting"),
+        prompt_tokens=count("prompt_tokens_total"),
+        output_tokens=count("generation_tokens_total"),
+        output_tokens_per_s=gaps / seconds if seconds else None,
+    )
