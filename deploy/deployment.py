@@ -6,23 +6,34 @@ This module reads and writes the record and asks whether a process lives; it sta
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003  pydantic reads the annotations of a record
-from dataclasses import dataclass, field, replace
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path  # noqa: TC003
+from pathlib import Path  # noqa: TC003  likewise
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from deploy.endpoint import Endpoint  # noqa: TC001
-from deploy.spec import LaunchSpec
+from deploy.endpoint import Endpoint  # noqa: TC001  pydantic reads the annotations of a record
+from deploy.engines.base import MeasuredTerm  # noqa: TC001
+from deploy.plan import Plan  # noqa: TC001
+from deploy.spec import LaunchSpec  # noqa: TC001
 from stillroom.errors import EngineError, EnvironmentUnfitError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pydantic import TypeAdapter
 
 RECORD_NAME: Final = "deployment.json"
-_SPEC_NAME: Final = "launch.json"
+_LOCK_NAME: Final = "deployment.lock"
 
-State = Literal["starting", "running", "failed", "exited", "lost"]
+State = Literal["starting", "running", "restarting", "failed", "exited", "lost"]
+
+# It holds the endpoint's key and the hub's token: nobody else's to read.
+_OWNER_ONLY: Final = 0o600
+
+# Nobody holds the lock for longer than it takes to write a small file.
+_LOCK_SECONDS: Final = 10.0
 
 # Times of creation are computed from the time of boot, which a correction of the clock moves.
 _CREATION_TOLERANCE_SECONDS: Final = 2.0
@@ -41,32 +52,95 @@ class ProcessMark:
 
 
 @dataclass(frozen=True, slots=True)
-class Deployment:
-    """An engine under a supervisor of its own, as last recorded.
+class Restart:
+    """One crash of an engine, after which it was started again.
 
     Attributes:
+        at: seconds since the epoch.
+        why: one sentence, without a full stop.
+    """
+
+    at: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LadderStep:
+    """One thing that was given up because a start ran out of memory.
+
+    Attributes:
+        kind: as in ``deploy.plan.Change``: ``kv_cache``, ``context``, ``users``, ``batch``, ``quantization``,
+            ``offload``, ``tensor_parallel`` or ``model``.
+        description: what was changed to what.
+        why: how the start before it failed.
+    """
+
+    kind: str
+    description: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """An engine under a supervisor of its own, as last recorded: the whole state, in one value.
+
+    Attributes:
+        id: of this start; a supervisor writes only into its own record.
         state: ``lost`` is never written: it is what ``status`` calls a record whose processes are gone.
-        plan_summary: model, quantization, device, context, sequences in words.
-        predicted_bytes: the plan's expected memory by term, to be put beside a measurement.
-        started_at: seconds since the epoch.
-        engine_process: None while it starts, and for a server that was attached to.
+        spec: how it was started, and is started again.
+        plan: what was planned, after the steps that were taken.
+        steps: what was given up for it to start, in order.
+        started_at: seconds since the epoch, of the last start.
+        ready_at: when its model first answered; None before.
+        engine_process: the leader of the engine's process group; None before it is started, and for a server
+            that was attached to.
+        reported: the memory that the engine reported once it was ready.
+        restarts: crashes since ``stillroom up``, the last ones.
+        deviations: where the server does not serve as planned, a sentence each.
+        rotated_requests: requests in the part of the log that was moved away.
         message: the last step, or why it failed or ended.
         hint: the next command, where it failed.
+        out_of_memory: that is why the start failed.
+        fitting_context_tokens: then, the longest context that the engine said would fit; None for none said.
         exit_code: of the engine, once it has ended; negative for a signal.
     """
 
+    id: str
     state: State
+    spec: LaunchSpec
+    plan: Plan
     endpoint: Endpoint
-    plan_summary: str
     log_path: Path
     started_at: float
-    stop_grace_seconds: float
-    predicted_bytes: Mapping[str, int] = field(default_factory=dict)
+    steps: tuple[LadderStep, ...] = ()
+    ready_at: float | None = None
     supervisor: ProcessMark | None = None
     engine_process: ProcessMark | None = None
+    reported: tuple[MeasuredTerm, ...] = ()
+    restarts: tuple[Restart, ...] = ()
+    deviations: tuple[str, ...] = ()
+    rotated_requests: int = 0
     message: str = ""
     hint: str = ""
+    out_of_memory: bool = False
+    fitting_context_tokens: int | None = None
     exit_code: int | None = None
+
+    @property
+    def plan_summary(self) -> str:
+        """Model, quantization, device, context, sequences in words."""
+        plan, workload = self.plan, self.plan.workload
+        return (
+            f"{plan.model_tag} at {plan.artefact.quantization} on {plan.device}, "
+            f"{workload.context_tokens} tokens of context, {workload.concurrent_sequences} at once"
+        )
+
+    @property
+    def predicted_bytes(self) -> dict[str, int]:
+        """The plan's expected memory by term, to be put beside a measurement."""
+        memory = self.plan.memory
+        names = dict.fromkeys(term.name for term in memory.terms)
+        return {name: memory.component(name).expected_bytes for name in names}
 
     def having(self, **changes: Any) -> Deployment:  # noqa: ANN401  whatever its fields take
         """The same record with some fields changed."""
@@ -100,7 +174,49 @@ def lives(marked: ProcessMark | None) -> bool:
 
 def write_record(state_dir: Path, deployment: Deployment) -> None:
     """Put the record in place as a whole: a reader sees the old one or the new one."""
-    _write_whole(state_dir / RECORD_NAME, _record_type().dump_json(deployment, indent=1))
+    with locked(state_dir):
+        _write_whole(state_dir / RECORD_NAME, _record_type().dump_json(deployment, indent=1))
+
+
+def amend_record(state_dir: Path, deployment: Deployment) -> bool:
+    """Put a newer record of the same start in place; whether it is still that start's turn.
+
+    A supervisor that was taken down, or whose place another start took, writes nothing.
+    """
+    with locked(state_dir):
+        try:
+            current = read_record(state_dir)
+        except EngineError:  # damaged: what is written now is whole again
+            current = deployment
+        if current is None or current.id != deployment.id:
+            return False
+        _write_whole(state_dir / RECORD_NAME, _record_type().dump_json(deployment, indent=1))
+        return True
+
+
+def remove_record(state_dir: Path) -> None:
+    """Forget the deployment; safe to call again."""
+    with locked(state_dir):
+        (state_dir / RECORD_NAME).unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(state_dir: Path) -> Iterator[None]:
+    """Hold the state's lock: the system lets go of it when its holder ends, however that ends.
+
+    Raises:
+        EngineError: another process held it for long.
+    """
+    import filelock
+
+    try:
+        with filelock.FileLock(state_dir / _LOCK_NAME, timeout=_LOCK_SECONDS):
+            yield
+    except filelock.Timeout as error:
+        raise EngineError(
+            f"another process has held {state_dir / _LOCK_NAME} for {_LOCK_SECONDS:.0f} s",
+            hint="stillroom status",
+        ) from error
 
 
 def read_record(state_dir: Path) -> Deployment | None:
@@ -124,16 +240,6 @@ def read_record(state_dir: Path) -> Deployment | None:
         ) from error
 
 
-def write_spec(state_dir: Path, spec: LaunchSpec) -> None:
-    """Leave the specification for the supervisor."""
-    _write_whole(state_dir / _SPEC_NAME, _spec_type().dump_json(spec, indent=1))
-
-
-def read_spec(state_dir: Path) -> LaunchSpec:
-    """What ``write_spec`` left."""
-    return _spec_type().validate_json((state_dir / _SPEC_NAME).read_bytes())
-
-
 def _write_whole(path: Path, content: bytes) -> None:
     """Write a file so that it is never seen half written.
 
@@ -142,7 +248,10 @@ def _write_whole(path: Path, content: bytes) -> None:
     """
     draft = path.with_name(path.name + ".tmp")
     try:
-        draft.write_bytes(content)
+        draft.unlink(missing_ok=True)  # an older one would keep its own permissions
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
         draft.replace(path)
     except OSError as error:
         raise _unwritable(path, error) from error
@@ -172,10 +281,3 @@ def _record_type() -> TypeAdapter[Deployment]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(Deployment)
-
-
-@cache
-def _spec_type() -> TypeAdapter[LaunchSpec]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(LaunchSpec)

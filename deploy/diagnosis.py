@@ -1,78 +1,243 @@
-"""Why an engine died, in one sentence, from the log that it left.
+"""Why an engine died, in one sentence with the next step, from the log that it left.
 
-Pure text matching. Each pattern was taken from a real log of a failed start; what matches none is answered
-with the log's own last line, never with a guess.
+Pure text matching. Patterns are taken from logs of failed starts (llama.cpp through xllamacpp 2026.10, vLLM
+0.32.0, Ollama 0.33) and, for what only a GPU or a model hub can do, from the messages in the sources of those
+engines, PyTorch, huggingface_hub and Docker. What matches none is answered with the log's own last line,
+never with a guess.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
+
+CauseName = Literal[
+    "architecture",
+    "damaged_file",
+    "disk_full",
+    "driver",
+    "gated",
+    "gpu_too_old",
+    "kv_cache",
+    "memory",
+    "missing_model",
+    "missing_module",
+    "network",
+    "not_executable",
+    "option",
+    "port",
+    "quantization",
+    "tokenizer",
+    "unknown",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Why an engine ended.
+
+    Attributes:
+        sentence: without a full stop.
+        hint: what to do next; empty where nothing is known to help.
+        context_tokens: the longest context that the engine said would fit; None where it said nothing.
+    """
+
+    cause: CauseName
+    sentence: str
+    hint: str = ""
+    context_tokens: int | None = None
+
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether asking for less would let it start."""
+        return self.cause in {"memory", "kv_cache"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Cause:
+    name: CauseName
     pattern: re.Pattern[str]
     sentence: str
+    hint: str
 
 
-def _cause(pattern: str, sentence: str) -> _Cause:
-    return _Cause(re.compile(pattern, re.IGNORECASE), sentence)
+def _cause(name: CauseName, pattern: str, sentence: str, hint: str) -> _Cause:
+    return _Cause(name, re.compile(pattern, re.IGNORECASE | re.DOTALL), sentence, hint)
 
 
-# Order matters: the first that matches is the cause, the later ones are often its consequences.
+# Order matters: the first that matches is the cause, the later ones are often its consequences. Dots match
+# line ends, so every gap has a length.
 _CAUSES: Final = (
     _cause(
-        r"couldn't bind HTTP server socket.*port: (?P<what>\d+)|address already in use",
+        "port",
+        r"couldn't bind HTTP server socket.{0,80}?port: \d+|address already in use",
         "its port was taken by another program",
+        "stillroom up --port 0 finds a free port",
     ),
     _cause(
+        "missing_model",
         r"failed to open GGUF file '(?P<what>[^']+)' \(No such file",
         "the model file {what} is missing",
+        "stillroom models pull",
     ),
-    _cause(r"invalid magic characters", "the model file is not a GGUF file"),
-    _cause(r"is not within the file bounds", "the model file is incomplete: its last tensors are cut off"),
-    _cause(r"Repo id must be in the form.*?: '(?P<what>[^']+)'", "the model directory {what} is missing"),
     _cause(
+        "damaged_file",
+        r"invalid magic characters",
+        "the model file is not a GGUF file",
+        "delete it, then: stillroom models pull",
+    ),
+    _cause(
+        "damaged_file",
+        r"is not within the file bounds",
+        "the model file is incomplete: its last tensors are cut off",
+        "delete it, then: stillroom models pull",
+    ),
+    _cause("disk_full", r"no space left on device", "the disk is full", "stillroom doctor"),
+    _cause(
+        "gated",
+        r"GatedRepoError|gated repo|Access to model (?P<what>\S+) is restricted"
+        r"|401 Client Error.{0,200}?huggingface|Invalid user(?:name or password| token)",
+        "the model hub gives these weights only to those who accepted their licence, with a token",
+        "accept the licence on the model's page, then set HF_TOKEN",
+    ),
+    _cause(
+        "missing_model",
+        r"Repo id must be in the form.*?: '(?P<what>[^']+)'",
+        "the model directory {what} is missing",
+        "stillroom plan names models and where they come from",
+    ),
+    _cause(
+        "missing_model",
+        r"RepositoryNotFoundError|is not a local folder and is not a valid model identifier",
+        "the model hub has no model of that name",
+        "stillroom models list",
+    ),
+    _cause(
+        "network",
+        r"LocalEntryNotFoundError|couldn't connect to '?(?P<what>https?://[^\s']+)"
+        r"|outgoing traffic has been disabled|Offline mode is enabled",
+        "the weights are not on this machine, and the model hub could not be reached",
+        "set STILLROOM_HUB_URL to a mirror, or fetch the weights elsewhere and name their folder",
+    ),
+    _cause(
+        "driver",
+        r"driver/library version mismatch",
+        "the NVIDIA driver was updated and its old kernel module still runs",
+        "restart the machine",
+    ),
+    _cause(
+        "driver",
+        r"CUDA driver version is insufficient|NVIDIA driver on your system is too old"
+        r"|unsupported toolchain|forward compatibility was attempted on non supported HW",
+        "the NVIDIA driver is older than the CUDA that the engine was built for",
+        "update the NVIDIA driver, or install an older build of the engine",
+    ),
+    _cause(
+        "driver",
+        r"could not select device driver .{0,20}? with capabilities: \[\[gpu\]\]",
+        "the container tool cannot reach the GPU: the NVIDIA Container Toolkit is missing",
+        "install nvidia-container-toolkit, then restart the container service",
+    ),
+    _cause(
+        "not_executable",
+        r"Cannot connect to the Docker daemon",
+        "the container service does not run",
+        "sudo systemctl start docker",
+    ),
+    _cause(
+        "gpu_too_old",
+        r"(?:quantization method (?P<what>\S+) is not supported for the current GPU"
+        r"|only supported on GPUs with compute capability of at least"
+        r"|no kernel image is available for execution on the device"
+        r"|with CUDA capability \S+ is not compatible with the current PyTorch)",
+        "the GPU is too old for this build or number format",
+        "stillroom plan --engine embedded, or another quantization: stillroom plan --all",
+    ),
+    _cause(
+        "quantization",
+        r"Unknown quantization method:? ?(?P<what>\S+)"
+        r"|quantization method \S+ (?:is not|isn't) (?:available|supported)"
+        r"|unknown (?:GGML|tensor|model ftype) type"
+        r"|has invalid ggml type (?P<type>\d+)",
+        "its version does not know this quantization",
+        "update the engine, or choose another: stillroom plan --all",
+    ),
+    _cause(
+        "kv_cache",
+        r"larger than the available KV cache memory.{0,120}?"
+        r"estimated maximum model length is (?P<tokens>\d+)",
+        "the KV cache of one sequence is larger than the memory left for it, which holds {tokens} tokens",
+        "stillroom up --context {tokens}",
+    ),
+    _cause(
+        "memory",
         r"failed to allocate|out of memory|cudaMalloc failed|unable to allocate|std::bad_alloc"
+        r"|cannot allocate memory|\bMemoryError\b"
         r"|is less than requested memory for kv|larger than the available KV cache memory"
         r"|No available memory for the cache blocks"
-        r"|Free memory on device .* is less than desired",
+        r"|is less than desired (?:CPU|GPU) memory utilization"
+        r"|Free memory on device .{0,80}? is less than desired"
+        r"|Thread creation failed|can't start new thread",
         "it ran out of memory",
+        "stillroom plan again, with fewer tokens: --context 4096",
     ),
     _cause(
+        "tokenizer",
         r"reasoning parser could not locate think",
         "the model's tokenizer has no <think> tokens, which its reasoning parser needs",
+        "stillroom up --engine embedded",
     ),
     _cause(
-        r"unknown model architecture: '(?P<what>[^']+)'",
+        "architecture",
+        r"unknown model architecture: '(?P<what>[^']+)'"
+        r"|Model architectures \[?'(?P<other>[^']+)'\]? (?:are not supported|failed to be inspected)",
         "its version does not know the architecture {what!r}",
+        "update the engine, or choose another model: stillroom plan",
+    ),
+    _cause(
+        "option",
+        r"(?:unrecognized arguments|no such option|unknown (?:flag|argument)):? (?P<what>[^\n]+)",
+        "its version does not know the option {what}",
+        "update the engine",
     ),
     # Last, because servers also mention modules that they can do without.
-    _cause(r"No module named '(?P<what>[^']+)'", "the Python module {what!r} is missing"),
+    _cause(
+        "missing_module",
+        r"No module named '(?P<what>[^']+)'",
+        "the Python module {what!r} is missing",
+        "install the engine again",
+    ),
 )
 
 _KILLED: Final = -9
 _KILLED_SENTENCE: Final = "it was killed (SIGKILL), as the system does when memory runs out"
+# What a shell answers for a file that it may not, or cannot, execute.
+_NOT_EXECUTABLE: Final = 126
 
 
-def diagnose(log: str, exit_code: int | None) -> str:
-    """One sentence, without a full stop, that says why the engine ended.
+def diagnose(log: str, exit_code: int | None) -> Diagnosis:
+    """Why the engine ended.
 
     Args:
         log: what the engine wrote.
         exit_code: negative for a signal, as ``subprocess`` reports it; None while it lives.
 
     Example:
-        >>> diagnose("E gguf_init: invalid magic characters: 'root', expected 'GGUF'", 1)
+        >>> diagnose("E gguf_init: invalid magic characters: 'root', expected 'GGUF'", 1).sentence
         'the model file is not a GGUF file'
     """
     for cause in _CAUSES:
         match = cause.pattern.search(log)
         if match:
-            return cause.sentence.format(**match.groupdict())
+            found = {name: value for name, value in match.groupdict().items() if value is not None}
+            named = {"what": found.get("other", "?"), **found}
+            tokens = int(found["tokens"]) if "tokens" in found else None
+            return Diagnosis(cause.name, cause.sentence.format(**named), cause.hint.format(**named), tokens)
     if exit_code == _KILLED:
-        return _KILLED_SENTENCE
+        return Diagnosis("unknown", _KILLED_SENTENCE)
+    if exit_code == _NOT_EXECUTABLE:
+        return Diagnosis("not_executable", "its program cannot be executed", "stillroom doctor")
     lines = [line.strip() for line in log.splitlines() if line.strip()]
-    return f"its last words were: {lines[-1]}" if lines else "it wrote nothing to its log"
+    last = f"its last words were: {lines[-1]}" if lines else "it wrote nothing to its log"
+    return Diagnosis("unknown", last)

@@ -36,10 +36,12 @@ def require_free_port(host: str, port: int) -> None:
     """
     if not (accepts_connections(host, port) or _bind_fails(host, port)):
         return
-    raise PortTakenError(
-        f"port {port} on {host} is taken by {_listener(port)}",
-        hint=_HINT,
-    )
+    raise port_taken(host, port)
+
+
+def port_taken(host: str, port: int) -> PortTakenError:
+    """The error that names who has it, where the system tells."""
+    return PortTakenError(f"port {port} on {host} is taken by {_listener(port)}", hint=_HINT)
 
 
 def accepts_connections(host: str, port: int) -> bool:
@@ -66,17 +68,25 @@ def _bind_fails(host: str, port: int) -> bool:
     return False
 
 
-def _listener(port: int) -> str:
+def listener_pid(port: int) -> int | None:
+    """The process that listens on that port; None where nothing does or the system does not tell."""
     import psutil
 
     try:
         connections = psutil.net_connections(kind="tcp")
     except psutil.AccessDenied:  # macOS shows other programs' sockets to root only
-        return "another program"
+        return None
     for connection in connections:
         if connection.status == psutil.CONN_LISTEN and connection.laddr[1:] == (port,) and connection.pid:
-            try:
-                return f"pid {connection.pid} ({psutil.Process(connection.pid).name()})"
-            except psutil.NoSuchProcess:
-                break
-    return "another program"
+            return connection.pid
+    return None
+
+
+def _listener(port: int) -> str:
+    import psutil
+
+    pid = listener_pid(port)
+    try:
+        return f"pid {pid} ({psutil.Process(pid).name()})" if pid else "another program"
+    except psutil.NoSuchProcess:
+        return "another program"

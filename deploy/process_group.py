@@ -13,6 +13,8 @@ import subprocess
 import time
 from typing import IO, TYPE_CHECKING, Final
 
+from deploy.guardian import dismiss, guard
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -20,8 +22,46 @@ if TYPE_CHECKING:
 _KILL_WAIT_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.05
 
+# As psutil computes it from the time of boot, which a correction of the clock moves.
+_CREATION_TOLERANCE_SECONDS: Final = 2.0
 
-def spawn(argv: Sequence[str], *, environment: Mapping[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+
+class ProcessGroup:
+    """A program and its children, in a group of their own that does not outlive this process.
+
+    Args:
+        leader: the program; the group has its pid.
+        guardian: ends the group once this process is gone.
+    """
+
+    def __init__(self, leader: subprocess.Popen[bytes], guardian: subprocess.Popen[bytes]) -> None:
+        self.leader = leader
+        self._guardian = guardian
+
+    def stop(self, *, grace_seconds: float) -> None:
+        """SIGTERM to the group, a grace period, SIGKILL to what is left; the program is reaped.
+
+        Safe to call again, and safe against a Ctrl-C while it waits: the group is then killed at once.
+        """
+        leader = self.leader
+        try:
+            if leader.poll() is None:
+                _signal_group(leader.pid, signal.SIGTERM)
+                leader.wait(grace_seconds)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            # Children may outlive the group's leader; with none left the group is gone and so is the signal.
+            _signal_group(leader.pid, signal.SIGKILL)
+            leader.wait(_KILL_WAIT_SECONDS)
+            if leader.stdin is not None:
+                leader.stdin.close()
+            dismiss(self._guardian)
+
+
+def spawn(
+    argv: Sequence[str], *, environment: Mapping[str, str], log: IO[bytes], grace_seconds: float
+) -> ProcessGroup:
     """Start ``argv`` with both outputs going to ``log``.
 
     Standard input is a pipe that nothing is written to: it ends when this process ends, which engines of
@@ -32,11 +72,12 @@ def spawn(argv: Sequence[str], *, environment: Mapping[str, str], log: IO[bytes]
         argv: the program, found on the PATH, and its arguments.
         environment: what is added to the inherited environment.
         log: an open file; the caller may close it afterwards.
+        grace_seconds: what the group gets between SIGTERM and SIGKILL where this process is killed.
 
     Raises:
         OSError: the program cannot be executed.
     """
-    return subprocess.Popen(
+    leader = subprocess.Popen(
         list(argv),
         stdin=subprocess.PIPE,
         stdout=log,
@@ -44,49 +85,77 @@ def spawn(argv: Sequence[str], *, environment: Mapping[str, str], log: IO[bytes]
         env={**os.environ, **environment},
         process_group=0,
     )
-
-
-def stop(process: subprocess.Popen[bytes], *, grace_seconds: float) -> None:
-    """SIGTERM to the group, a grace period, SIGKILL to what is left; the process is reaped.
-
-    Safe to call again, and safe against a Ctrl-C while it waits: the group is then killed at once.
-    """
     try:
-        if process.poll() is None:
-            _signal_group(process.pid, signal.SIGTERM)
-            process.wait(grace_seconds)
-    except subprocess.TimeoutExpired:
-        pass
-    finally:
-        # Children may outlive the group's leader; with none left the group is gone and so is the signal.
-        _signal_group(process.pid, signal.SIGKILL)
-        process.wait(_KILL_WAIT_SECONDS)
-        if process.stdin is not None:
-            process.stdin.close()
+        return ProcessGroup(leader, guard(leader.pid, grace_seconds=grace_seconds))
+    except BaseException:
+        # No process without a guardian.
+        _signal_group(leader.pid, signal.SIGKILL)
+        leader.wait(_KILL_WAIT_SECONDS)
+        raise
 
 
-def stop_by_pid(
-    pid: int, *, alive: Callable[[], bool], grace_seconds: float, whole_group: bool = True
-) -> None:
-    """The same for a process that is not our child: it is watched by asking, and somebody else reaps it.
+def members_of(group: int, *, since: float) -> tuple[int, ...]:
+    """The processes of a group whose leader may be gone, if it is still the group that began then.
+
+    The system gives no process a pid that a living group has as its id; once the group is gone, it may.
 
     Args:
-        pid: of the process; of the group's leader where ``whole_group``.
+        group: the pid of its leader.
+        since: when the leader was created, in seconds since the epoch.
+    """
+    import psutil
+
+    found: list[int] = []
+    for process in psutil.process_iter(["create_time", "status"]):
+        try:
+            same = os.getpgid(process.pid) == group
+        except (ProcessLookupError, PermissionError):
+            continue
+        if not same or process.info["status"] == psutil.STATUS_ZOMBIE:
+            continue
+        later = process.info["create_time"] - since
+        if later < -_CREATION_TOLERANCE_SECONDS or (
+            process.pid == group and later > _CREATION_TOLERANCE_SECONDS
+        ):
+            return ()  # the pid was given away again
+        found.append(process.pid)
+    return tuple(found)
+
+
+def stop_group(group: int, *, since: float, grace_seconds: float) -> None:
+    """End what is left of a group that another process started: SIGTERM, a grace period, SIGKILL.
+
+    Args:
+        group: the pid of its leader, which may be gone already.
+        since: when the leader was created, in seconds since the epoch.
+        grace_seconds: between the two signals.
+    """
+    _stop(
+        lambda number: _signal_group(group, number),
+        lambda: bool(members_of(group, since=since)),
+        grace_seconds,
+    )
+
+
+def stop_process(pid: int, *, alive: Callable[[], bool], grace_seconds: float) -> None:
+    """End one process that is not our child; somebody else reaps it.
+
+    Args:
+        pid: its pid.
         alive: whether that very process lives; asked before each signal, as pids are given away again.
         grace_seconds: between SIGTERM and SIGKILL.
-        whole_group: signal its group and not only the process.
     """
-    send = _signal_group if whole_group else _signal_process
-    deadline = time.monotonic() + grace_seconds
-    if alive():
-        send(pid, signal.SIGTERM)
-    while alive() and time.monotonic() < deadline:
-        time.sleep(_POLL_SECONDS)
-    if alive() or whole_group:
-        send(pid, signal.SIGKILL)
-    deadline = time.monotonic() + _KILL_WAIT_SECONDS
-    while alive() and time.monotonic() < deadline:
-        time.sleep(_POLL_SECONDS)
+    _stop(lambda number: _signal_process(pid, number), alive, grace_seconds)
+
+
+def _stop(send: Callable[[signal.Signals], None], alive: Callable[[], bool], grace_seconds: float) -> None:
+    for number, seconds in ((signal.SIGTERM, grace_seconds), (signal.SIGKILL, _KILL_WAIT_SECONDS)):
+        if not alive():
+            return
+        send(number)
+        deadline = time.monotonic() + seconds
+        while alive() and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
 
 
 def _signal_process(pid: int, number: signal.Signals) -> None:

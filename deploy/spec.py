@@ -242,6 +242,7 @@ class LaunchSpec:
         argv: the command; empty where a running server is attached to, or machines are started by hand.
         environment: what is added to the inherited environment.
         secrets: is added too, and never printed.
+        api_key: what requests must carry; None for none. Never printed.
         files: text files to write before the start, by absolute path.
         base_url: the OpenAI-compatible root, ending in ``/v1``.
         readiness_url: answers 200 once weights are loaded.
@@ -263,6 +264,7 @@ class LaunchSpec:
     served_model: str
     environment: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    api_key: str | None = field(default=None, repr=False)
     files: Mapping[Path, str] = field(default_factory=dict)
     derived_model: DerivedModel | None = None
     memory_urls: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""A deployment that outlives the command that started it: up, status, logs, down.
+"""A deployment that outlives the command that started it: up, status, logs, restart, down.
 
 ``up`` starts a supervisor (``deploy.supervisor``), a small process in a session of its own that owns the
 engine. The functions here talk to it through the record and through signals; none of them starts an engine
@@ -10,37 +10,41 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections import deque
+import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from deploy import process_group
+from deploy import engine_http, process_group
 from deploy.deployment import (
-    RECORD_NAME,
     Deployment,
+    LadderStep,
     ProcessMark,
     lives,
     make_folder,
     read_record,
+    remove_record,
     write_record,
-    write_spec,
 )
+from deploy.engine_log import follow, last_lines
 from deploy.engines import engine
-from deploy.launch import planned_endpoint
+from deploy.launch import planned_endpoint, run_stop_command
 from deploy.measurement import Measurement, measure_processes
 from deploy.ports import require_free_port
-from stillroom.errors import EngineError, EngineStartError
+from deploy.readiness import read_log
+from stillroom.errors import EngineError, EngineMemoryError, EngineStartError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from deploy.endpoint import Endpoint
+    from deploy.engines.base import Activity
     from deploy.plan import Plan
     from deploy.spec import LaunchSpec
 
 _LOG_NAME: Final = "engine.log"
 _SUPERVISOR_LOG_NAME: Final = "supervisor.log"
-_LOCK_NAME: Final = "up.lock"
+_UP_LOCK_NAME: Final = "up.lock"
 _POLL_SECONDS: Final = 0.1
 
 # A supervisor has to import Python's packages before it can record anything.
@@ -50,15 +54,30 @@ _FIRST_WORD_SECONDS: Final = 60.0
 _SUPERVISOR_GRACE_SECONDS: Final = 15.0
 
 
-def up(spec: LaunchSpec, plan: Plan, *, state_dir: Path, on_progress: Callable[[str], None]) -> Deployment:
+def up(
+    spec: LaunchSpec,
+    plan: Plan,
+    *,
+    state_dir: Path,
+    on_progress: Callable[[str], None],
+    steps: tuple[LadderStep, ...] = (),
+) -> Deployment:
     """Start the engine under a supervisor; return once its model has answered.
 
     A Ctrl-C while it waits takes everything down again.
 
+    Args:
+        spec: how to start it.
+        plan: what it serves.
+        state_dir: where its record and its log are.
+        on_progress: is given one short sentence a step.
+        steps: what was given up before, to be kept in the record.
+
     Raises:
         EngineError: a deployment runs already, or is being started.
         PortTakenError: another program listens on the port.
-        EngineStartError: the engine died or was not ready in time.
+        EngineMemoryError: the engine died because its memory did not suffice.
+        EngineStartError: the engine died of something else, or was not ready in time.
         MissingExtraError, EngineUnavailableError, EnvironmentUnfitError: as ``deploy.launch.start``.
     """
     import filelock
@@ -66,13 +85,12 @@ def up(spec: LaunchSpec, plan: Plan, *, state_dir: Path, on_progress: Callable[[
     state_dir = state_dir.resolve()
     make_folder(state_dir)
     try:
-        with filelock.FileLock(state_dir / _LOCK_NAME, blocking=False):
+        with filelock.FileLock(state_dir / _UP_LOCK_NAME, blocking=False):
             _require_nothing_runs(state_dir)
             if spec.argv:
-                engine(spec.engine).require()
+                engine(spec.engine).require(spec.argv[0])
                 require_free_port(spec.host, spec.port)
-            write_spec(state_dir, spec)
-            write_record(state_dir, _first_record(spec, plan, state_dir))
+            write_record(state_dir, _first_record(spec, plan, steps, state_dir))
             try:
                 _spawn_supervisor(state_dir)
                 return _wait_until_running(state_dir, on_progress)
@@ -84,6 +102,26 @@ def up(spec: LaunchSpec, plan: Plan, *, state_dir: Path, on_progress: Callable[[
         raise EngineError("another `stillroom up` is starting an engine", hint="stillroom status") from error
 
 
+def restart(state_dir: Path, *, on_progress: Callable[[str], None]) -> Deployment:
+    """Stop what runs, and start the same again.
+
+    Raises:
+        EngineError: nothing was started here, or its record is damaged.
+        EngineStartError and others: as ``up``.
+    """
+    deployment = read_record(state_dir)
+    if deployment is None:
+        raise EngineError("there is nothing to start again", hint="stillroom up")
+    down(state_dir)
+    return up(
+        deployment.spec,
+        deployment.plan,
+        state_dir=state_dir,
+        on_progress=on_progress,
+        steps=deployment.steps,
+    )
+
+
 def status(state_dir: Path) -> Deployment | None:
     """What is deployed, with ``lost`` for a record whose supervisor is gone; None where nothing is.
 
@@ -91,7 +129,7 @@ def status(state_dir: Path) -> Deployment | None:
         EngineError: the record is damaged.
     """
     deployment = read_record(state_dir)
-    if deployment is None or deployment.state not in {"starting", "running"}:
+    if deployment is None or deployment.state in {"failed", "exited"}:
         return deployment
     if lives(deployment.supervisor) or _is_about_to_speak(deployment):
         return deployment
@@ -110,9 +148,19 @@ def measure(deployment: Deployment) -> Measurement | None:
     """The memory that a running deployment takes; None where its process is not ours or is gone."""
     if deployment.engine_process is None or not lives(deployment.engine_process):
         return None
-    log = deployment.log_path.read_text(encoding="utf-8", errors="replace")
-    terms = engine(deployment.endpoint.engine).read_memory(log, {})
-    return measure_processes(deployment.engine_process.pid, terms)
+    return measure_processes(deployment.engine_process.pid, deployment.reported)
+
+
+def activity(deployment: Deployment) -> Activity:
+    """What a running deployment did and does, as its engine counts; empty where it does not answer."""
+    spec = deployment.spec
+    url = spec.activity_url
+    answer = engine_http.answers((url,), spec.api_key).get(url, "") if url else ""
+    log = read_log(deployment.log_path) if spec.argv else ""
+    found = engine(spec.engine).read_activity(log, answer)
+    if found.requests is None or not deployment.rotated_requests:
+        return found
+    return replace(found, requests=found.requests + deployment.rotated_requests)
 
 
 def logs(state_dir: Path, *, lines: int) -> tuple[str, ...]:
@@ -123,10 +171,19 @@ def logs(state_dir: Path, *, lines: int) -> tuple[str, ...]:
     """
     path = state_dir / _LOG_NAME
     try:
-        with path.open(encoding="utf-8", errors="replace") as log:
-            return tuple(line.rstrip("\n") for line in deque(log, maxlen=lines))
+        return last_lines(path, lines)
     except FileNotFoundError as error:
         raise EngineError(f"there is no engine's log at {path} yet", hint="stillroom up") from error
+
+
+def follow_log(state_dir: Path) -> Iterator[str]:
+    """Lines that the engine writes from now on, over restarts, until the deployment is gone."""
+
+    def goes_on() -> bool:
+        deployment = status(state_dir)
+        return deployment is not None and deployment.state in {"starting", "running", "restarting"}
+
+    return follow(state_dir / _LOG_NAME, go_on=goes_on)
 
 
 def down(state_dir: Path, *, force: bool = False) -> bool:
@@ -147,42 +204,39 @@ def down(state_dir: Path, *, force: bool = False) -> bool:
             raise
         for supervisor in _supervisors_of(state_dir):
             _stop_supervisor(supervisor, _SUPERVISOR_GRACE_SECONDS)
-        (state_dir / RECORD_NAME).unlink(missing_ok=True)
+        remove_record(state_dir)
         return True
     if deployment is None:
         return False
     # One that has not spoken yet is found by its command line.
     recorded = deployment.supervisor
+    grace_seconds = deployment.spec.stop_grace_seconds
     for supervisor in (recorded,) if recorded else _supervisors_of(state_dir):
-        _stop_supervisor(supervisor, deployment.stop_grace_seconds + _SUPERVISOR_GRACE_SECONDS)
+        _stop_supervisor(supervisor, grace_seconds + _SUPERVISOR_GRACE_SECONDS)
     # The supervisor recorded its engine in the meantime, or was killed before it could stop it.
     deployment = read_record(state_dir) or deployment
-    if lives(deployment.engine_process) and deployment.engine_process is not None:
-        process_group.stop_by_pid(
+    if deployment.engine_process is not None:
+        # Its leader may be gone and its children not: they have the same group.
+        process_group.stop_group(
             deployment.engine_process.pid,
-            alive=lambda: lives(deployment.engine_process),
-            grace_seconds=deployment.stop_grace_seconds,
+            since=deployment.engine_process.create_time,
+            grace_seconds=grace_seconds,
         )
-    (state_dir / RECORD_NAME).unlink(missing_ok=True)
+    run_stop_command(deployment.spec)
+    remove_record(state_dir)
     return True
 
 
-def _first_record(spec: LaunchSpec, plan: Plan, state_dir: Path) -> Deployment:
-    workload = plan.workload
+def _first_record(spec: LaunchSpec, plan: Plan, steps: tuple[LadderStep, ...], state_dir: Path) -> Deployment:
     return Deployment(
+        id=uuid.uuid4().hex,
         state="starting",
+        spec=spec,
+        plan=plan,
+        steps=steps,
         endpoint=planned_endpoint(spec, plan),
-        plan_summary=(
-            f"{plan.model_tag} at {plan.artefact.quantization} on {plan.device}, "
-            f"{workload.context_tokens} tokens of context, {workload.concurrent_sequences} at once"
-        ),
         log_path=state_dir / _LOG_NAME,
         started_at=time.time(),
-        stop_grace_seconds=spec.stop_grace_seconds,
-        predicted_bytes={
-            name: plan.memory.component(name).expected_bytes
-            for name in dict.fromkeys(term.name for term in plan.memory.terms)
-        },
     )
 
 
@@ -190,7 +244,7 @@ def _require_nothing_runs(state_dir: Path) -> None:
     deployment = status(state_dir)
     if deployment is None:
         return
-    if deployment.state in {"starting", "running"}:
+    if deployment.state in {"starting", "running", "restarting"}:
         raise EngineError(
             f"{deployment.endpoint.model} runs already at {deployment.endpoint.base_url}",
             hint="stillroom down",
@@ -237,6 +291,10 @@ def _wait_until_running(state_dir: Path, on_progress: Callable[[str], None]) -> 
             raise EngineStartError("it was taken down while it started", hint="stillroom up")
         if deployment.state == "running":
             return deployment
+        if deployment.out_of_memory:
+            raise EngineMemoryError(
+                deployment.message, hint=deployment.hint, context_tokens=deployment.fitting_context_tokens
+            )
         if deployment.state in {"failed", "exited"}:
             raise EngineStartError(deployment.message, hint=deployment.hint)
         if deployment.state == "lost":
@@ -255,9 +313,7 @@ def _is_about_to_speak(deployment: Deployment) -> bool:
 
 
 def _stop_supervisor(supervisor: ProcessMark, grace_seconds: float) -> None:
-    process_group.stop_by_pid(
-        supervisor.pid, alive=lambda: lives(supervisor), grace_seconds=grace_seconds, whole_group=False
-    )
+    process_group.stop_process(supervisor.pid, alive=lambda: lives(supervisor), grace_seconds=grace_seconds)
 
 
 def _supervisors_of(state_dir: Path) -> list[ProcessMark]:

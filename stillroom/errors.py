@@ -11,6 +11,7 @@ StillroomError                  1  any failure that a person can act on
 │   ├── EngineUnavailableError  1  it is not installed or not reachable
 │   ├── PortTakenError          1  another program listens where the engine should
 │   └── EngineStartError        1  it started and died, or was not ready in time
+│       └── EngineMemoryError   1  because its memory did not suffice
 ├── LibraryError                1  the private library
 │   ├── LibraryBusyError        1  another process writes to it
 │   ├── LibraryDamagedError     1  its files do not agree or cannot be read
@@ -104,6 +105,18 @@ class PortTakenError(EngineError):
 
 class EngineStartError(EngineError):
     """The engine started and died, or was not ready before its deadline."""
+
+
+class EngineMemoryError(EngineStartError):
+    """The engine ended because its memory did not suffice for what was asked of it.
+
+    Args:
+        context_tokens: the longest context that the engine said would fit; None where it said nothing.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", context_tokens: int | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.context_tokens = context_tokens
 
 
 class LibraryError(StillroomError):

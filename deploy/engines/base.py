@@ -122,8 +122,8 @@ class Engine(Protocol):
     def availability(self) -> Availability:
         """Whether it can be used here; looks at files and, at most, at a loopback port."""
 
-    def require(self) -> None:
-        """Return if the engine can be started here.
+    def require(self, program: str) -> None:
+        """Return if the engine can be started here by that program, the first word of its command.
 
         Raises:
             MissingExtraError: it is a Python package of ours that is not installed.

@@ -53,7 +53,7 @@ class Embedded:
         version = importlib.metadata.version(_PACKAGE)
         return Availability(installed=True, version=version, detail=f"{_PACKAGE} {version}")
 
-    def require(self) -> None:
+    def require(self, program: str) -> None:  # noqa: ARG002  it is the Python that runs this
         """Return if ``xllamacpp`` can be imported.
 
         Raises:
@@ -110,6 +110,7 @@ class Embedded:
             # a whole core taken from everybody else.
             environment={"OMP_WAIT_POLICY": "passive", "PYTHONUNBUFFERED": "1"},
             secrets={API_KEY_VARIABLE: options.api_key} if options.api_key else {},
+            api_key=options.api_key,
             activity_url=f"{root}/metrics",
             start_deadline_seconds=start_deadline_seconds(
                 plan.artefact.total_bytes, set_up_seconds=_SET_UP_SECONDS

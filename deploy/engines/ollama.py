@@ -80,14 +80,14 @@ class Ollama:
             install_hint=_INSTALL_HINT,
         )
 
-    def require(self) -> None:
-        """Return if ``ollama`` is on the PATH.
+    def require(self, program: str) -> None:
+        """Return if the program is there.
 
         Raises:
             EngineUnavailableError: it is not.
         """
-        if shutil.which("ollama") is None:
-            raise EngineUnavailableError("no program 'ollama' on the PATH", hint=_INSTALL_HINT)
+        if shutil.which(program) is None:
+            raise EngineUnavailableError(f"no program {program!r} on the PATH", hint=_INSTALL_HINT)
 
     def launch_spec(self, plan: Plan, options: LaunchOptions) -> LaunchSpec:
         """`ollama serve`, and the derived model that carries the planned context.

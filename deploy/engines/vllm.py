@@ -40,6 +40,8 @@ _SET_UP_SECONDS: Final = 600.0
 _SHUTDOWN_SECONDS: Final = 10
 _STOP_GRACE_SECONDS: Final = 20.0
 
+_CONTAINER_TOOLS: Final = ("docker", "podman")
+
 # Where an image of vLLM listens, and where it keeps what it fetches.
 _CONTAINER_PORT: Final = 8000
 _CONTAINER_CACHE: Final = "/root/.cache/huggingface"
@@ -84,22 +86,20 @@ class Vllm:
         found = shutil.which(wanted)
         if found is None:
             return Availability(
-                installed=False, version="", detail=_missing(home, wanted), install_hint=_hint(home)
+                installed=False, version="", detail=_missing(wanted), install_hint=_hint(wanted)
             )
         if home.image:
             return Availability(installed=True, version="", detail=f"{home.image}, run by {found}")
         return Availability(installed=True, version=_installed_version(Path(found)), detail=found)
 
-    def require(self) -> None:
+    def require(self, program: str) -> None:
         """Return if the program, or what runs the image, is there and can be executed.
 
         Raises:
             EngineUnavailableError: it is not.
         """
-        home = self._home
-        wanted = home.container_tool if home.image else home.program
-        if shutil.which(wanted) is None:
-            raise EngineUnavailableError(_missing(home, wanted), hint=_hint(home))
+        if shutil.which(program) is None:
+            raise EngineUnavailableError(_missing(program), hint=_hint(program))
 
     def launch_spec(self, plan: Plan, options: LaunchOptions) -> LaunchSpec:
         """``vllm serve`` with the planned context, sequences and share of memory.
@@ -132,6 +132,7 @@ class Vllm:
             served_model=plan.adapters[0].name if plan.adapters else plan.model_tag,
             environment=environment,
             secrets=_secrets(options),
+            api_key=options.api_key,
             memory_urls=(f"{root}/metrics",),
             activity_url=f"{root}/metrics",
             nodes=nodes,
@@ -227,21 +228,19 @@ def _secrets(options: LaunchOptions) -> dict[str, str]:
     return {name: value for name, value in named.items() if value}
 
 
-def _missing(home: VllmHome, wanted: str) -> str:
-    if home.image:
-        return f"no program {wanted!r} on the PATH to run {home.image}"
-    if Path(wanted).is_file():
-        return f"{wanted} is there and cannot be executed"
-    if Path(wanted).name != wanted:
-        return f"there is no program {wanted}"
-    return f"no program {wanted!r} on the PATH"
+def _missing(program: str) -> str:
+    if Path(program).is_file():
+        return f"{program} is there and cannot be executed"
+    if Path(program).name != program:
+        return f"there is no program {program}"
+    return f"no program {program!r} on the PATH"
 
 
-def _hint(home: VllmHome) -> str:
-    if home.image:
-        return f"install {home.container_tool}, or unset STILLROOM_VLLM_IMAGE"
-    if Path(home.program).is_file():
-        return f"chmod +x {home.program}"
+def _hint(program: str) -> str:
+    if program in _CONTAINER_TOOLS:
+        return f"install {program}, or unset STILLROOM_VLLM_IMAGE"
+    if Path(program).is_file():
+        return f"chmod +x {program}"
     return _INSTALL_HINT
 
 

@@ -335,11 +335,11 @@ def test_llama_cpp_buffers_of_the_model_loaded_last_are_read() -> None:
     ],
 )  # fmt: skip
 def test_a_failed_start_is_explained_from_its_log(log: str, sentence: str) -> None:
-    assert sentence in diagnose(log, 1)
+    assert sentence in diagnose(log, 1).sentence
 
 
 def test_a_kill_by_the_system_is_told_apart_from_an_exit() -> None:
-    assert "SIGKILL" in diagnose("loading…", -9)
+    assert "SIGKILL" in diagnose("loading…", -9).sentence
 
 
 def ollama_spec(plan: Plan, url: str) -> LaunchSpec:
