@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from deploy.memory_model.kv_cache import kv_block
+from deploy.memory_model.limits import fits
 from deploy.memory_model.vllm_support import tensor_parallel_problem, unsupported_format
 from deploy.plan import Rejection, SpeedEstimate, Unknown
 from deploy.planning.estimate import KV_CACHE_TYPES, Loaded
@@ -120,16 +121,45 @@ class Weigher:
         Raises:
             PlanError: its weights cannot be computed.
         """
-        loaded = Loaded(
+        loaded = self._loaded(subject, quantization, engine, serving_for(self.request, engine))
+        budgets = self._budgets_for(engine)
+        return self._weighed(subject, quantization, loaded, self._place(loaded, budgets))
+
+    def at(
+        self,
+        subject: Subject,
+        quantization: str,
+        engine: EngineName,
+        *,
+        serving: Serving,
+        placement: Placement,
+    ) -> PlanOption:
+        """The option with these settings in this place, whether or not it fits there.
+
+        Raises:
+            PlanError: its weights cannot be computed.
+        """
+        loaded = self._loaded(subject, quantization, engine, serving)
+        memory = loaded.memory(self.request.workload, placement)
+        placed = Placed(placement, memory, fits(memory, self._budgets_for(engine)))
+        return self._weighed(subject, quantization, loaded, placed)
+
+    def _loaded(self, subject: Subject, quantization: str, engine: EngineName, serving: Serving) -> Loaded:
+        return Loaded(
             subject.shape(quantization, engine),
             subject.checkpoint(quantization, engine),
             engine,
-            serving_for(self.request, engine),
+            serving,
             self.machine,
             subject.adapters,
         )
-        budgets = {CPU: self.budgets[CPU]} if engine == "embedded" else self.budgets
-        placed = self._place(loaded, budgets)
+
+    def _budgets_for(self, engine: EngineName) -> Mapping[str, int]:
+        # The embedded engine's wheel computes on the CPU.
+        return {CPU: self.budgets[CPU]} if engine == "embedded" else self.budgets
+
+    def _weighed(self, subject: Subject, quantization: str, loaded: Loaded, placed: Placed) -> PlanOption:
+        engine, budgets = loaded.engine, self._budgets_for(loaded.engine)
         chosen = subject.quality(quantization, engine)
         option = PlanOption(
             subject=subject,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from deploy.planning.options import PlanOption, Weigher
 
 # Less context than this holds no question with its passages.
-_LEAST_CONTEXT_TOKENS = 2048
+LEAST_CONTEXT_TOKENS = 2048
 # llama.cpp and vLLM both take contexts in whole blocks of this many tokens.
 CONTEXT_STEP = 256
 # The estimate is nearly linear in context; where windows or rounding bend it, a few smaller tries find the
@@ -72,7 +72,7 @@ class Reducer:
 
     def _asking_least(self, option: PlanOption) -> PlanRequest:
         asked = self.weigher.request.workload.context_tokens
-        least = self.asking(context_tokens=min(asked, _LEAST_CONTEXT_TOKENS), concurrent_sequences=1)
+        least = self.asking(context_tokens=min(asked, LEAST_CONTEXT_TOKENS), concurrent_sequences=1)
         smaller = self._smaller_types(option)
         return replace(least, kv_cache_type=smaller[-1]) if smaller else least
 
@@ -96,9 +96,9 @@ class Reducer:
             return self.fits(option, self.asking(context_tokens=tokens))
 
         too_long, tokens = asked, _in_blocks(asked / 2)
-        while tokens > _LEAST_CONTEXT_TOKENS and not enough(tokens):
+        while tokens > LEAST_CONTEXT_TOKENS and not enough(tokens):
             too_long, tokens = tokens, _in_blocks(tokens / 2)
-        tokens = max(tokens, _LEAST_CONTEXT_TOKENS)
+        tokens = max(tokens, LEAST_CONTEXT_TOKENS)
         if tokens >= asked or not enough(tokens):
             return
         for _ in range(_CONTEXT_REFINEMENTS):
@@ -133,7 +133,7 @@ class Reducer:
         asked, users = workload.context_tokens, workload.concurrent_sequences
         for factor in _CONTEXT_TRIES:
             tokens = _in_blocks(asked * share * factor)
-            if tokens >= _LEAST_CONTEXT_TOKENS and self.fits(option, self.asking(context_tokens=tokens)):
+            if tokens >= LEAST_CONTEXT_TOKENS and self.fits(option, self.asking(context_tokens=tokens)):
                 yield _context(option, tokens, asked)
                 break
         fewer = min(users - 1, int(users * share))
