@@ -1,4 +1,4 @@
-"""Whether this container can do its work: its folders can be written, and the endpoint it was told of answers.
+"""Whether this container can work: its folders can be written, and the endpoint it was told of answers.
 
 Run by the image's HEALTHCHECK, every 30 seconds, on the standard library alone. It does not load Stillroom,
 and it does not ask the model for anything: that a server is up is all that it looks at.

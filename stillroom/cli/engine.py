@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deploy.plan import PlanRequest
-from stillroom.cli import models, options, tables
+from stillroom.cli import options, tables
 from stillroom.cli.asked import Asked, ModelOptions, machine_flags
+from stillroom.cli.launching import plan_to_start, weights_to_load
 from stillroom.cli.output import Output
 from stillroom.cli.plan import one_name
-from stillroom.cli.planning import make_report, make_request
 from stillroom.cli.rooms import Rooms, open_rooms
-from stillroom.errors import EngineUnavailableError, WeightsError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from deploy.plan import Plan
-    from deploy.spec import EngineName, LaunchSpec
+    from deploy.spec import LaunchSpec
 
 PANEL = "Hardware to endpoint"
 
@@ -77,8 +76,8 @@ def up(
         ModelOptions(name), machine, quantization=quant, request=PlanRequest(kv_cache_type=kv_cache)
     )
 
-    plan = _plan(rooms, asked, plan_file, bundled=bundled)
-    spec = _launch_spec(rooms, plan, _weights(output, rooms, plan, fetch=not dry_run), port)
+    plan = plan_to_start(rooms, asked, plan_file, bundled=bundled)
+    spec = _launch_spec(rooms, plan, weights_to_load(output, rooms, plan, fetch=not dry_run), port)
     if dry_run:
         output.result(spec, lambda console: tables.show_launch_spec(console, spec))
         return
@@ -150,66 +149,6 @@ def down(
         console.print("Stopped." if stopped else "Nothing was running.")
 
     Output(as_json=json).result({"stopped": stopped}, show)
-
-
-def _plan(rooms: Rooms, asked: Asked, plan_file: Path | None, *, bundled: bool) -> Plan:
-    from deploy.catalog import load_catalog
-    from deploy.planning.planner import plan_bundled, require_pick
-
-    if plan_file is not None:
-        from deploy.planning.plan_file import load_plan
-
-        return load_plan(plan_file)
-    if bundled:
-        return plan_bundled(rooms.machine(), make_request(rooms, None, asked.request), load_catalog())
-    engines = rooms.engines if asked.elsewhere else _engines(rooms)
-    return require_pick(make_report(rooms, asked, engines=engines))
-
-
-def _engines(rooms: Rooms) -> tuple[EngineName, ...]:
-    """The engine that was asked for, else those that are installed here.
-
-    Raises:
-        EngineUnavailableError: none is.
-    """
-    if rooms.settings.engine != "auto":
-        return rooms.engines
-    from deploy.engines import engines
-
-    found = tuple(engine.name for engine in engines(rooms.engine_homes) if engine.availability().installed)
-    if not found:
-        raise EngineUnavailableError(
-            f"none of the engines is installed: {', '.join(rooms.engines)}",
-            hint="pip install 'stillroom[embedded]'",
-        )
-    return found
-
-
-def _weights(output: Output, rooms: Rooms, plan: Plan, *, fetch: bool) -> Path | None:
-    """The file or folder that the engine loads; None where it fetches the weights itself, by name.
-
-    Raises:
-        WeightsError: only the model's shape or its address is known, and no engine fetches that.
-    """
-    if plan.weights_path:
-        return Path(plan.weights_path)
-    from deploy.catalog import load_catalog
-    from deploy.weights import weights_path
-
-    known = any(model.id == plan.model_id for model in load_catalog().models)
-    if not known and (plan.engine == "embedded" or not plan.weights_name):
-        raise WeightsError(
-            f"the weights of {plan.model_id} are not on this machine, and the {plan.engine} engine cannot "
-            "fetch them by that name",
-            hint="download the file, then: stillroom up ./FILE.gguf",
-        )
-    if plan.engine != "embedded":
-        return None
-
-    model, quantization = load_catalog().find(plan.model_id), plan.artefact.quantization
-    if fetch:
-        return models.fetch(output, rooms, model, quantization).path
-    return weights_path(model, quantization, cache_dir=rooms.settings.cache_dir)
 
 
 def _launch_spec(rooms: Rooms, plan: Plan, weights: Path | None, port: int) -> LaunchSpec:

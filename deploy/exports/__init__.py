@@ -1,0 +1,1 @@
+"""A launch specification as a file to start elsewhere: a shell script, a Modelfile, a Compose file."""
