@@ -39,6 +39,7 @@ def bring_up(
     spec_of: Callable[[Plan], LaunchSpec],
     state_dir: Path,
     on_progress: Callable[[str], None],
+    on_step: Callable[[str], None],
 ) -> Deployment:
     """Start what was planned, or the most of it that starts.
 
@@ -48,6 +49,7 @@ def bring_up(
         spec_of: how to start a plan; fetches its weights where they are missing.
         state_dir: where the record is.
         on_progress: is given one short sentence a step.
+        on_step: is given a sentence where something is given up, or taken back.
 
     Raises:
         EngineMemoryError: nothing more can be given up; the message names what was.
@@ -67,7 +69,7 @@ def bring_up(
             # What was given up last led to something that does not start at all, such as a cache type that
             # this version lacks: it is taken back, and something else is given up.
             without |= {steps[-1].kind}
-            on_progress(f"{steps[-1].description} does not start: {error.message}")
+            on_step(f"{steps[-1].description} does not start: {error.message}")
         rung = ladder and ladder.below(
             last.plan, fitting_context_tokens=last.failure.context_tokens, without=without
         )
@@ -76,7 +78,7 @@ def bring_up(
                 raise last.failure
             raise _exhausted(last) from last.failure
         why = last.failure.message
-        on_progress(f"{why}; trying {rung.description}")
+        on_step(f"{why}; trying {rung.description}")
         plan, steps = rung.plan, (*last.steps, LadderStep(rung.kind, rung.description, why))
 
 

@@ -178,6 +178,7 @@ _CAUSES: Final = (
         r"|No available memory for the cache blocks"
         r"|is less than desired (?:CPU|GPU) memory utilization"
         r"|Free memory on device .{0,80}? is less than desired"
+        r"|requires more system memory"
         r"|Thread creation failed|can't start new thread",
         "it ran out of memory",
         "stillroom plan again, with fewer tokens: --context 4096",

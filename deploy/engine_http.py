@@ -6,6 +6,7 @@ this machine ignore proxies.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -45,6 +46,21 @@ class Trial:
         return self.status == _OK and not self.text
 
 
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model as ``/v1/models`` names it.
+
+    Attributes:
+        name: what requests carry.
+        root: what it was loaded from.
+        context_tokens: its longest context; None where the server does not tell.
+    """
+
+    name: str
+    root: str
+    context_tokens: int | None = None
+
+
 def health(spec: LaunchSpec) -> Health:
     """What the readiness probe answers now.
 
@@ -72,6 +88,19 @@ def answers(urls: Iterable[str], api_key: str | None) -> dict[str, str]:
         if response.status_code == _OK:
             found[url] = response.text
     return found
+
+
+def served_models(spec: LaunchSpec) -> tuple[ServedModel, ...]:
+    """The models that a server names; empty where it does not answer or names none."""
+    url = f"{spec.base_url}/models"
+    try:
+        entries = json.loads(answers((url,), spec.api_key).get(url, "{}"))["data"]
+        return tuple(
+            ServedModel(str(one["id"]), str(one.get("root") or one["id"]), one.get("max_model_len"))
+            for one in entries
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ()
 
 
 def first_completion(spec: LaunchSpec, *, timeout_seconds: float) -> Trial:

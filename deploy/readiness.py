@@ -107,9 +107,16 @@ def check_trial(trial: engine_http.Trial, spec: LaunchSpec, log_path: Path) -> N
     """Return if the first request was answered by the model that was asked for.
 
     Raises:
+        EngineMemoryError: the server has not the memory for it.
         EngineStartError: it was not.
     """
     hint = f"its log is {log_path}" if spec.argv else "stillroom doctor"
+    if not trial.answered and (found := diagnose(trial.text, None)).out_of_memory:
+        raise EngineMemoryError(
+            f"{spec.base_url} answered a first request with {trial.status}: {trial.text}",
+            hint=found.hint,
+            context_tokens=found.context_tokens,
+        )
     if trial.status == 0:
         raise EngineStartError(
             f"{spec.served_model} gave no answer at {spec.base_url}: {trial.text}", hint=hint

@@ -28,6 +28,7 @@ PREFIX = "STILLROOM_"
 CONFIG_VARIABLE = "STILLROOM_CONFIG"
 CONFIG_NAME = "stillroom.toml"
 APP_NAME = "stillroom"
+PUBLIC_HUB = "https://huggingface.co"
 # Options of commands that are typed in another way than their setting is written.
 _TYPED = {"context_tokens": "context", "concurrent_sequences": "users"}
 
@@ -60,6 +61,10 @@ class Settings(BaseSettings):
     context_tokens: int = Field(8192, ge=256, le=1_048_576, description="prompt and answer together")
     concurrent_sequences: int = Field(1, ge=1, le=1024, description="conversations in memory at once")
 
+    engine_api_key: SecretStr | None = Field(
+        None, description="what requests must carry to the engine that stillroom up starts"
+    )
+
     endpoint_url: str = Field(
         "", pattern=r"^$|^https?://", description="a server you already run, ending in /v1"
     )
@@ -69,7 +74,7 @@ class Settings(BaseSettings):
     endpoint_api_key: SecretStr | None = Field(None, description="its bearer token")
 
     hub_url: str = Field(
-        default_factory=lambda: os.environ.get("HF_ENDPOINT") or "https://huggingface.co",
+        default_factory=lambda: os.environ.get("HF_ENDPOINT") or PUBLIC_HUB,
         pattern=r"^https?://",
         description="Hugging Face or a mirror of it",
     )

@@ -140,8 +140,14 @@ class Embedded:
             ),
             prompt_tokens=round(sums.get("llamacpp:prompt_tokens_total", 0)),
             output_tokens=round(sums.get("llamacpp:tokens_predicted_total", 0)),
-            output_tokens_per_s=sums.get("llamacpp:predicted_tokens_seconds") or None,
+            output_tokens_per_s=_rate(sums),
         )
+
+
+def _rate(sums: Mapping[str, float]) -> float | None:
+    """Over all that was written; the server's own gauge begins anew whenever it is read."""
+    seconds = sums.get("llamacpp:tokens_predicted_seconds_total", 0.0)
+    return sums.get("llamacpp:tokens_predicted_total", 0.0) / seconds if seconds else None
 
 
 def _gguf_adapter(adapter: PlannedAdapter) -> str:

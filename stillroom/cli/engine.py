@@ -1,16 +1,23 @@
-"""``stillroom up``, ``status``, ``logs`` and ``down``: one engine, started, watched and stopped."""
+"""``stillroom up``, ``status``, ``logs``, ``restart`` and ``down``: one engine, started, watched, stopped."""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from deploy.plan import PlanRequest
 from stillroom.cli import options, tables
 from stillroom.cli.asked import Asked, ModelOptions, machine_flags
-from stillroom.cli.launching import plan_to_start, weights_to_load
+from stillroom.cli.launching import (
+    LaunchChoices,
+    ladder_for,
+    launch_spec,
+    plan_to_start,
+    weights_to_load,
+)
 from stillroom.cli.output import Output
 from stillroom.cli.plan import one_name
 from stillroom.cli.rooms import Rooms, open_rooms
@@ -18,15 +25,19 @@ from stillroom.cli.rooms import Rooms, open_rooms
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from deploy.deployment import Deployment
     from deploy.plan import Plan
     from deploy.spec import LaunchSpec
 
 PANEL = "Hardware to endpoint"
 
+# What came up last, for ``stillroom up --plan``.
+_PLAN_NAME = "plan.json"
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (up, status, logs, down):
+    for command in (up, status, logs, restart, down):
         app.command(rich_help_panel=PANEL)(command)
 
 
@@ -39,6 +50,7 @@ def up(
     plan_file: Annotated[
         Path | None, typer.Option("--plan", help="Start what stillroom plan --save wrote.")
     ] = None,
+    lora: options.Adapters = None,
     quant: options.Quantization = None,
     context_tokens: options.Context = None,
     users: options.Users = None,
@@ -51,8 +63,33 @@ def up(
     cores: options.Cores = None,
     port: Annotated[
         int,
-        typer.Option("--port", min=0, max=65535, help="0 attaches to a running Ollama, or finds a free one."),
+        typer.Option("--port", min=0, max=65535, help="0 attaches to a running server, or finds a free one."),
     ] = 0,
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+    quantize: Annotated[
+        str | None, typer.Option("--quantize", help="What Ollama turns 16-bit weights into on import.")
+    ] = None,
+    keep_alive: Annotated[
+        str, typer.Option("--keep-alive", help="How long Ollama keeps an idle model; -1 for ever.")
+    ] = "-1",
+    exact_kv_cache: Annotated[
+        bool, typer.Option("--exact-kv-cache", help="Give vLLM its cache in bytes, not a share of the GPU.")
+    ] = False,
+    prefix_caching: Annotated[
+        bool, typer.Option(help="Keep the computed start of a prompt for the next one.")
+    ] = True,
+    nodes: Annotated[
+        int, typer.Option("--nodes", min=1, help="Machines that serve together by vLLM; with --dry-run.")
+    ] = 1,
+    node_launcher: Annotated[
+        Literal["nnodes", "ray"], typer.Option("--node-launcher", help="What joins them.")
+    ] = "nnodes",
+    head_address: Annotated[
+        str, typer.Option("--head-address", help="Of the first of them, as the others reach it.")
+    ] = "",
+    as_planned: Annotated[
+        bool, typer.Option("--as-planned", help="Give nothing up where memory does not suffice: fail.")
+    ] = False,
     bundled: Annotated[bool, typer.Option("--bundled", help="The small demo model, on the CPU.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command, start nothing.")] = False,
     json: options.Json = False,
@@ -62,75 +99,94 @@ def up(
     if bundled and (name or quant or engine not in {None, "embedded"}):
         raise typer.BadParameter("--bundled is one model, quantization and engine: name no other beside it")
     machine = machine_flags(gpu, gpus, vram, ram, cores=cores)
-    if machine and not dry_run:
-        raise typer.BadParameter("a described machine cannot start anything: add --dry-run")
-    changed = (name, quant, engine, context_tokens, users, kv_cache)
+    if (machine or nodes > 1) and not dry_run:
+        raise typer.BadParameter(
+            "a described machine, or several machines, cannot be started from here: add --dry-run"
+        )
+    changed = (name, quant, engine, context_tokens, users, kv_cache, lora)
     if plan_file is not None and (bundled or machine or any(value is not None for value in changed)):
         raise typer.BadParameter(
-            "--plan says it all: name no model, quantization, engine, context, users, KV cache or machine "
-            "beside it"
+            "--plan says it all: name no model, adapter, quantization, engine, context, users, KV cache or "
+            "machine beside it"
         )
     output = Output(as_json=json)
     rooms = open_rooms(context, context_tokens=context_tokens, concurrent_sequences=users, engine=engine)
     asked = Asked(
-        ModelOptions(name), machine, quantization=quant, request=PlanRequest(kv_cache_type=kv_cache)
+        ModelOptions(name, adapters=tuple(lora or ())),
+        machine,
+        quantization=quant,
+        request=PlanRequest(kv_cache_type=kv_cache),
     )
-
+    choices = LaunchChoices(
+        port=port,
+        host=host,
+        quantize=quantize or "",
+        keep_alive=keep_alive,
+        exact_kv_cache=exact_kv_cache,
+        prefix_caching=prefix_caching,
+        nodes=nodes,
+        node_launcher=node_launcher,
+        head_address=head_address,
+        elsewhere=bool(machine) or nodes > 1,
+    )
     plan = plan_to_start(rooms, asked, plan_file, bundled=bundled)
-    spec = _launch_spec(rooms, plan, weights_to_load(output, rooms, plan, fetch=not dry_run), port)
     if dry_run:
+        spec = launch_spec(rooms, plan, weights_to_load(output, rooms, plan, fetch=False), choices)
         output.result(spec, lambda console: tables.show_launch_spec(console, spec))
         return
-    from deploy.supervise import measure
-    from deploy.supervise import up as start
-
-    with output.working(f"Starting {plan.model_tag} with the {plan.engine} engine") as update:
-        deployment = start(spec, plan, state_dir=rooms.settings.state_dir, on_progress=update)
-
-    measured = measure(deployment)
-
-    def show(console: Console) -> None:
-        tables.show_deployment(console, deployment, measured)
-
-    output.result({"deployment": deployment, "measured": measured}, show)
+    deployment = _bring_up(output, rooms, asked, plan, choices, as_planned=as_planned)
+    _show_running(output, deployment)
 
 
 def status(context: typer.Context, json: options.Json = False) -> None:
-    """Show the running engine, and the memory it takes beside the prediction."""
+    """Show the running engine: its health, what it did, the memory it takes beside the prediction."""
     rooms = open_rooms(context)
 
-    from deploy.supervise import measure
     from deploy.supervise import status as read_status
 
-    deployment = read_status(rooms.settings.state_dir)
-    measured = measure(deployment) if deployment else None
-
-    def show(console: Console) -> None:
-        if deployment is None:
-            console.print("Nothing is running. Start an engine: stillroom up")
-        else:
-            tables.show_deployment(console, deployment, measured)
-
-    Output(as_json=json).result({"deployment": deployment, "measured": measured}, show)
+    _show_running(Output(as_json=json), read_status(rooms.settings.state_dir))
 
 
 def logs(
     context: typer.Context,
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many of the last lines.")] = 40,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with what is written, until Ctrl-C.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Print the last lines of the running (or last) engine's log."""
+    if follow and json:
+        raise typer.BadParameter("--follow has no end, and --json prints one value: leave one of them out")
     rooms = open_rooms(context)
 
+    from deploy.supervise import follow_log
     from deploy.supervise import logs as read_logs
 
-    found = read_logs(rooms.settings.state_dir, lines=lines)
+    output, state_dir = Output(as_json=json), rooms.settings.state_dir
+    found = read_logs(state_dir, lines=lines)
 
     def show(console: Console) -> None:
         for line in found:
             console.print(line, markup=False, soft_wrap=True)
 
-    Output(as_json=json).result({"lines": found}, show)
+    output.result({"lines": found}, show)
+    if follow:
+        for line in follow_log(state_dir):
+            output.stdout.print(line, markup=False, soft_wrap=True)
+            output.stdout.file.flush()
+
+
+def restart(context: typer.Context, json: options.Json = False) -> None:
+    """Stop the running (or last) engine and start the same again."""
+    rooms = open_rooms(context)
+
+    from deploy.supervise import restart as start_again
+
+    output = Output(as_json=json)
+    with output.working("Starting again") as update:
+        deployment = start_again(rooms.settings.state_dir, on_progress=update)
+    _show_running(output, deployment)
 
 
 def down(
@@ -151,15 +207,42 @@ def down(
     Output(as_json=json).result({"stopped": stopped}, show)
 
 
-def _launch_spec(rooms: Rooms, plan: Plan, weights: Path | None, port: int) -> LaunchSpec:
-    """How to start the engine on a port of ours, or, where none was named, how to attach to one that runs."""
-    from deploy.engines import engine as engine_named
-    from deploy.engines.base import LaunchOptions, attached
-    from deploy.ports import free_port
+def _bring_up(
+    output: Output, rooms: Rooms, asked: Asked, plan: Plan, choices: LaunchChoices, *, as_planned: bool
+) -> Deployment:
+    """Start the plan, or what is left of it once memory was made room for; keep the plan that came up."""
+    from deploy.bring_up import bring_up
+    from deploy.planning.plan_file import save_plan
 
-    chosen = engine_named(plan.engine, rooms.engine_homes)
-    running_url = "" if port else chosen.availability().running_url
-    spec = chosen.launch_spec(
-        plan, LaunchOptions(port=port or free_port(), weights=weights, threads=rooms.machine().cpu_cores)
-    )
-    return attached(spec, url=running_url) if running_url else spec
+    def spec_of(wanted: Plan) -> LaunchSpec:
+        return launch_spec(rooms, wanted, weights_to_load(output, rooms, wanted, fetch=True), choices)
+
+    # Weights first: a bar of its own shows them, and a ladder may have to read their file.
+    weights_to_load(output, rooms, plan, fetch=True)
+    ladder = None if as_planned else ladder_for(rooms, asked, plan)
+    state_dir = rooms.settings.state_dir
+    with output.working(f"Starting {plan.model_tag} with the {plan.engine} engine") as update:
+        deployment = bring_up(
+            plan,
+            ladder,
+            spec_of=spec_of,
+            state_dir=state_dir,
+            on_progress=update,
+            on_step=output.note,
+        )
+    save_plan(deployment.plan, state_dir / _PLAN_NAME)
+    if deployment.steps:
+        again = f"stillroom up --plan {shlex.quote(str(state_dir / _PLAN_NAME))}"
+        output.note(f"The plan that came up, to start with at once the next time: {again}")
+    return deployment
+
+
+def _show_running(output: Output, deployment: Deployment | None) -> None:
+    from stillroom.cli.engine_pages import look_at, show_status, status_document
+
+    if deployment is None:
+        nothing = "Nothing is running. Start an engine: stillroom up"
+        output.result({"deployment": None, "measured": None}, lambda console: console.print(nothing))
+        return
+    seen = look_at(deployment)
+    output.result(status_document(seen), lambda console: show_status(console, seen))

@@ -1,17 +1,21 @@
-"""What an engine is started from: which plan, which engines, which weights; for ``up`` and ``export``."""
+"""What an engine is started from: which plan, weights, command and ladder; for ``up`` and ``export``."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from stillroom.cli import models
-from stillroom.cli.planning import make_report, make_request
-from stillroom.errors import EngineUnavailableError, WeightsError
+from stillroom.cli.asked import ModelOptions
+from stillroom.cli.planning import find_subjects, make_opener, make_report, make_request
+from stillroom.errors import EngineUnavailableError, SettingsError, WeightsError
+from stillroom.settings import PUBLIC_HUB
 
 if TYPE_CHECKING:
     from deploy.plan import Plan
-    from deploy.spec import EngineName
+    from deploy.planning.ladder import Ladder
+    from deploy.spec import EngineName, LaunchSpec
     from stillroom.cli.asked import Asked
     from stillroom.cli.output import Output
     from stillroom.cli.rooms import Rooms
@@ -96,3 +100,118 @@ def weights_to_load(output: Output, rooms: Rooms, plan: Plan, *, fetch: bool) ->
     if fetch:
         return models.fetch(output, rooms, model, quantization).path
     return weights_path(model, quantization, cache_dir=rooms.settings.cache_dir)
+
+
+@dataclass(frozen=True)
+class LaunchChoices:
+    """What was typed of the launch itself.
+
+    Attributes:
+        port: 0 attaches to a server that runs, or finds a free port.
+        host: the address to listen on.
+        quantize: what Ollama turns 16-bit weights into while it imports them; empty for nothing.
+        keep_alive: how long Ollama keeps an idle model.
+        exact_kv_cache: vLLM gets its cache's size in bytes.
+        prefix_caching: computed starts of prompts are kept.
+        nodes: machines that serve together.
+        node_launcher: what joins them.
+        head_address: of the first of them.
+        elsewhere: the engine is started on a machine that was described, not here.
+    """
+
+    port: int = 0
+    host: str = "127.0.0.1"
+    quantize: str = ""
+    keep_alive: str = "-1"
+    exact_kv_cache: bool = False
+    prefix_caching: bool = True
+    nodes: int = 1
+    node_launcher: Literal["nnodes", "ray"] = "nnodes"
+    head_address: str = ""
+    elsewhere: bool = False
+
+
+def launch_spec(rooms: Rooms, plan: Plan, weights: Path | None, choices: LaunchChoices) -> LaunchSpec:
+    """How to start the engine on a port of ours, or how to attach to one that runs.
+
+    Raises:
+        SettingsError: it would answer anybody on the network, without a key.
+        EngineError: the engine cannot serve the plan, or what runs serves something else.
+    """
+    from deploy.attaching import attached_to
+    from deploy.engines import engine as engine_named
+    from deploy.engines.base import LaunchOptions
+    from deploy.ports import free_port
+
+    settings = rooms.settings
+    key, token = settings.engine_api_key, settings.hub_token
+    _require_key(choices.host, plan.engine, has_key=key is not None)
+    chosen = engine_named(plan.engine, rooms.engine_homes)
+    hub = settings.hub_url.rstrip("/")
+    spec = chosen.launch_spec(
+        plan,
+        LaunchOptions(
+            port=choices.port or free_port(),
+            weights=weights,
+            host=choices.host,
+            threads=rooms.machine().cpu_cores,
+            api_key=key.get_secret_value() if key else None,
+            hub_url="" if hub == PUBLIC_HUB else hub,
+            hub_token=token.get_secret_value() if token else None,
+            files_dir=settings.state_dir / "files",
+            quantize=choices.quantize,
+            keep_alive=choices.keep_alive,
+            prefix_caching=choices.prefix_caching,
+            exact_kv_cache=choices.exact_kv_cache,
+            nodes=choices.nodes,
+            node_launcher=choices.node_launcher,
+            head_address=choices.head_address,
+        ),
+    )
+    if choices.port or choices.elsewhere:
+        return spec
+    running_url = chosen.availability().running_url
+    return attached_to(spec, plan, url=running_url) if running_url else spec
+
+
+def ladder_for(rooms: Rooms, asked: Asked, plan: Plan) -> Ladder | None:
+    """What may be given up where the plan runs out of memory; None where its model cannot be weighed again.
+
+    Another model takes its place only where none was named.
+
+    Raises:
+        PlanError, WeightsError: the model's file cannot be read.
+    """
+    from deploy.catalog import load_catalog
+    from deploy.planning.ladder import Ladder
+    from deploy.planning.options import Weigher
+    from deploy.planning.planner import catalog_subjects
+    from deploy.planning.subject import from_catalog
+
+    catalog = load_catalog()
+    known = [from_catalog(model) for model in catalog.models if model.id == plan.model_id]
+    found = known or find_subjects(rooms, replace(asked, model=ModelOptions(plan.model_id)))[0]
+    adapters = tuple(Path(adapter.path) for adapter in plan.adapters)
+    subject = make_opener(rooms).with_adapters(found[0], adapters)
+    request = replace(
+        asked.request, workload=plan.workload, engines=(plan.engine,), kv_cache_type=None, quantization=None
+    )
+    others = () if asked.model.name or subject.bundled else catalog_subjects(catalog)
+    return Ladder(Weigher(rooms.machine(), request, named=True), subject, others)
+
+
+def _require_key(host: str, engine: EngineName, *, has_key: bool) -> None:
+    """An address that others reach is opened only with a key."""
+    from deploy.loopback import is_loopback
+
+    if has_key or is_loopback(f"http://{f'[{host}]' if ':' in host else host}"):
+        return
+    if engine == "ollama":
+        raise SettingsError(
+            f"Ollama asks for no key, and on {host} everybody who reaches this machine could use it",
+            hint="stillroom up --host 127.0.0.1, with a proxy before it that asks for a password",
+        )
+    raise SettingsError(
+        f"on {host} everybody who reaches this machine could use the engine: it needs a key",
+        hint="set STILLROOM_ENGINE_API_KEY",
+    )

@@ -44,9 +44,7 @@ def plan(
     config: Annotated[
         str | None, typer.Option("--config", help="Size the shape in this config.json, a path or URL.")
     ] = None,
-    lora: Annotated[
-        list[Path] | None, typer.Option("--lora", help="A LoRA adapter's folder; repeatable.")
-    ] = None,
+    lora: options.Adapters = None,
     quant: options.Quantization = None,
     context_tokens: options.Context = None,
     users: options.Users = None,

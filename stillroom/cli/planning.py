@@ -48,7 +48,7 @@ def make_report(
     report = plan(machine, request, subjects, named=named, others=others)
     if exact and report.pick is not None:
         engine, picked = report.pick.engine, report.shown.quantization
-        known = _opener(rooms).exact(report.shown.subject, engine, picked)
+        known = make_opener(rooms).exact(report.shown.subject, engine, picked)
         only = replace(request, engines=(engine,), quantization=picked)
         report = plan(machine, only, (known,), named=True, others=others)
     return repeating(report, typed_options(asked, request))
@@ -87,7 +87,7 @@ def find_subjects(rooms: Rooms, asked: Asked) -> tuple[tuple[Subject, ...], str 
         if asked.model.adapters:
             raise typer.BadParameter("--lora belongs to one model: name it")
         return catalog_subjects(load_catalog(), every=asked.model.every), quantization
-    opener = _opener(rooms)
+    opener = make_opener(rooms)
     if config is not None:
         subject = opener.from_config(config, quantization)
     else:
@@ -98,7 +98,8 @@ def find_subjects(rooms: Rooms, asked: Asked) -> tuple[tuple[Subject, ...], str 
     return (opener.with_adapters(subject, asked.model.adapters),), quantization
 
 
-def _opener(rooms: Rooms) -> Opener:
+def make_opener(rooms: Rooms) -> Opener:
+    """What opens models from files, URLs and servers, as the settings reach them."""
     from deploy.catalog import load_catalog
     from deploy.planning.opening import Opener
 
