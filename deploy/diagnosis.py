@@ -147,7 +147,7 @@ _CAUSES: Final = (
     ),
     _cause(
         "gpu_too_old",
-        r"(?:quantization method (?P<what>\S+) is not supported for the current GPU"
+        r"(?:is not supported for the current GPU"
         r"|only supported on GPUs with compute capability of at least"
         r"|no kernel image is available for execution on the device"
         r"|with CUDA capability \S+ is not compatible with the current PyTorch)",
@@ -178,7 +178,7 @@ _CAUSES: Final = (
         r"|No available memory for the cache blocks"
         r"|is less than desired (?:CPU|GPU) memory utilization"
         r"|Free memory on device .{0,80}? is less than desired"
-        r"|requires more system memory"
+        r"|requires more system memory|GGML_ASSERT\(\S*mem_buffer != NULL\)"
         r"|Thread creation failed|can't start new thread",
         "it ran out of memory",
         "stillroom plan again, with fewer tokens: --context 4096",

@@ -108,7 +108,12 @@ class Embedded:
             served_model=plan.model_tag,
             # OpenMP's workers spin between tokens unless told to sleep: on a shared machine that is
             # a whole core taken from everybody else.
-            environment={"OMP_WAIT_POLICY": "passive", "PYTHONUNBUFFERED": "1"},
+            environment={
+                "OMP_WAIT_POLICY": "passive",
+                "PYTHONUNBUFFERED": "1",
+                # By itself ggml attaches a debugger to what fails, for seconds, and buries its own message.
+                "GGML_NO_BACKTRACE": "1",
+            },
             secrets={API_KEY_VARIABLE: options.api_key} if options.api_key else {},
             api_key=options.api_key,
             activity_url=f"{root}/metrics",

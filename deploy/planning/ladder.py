@@ -35,6 +35,9 @@ _WORTHWHILE = 0.97
 _LEAST_MICRO_BATCH_TOKENS = 128
 _LEAST_BATCHED_TOKENS = 512
 
+# Below this a smaller model at 4 bits is the better one.
+_LEAST_BITS = 3
+
 # Layers that leave the GPUs at once.
 _OFFLOADED_SHARE = 0.15
 
@@ -150,9 +153,13 @@ class Ladder:
         """The most precise of the quantizations that take less."""
         old = plan.artefact.quantization
         found: list[tuple[int, str, PlanOption]] = []
-        for name in self.subject.formats.get(plan.engine, ()):
+        for name in self._subject(plan).formats.get(plan.engine, ()):
             option = self._option(plan, quantization=name)
-            if name != old and _worthwhile(plan, option.memory):
+            if (
+                name != old
+                and option.quality.nominal_bits >= _LEAST_BITS
+                and _worthwhile(plan, option.memory)
+            ):
                 found.append((option.memory.expected_bytes, name, option))
         if not found:
             return None
@@ -211,6 +218,10 @@ class Ladder:
         words = f"{best.title} instead of {plan.model_tag}"
         return Rung("model", words, replace(smaller, reason=_why(words)))
 
+    def _subject(self, plan: Plan) -> Subject:
+        """The model of the plan, which may have taken the first one's place."""
+        return next((other for other in self.others if other.id == plan.model_id), self.subject)
+
     def _rung(
         self,
         kind: str,
@@ -244,7 +255,7 @@ class Ladder:
     ) -> PlanOption:
         request = replace(self.weigher.request, workload=workload or plan.workload)
         return replace(self.weigher, request=request, named=True).at(
-            self.subject,
+            self._subject(plan),
             quantization or plan.artefact.quantization,
             plan.engine,
             serving=serving or plan.serving,

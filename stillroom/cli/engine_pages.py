@@ -58,10 +58,6 @@ def look_at(deployment: Deployment) -> Seen:
 def status_document(seen: Seen) -> dict[str, object]:
     """The same for programs; nothing secret is in it."""
     deployment, plan = seen.deployment, seen.deployment.plan
-    pids = {
-        "supervisor": deployment.supervisor.pid if deployment.supervisor else None,
-        "engine": deployment.engine_process.pid if deployment.engine_process else None,
-    }
     return {
         "deployment": {
             "id": deployment.id,
@@ -78,7 +74,8 @@ def status_document(seen: Seen) -> dict[str, object]:
             "endpoint": deployment.endpoint,
             "log_path": deployment.log_path,
             "started_at": deployment.started_at,
-            "pids": pids,
+            "supervisor": deployment.supervisor,
+            "engine_process": deployment.engine_process,
             "predicted_bytes": deployment.predicted_bytes,
             "steps": deployment.steps,
             "restarts": deployment.restarts,

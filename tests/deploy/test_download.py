@@ -251,7 +251,7 @@ def test_the_token_is_sent_to_the_hub_and_not_to_its_storage(
     storage = serve(Hub(checksum=None))
     hub = serve(Hub(redirect_to=storage.url))
 
-    fetch(hub, tmp_path / "model.gguf", token="secret")  # noqa: S106  a made-up one
+    fetch(hub, tmp_path / "model.gguf", token="secret")
 
     assert hub.seen == [(None, "Bearer secret")]
     assert storage.seen == [(None, None)]
