@@ -7,7 +7,7 @@ again; what was given up is kept in the deployment's record. It decides nothing 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from deploy.deployment import LadderStep
 from deploy.supervise import up
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from deploy.plan import Plan
     from deploy.planning.ladder import Ladder
     from deploy.spec import LaunchSpec
+
+
+# Each is a launch; what so many did not mend, one more does not.
+_MOST_STEPS: Final = 16
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def bring_up(
         rung = ladder and ladder.below(
             last.plan, fitting_context_tokens=last.failure.context_tokens, without=without
         )
-        if not rung:
+        if not rung or len(last.steps) >= _MOST_STEPS:
             if not last.steps:
                 raise last.failure
             raise _exhausted(last) from last.failure

@@ -39,7 +39,7 @@ _LEAST_BATCHED_TOKENS = 512
 _LEAST_BITS = 3
 
 # Layers that leave the GPUs at once.
-_OFFLOADED_SHARE = 0.15
+_OFFLOADED_SHARE = 1 / 3
 
 # A model is smaller if it takes at most so much of the memory.
 _SMALLER_MODEL = 0.8
@@ -155,11 +155,8 @@ class Ladder:
         found: list[tuple[int, str, PlanOption]] = []
         for name in self._subject(plan).formats.get(plan.engine, ()):
             option = self._option(plan, quantization=name)
-            if (
-                name != old
-                and option.quality.nominal_bits >= _LEAST_BITS
-                and _worthwhile(plan, option.memory)
-            ):
+            precise_enough = name != old and option.quality.nominal_bits >= _LEAST_BITS
+            if precise_enough and _worthwhile(plan, option.memory):
                 found.append((option.memory.expected_bytes, name, option))
         if not found:
             return None

@@ -54,7 +54,7 @@ def walk(pick: Plan, ladder: Ladder) -> list[Rung]:
     rungs: list[Rung] = []
     while (rung := ladder.below(rungs[-1].plan if rungs else pick)) is not None:
         rungs.append(rung)
-        assert len(rungs) < 60
+        assert len(rungs) < 100
     return rungs
 
 
