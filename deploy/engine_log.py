@@ -68,7 +68,10 @@ def follow(log_path: Path, *, go_on: Callable[[], bool]) -> Iterator[str]:
         log_path: may be missing for a while, as between two starts.
         go_on: asked whenever there is nothing new; the end, once it says no.
     """
-    position, inode = _end(log_path)
+    return _following(log_path, *_end(log_path), go_on)
+
+
+def _following(log_path: Path, position: int, inode: int, go_on: Callable[[], bool]) -> Iterator[str]:
     rest = ""
     while True:
         text, position, inode = _since(log_path, position, inode)

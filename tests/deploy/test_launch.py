@@ -21,7 +21,13 @@ from deploy.engines.base import LaunchOptions
 from deploy.launch import start
 from deploy.ports import free_port
 from deploy.spec import MIB, LaunchSpec
-from stillroom.errors import EngineStartError, EnvironmentUnfitError, MissingExtraError, PortTakenError
+from stillroom.errors import (
+    EngineStartError,
+    EngineUnavailableError,
+    EnvironmentUnfitError,
+    MissingExtraError,
+    PortTakenError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -270,3 +276,73 @@ def test_a_log_that_cannot_be_written_is_an_error_of_the_environment(tmp_path: P
 
     with pytest.raises(EnvironmentUnfitError, match="cannot write"):
         start(script_spec("pass"), log_path=in_the_way / "engine.log", on_progress=lambda _: None)
+
+
+def test_a_stranger_that_took_the_port_meanwhile_is_not_taken_for_the_engine(tmp_path: Path) -> None:
+    stranger_source = (
+        "import http.server, sys\n"
+        "class Handler(http.server.BaseHTTPRequestHandler):\n"
+        "    def do_GET(self):\n"
+        "        self.send_response(200); self.end_headers()\n"
+        "http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Handler).serve_forever()\n"
+    )
+    spec = script_spec("import time; time.sleep(600)", stop_grace_seconds=0.3)
+    strangers: list[subprocess.Popen[bytes]] = []
+
+    def take_the_port(_: int) -> None:
+        strangers.append(subprocess.Popen([sys.executable, "-c", stranger_source, str(spec.port)]))
+
+    try:
+        with pytest.raises(PortTakenError, match=f"port {spec.port} on 127.0.0.1 is taken by pid"):
+            start(spec, log_path=tmp_path / "engine.log", on_progress=lambda _: None, on_spawn=take_the_port)
+    finally:
+        for stranger in strangers:
+            stranger.kill()
+            stranger.wait()
+
+
+def test_a_program_that_may_not_be_executed_says_how_to_allow_it(tmp_path: Path) -> None:
+    program = tmp_path / "vllm"
+    program.write_text("#!/bin/sh\n", encoding="utf-8")
+
+    with pytest.raises(EngineUnavailableError, match="is there and cannot be executed") as caught:
+        start(
+            script_spec("pass", engine="vllm", argv=(str(program), "serve")),
+            log_path=tmp_path / "engine.log",
+            on_progress=lambda _: None,
+        )
+
+    assert caught.value.hint == f"chmod +x {program}"
+
+
+def test_a_key_is_asked_for_and_sent_and_stands_on_no_command_line(
+    bundled_plan: Plan, bundled_weights: WeightsFile, tmp_path: Path
+) -> None:
+    options = LaunchOptions(weights=bundled_weights.path, port=free_port(), threads=2, api_key="k3y")
+    spec = engine("embedded").launch_spec(bundled_plan, options)
+
+    with start(spec, log_path=tmp_path / "engine.log", on_progress=lambda _: None) as running:
+        endpoint = running.endpoint(bundled_plan)
+        body = {"model": endpoint.model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
+        url = f"{endpoint.base_url}/chat/completions"
+        without = httpx.post(url, json=body, trust_env=False, timeout=60)
+        bearer = {"Authorization": f"Bearer {endpoint.api_key}"}
+        allowed = httpx.post(url, json=body, headers=bearer, trust_env=False, timeout=60)
+        assert running.pid is not None
+        assert not any("k3y" in word for word in psutil.Process(running.pid).cmdline())
+
+    assert (without.status_code, allowed.status_code) == (401, 200)
+
+
+def test_the_steps_of_a_start_are_told_from_the_engines_own_log(
+    bundled_plan: Plan, bundled_weights: WeightsFile, tmp_path: Path
+) -> None:
+    steps: list[str] = []
+    spec = embedded_spec(bundled_plan, bundled_weights.path)
+
+    with start(spec, log_path=tmp_path / "engine.log", on_progress=steps.append):
+        pass
+
+    own = [step for step in steps if step.startswith("embedded ") and "pid" not in step]
+    assert own
+    assert own[-1] in {"embedded opens its port", "embedded warms up", "embedded reserves compute buffers"}
