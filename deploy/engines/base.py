@@ -160,6 +160,25 @@ class Engine(Protocol):
             answers: what the specification's ``memory_urls`` answered, by URL.
         """
 
+    def deviations(
+        self, spec: LaunchSpec, plan: Plan, log: str, answers: Mapping[str, str]
+    ) -> tuple[str, ...]:
+        """What it serves otherwise than planned: sentences with the figure seen and the figure planned.
+
+        Args:
+            spec: what was started or attached to.
+            plan: what it should be.
+            log: what it wrote since its start.
+            answers: as for ``read_memory``.
+        """
+
+    def release(self, spec: LaunchSpec) -> None:
+        """Give back what ``prepare`` took of a server that was attached to; nothing for one of ours.
+
+        Raises:
+            EngineError: the server would not.
+        """
+
     def read_activity(self, log: str, answer: str) -> Activity:
         """What it did since its start, from its log and what ``activity_url`` answered (empty for none)."""
 
