@@ -12,7 +12,7 @@ from deploy.engines import engine
 from deploy.engines.base import LaunchOptions
 from deploy.serving import Placement, Serving
 from deploy.spec import GIB, MemoryEstimate, MemoryTerm, Workload
-from tests.deploy.engines.conftest import RECORDED_MODEL, recorded_log, recording
+from tests.deploy.engines.recorded_ollama import RECORDED_MODEL, recorded_log, recording
 
 if TYPE_CHECKING:
     from deploy.plan import Plan

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from deploy.plan import Plan
     from deploy.spec import DerivedModel, LaunchSpec
-    from tests.deploy.engines.conftest import RecordedOllama
+    from tests.deploy.engines.recorded_ollama import RecordedOllama
 
 NOBODY = "http://127.0.0.1:9"
 

@@ -17,7 +17,7 @@ from deploy.engines.ollama_refusals import refusal
 from deploy.spec import DerivedModel
 from deploy.weights import BUNDLED_BYTES, BUNDLED_FILE, BUNDLED_SHA256
 from stillroom.errors import EngineError, EngineUnavailableError, WeightsError
-from tests.deploy.engines.conftest import CUTS, RECORDED_MODEL, RecordedOllama, recording
+from tests.deploy.engines.recorded_ollama import CUTS, RECORDED_MODEL, RecordedOllama, recording
 from tests.deploy.planning.conftest import TINY_CONFIG, tiny_gguf, tiny_safetensors
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def test_words_beyond_ascii_come_through_whole(recorded_ollama: RecordedOllama, 
     [
         ("pull model manifest: file does not exist", "no model of that name", "stillroom models list"),
         (
-            "pull model manifest: 412: \n\nThe model you are trying to pull requires a newer version of Ollama",
+            "pull model manifest: 412: \n\nThe model requires a newer version of Ollama",
             "needs a newer Ollama",
             "update it",
         ),
