@@ -120,7 +120,7 @@ class Engine(Protocol):
         """The engine's name in plans, settings and commands."""
 
     def availability(self) -> Availability:
-        """Whether it can be used here; looks at files and, at most, at a loopback port."""
+        """Whether it can be used here; looks at files, asks a program for its version, starts no server."""
 
     def require(self, program: str) -> None:
         """Return if the engine can be started here by that program, the first word of its command.

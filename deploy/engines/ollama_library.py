@@ -6,6 +6,7 @@ choose a model, and starts and stops no process.
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -189,4 +190,4 @@ def _full(name: str) -> str:
 
 def _duration(keep_alive: str) -> int | str:
     """Ollama takes plain seconds as a number only: ``"-1"`` would lack its unit."""
-    return int(keep_alive) if keep_alive.lstrip("-").isdecimal() else keep_alive
+    return int(keep_alive) if re.fullmatch(r"-?\d+", keep_alive) else keep_alive

@@ -85,7 +85,7 @@ def _name(plan: Plan, contents: object) -> str:
 
 def _base(plan: Plan, weights: Path | None) -> str:
     if weights is not None:
-        return str(weights)
+        return str(weights.absolute())
     if plan.weights_name:
         return plan.weights_name
     if plan.artefact.quantization != _LIBRARY_QUANTIZATION:

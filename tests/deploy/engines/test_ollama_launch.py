@@ -157,6 +157,22 @@ def test_the_modelfile_says_the_same_and_is_written_where_files_go(r1_plan: Plan
     }
 
 
+def test_ollama_takes_a_quantization_only_by_the_name_that_holds_it(r1_plan: Plan, tmp_path: Path) -> None:
+    q8 = replace(r1_plan, artefact=replace(r1_plan.artefact, quantization="Q8_0"))
+    named = replace(q8, weights_name="deepseek-r1:7b-qwen-distill-q8_0")
+
+    def base(plan: Plan, weights: Path | None) -> str:
+        spec = engine("ollama").launch_spec(plan, LaunchOptions(weights=weights, port=1))
+        assert spec.derived_model is not None
+        return spec.derived_model.base
+
+    assert base(named, None) == "deepseek-r1:7b-qwen-distill-q8_0"
+    assert base(q8, tmp_path / "q8.gguf") == str(tmp_path / "q8.gguf")
+    with pytest.raises(EngineError, match="deepseek-r1:7b holds Q4_K_M, and the plan is for Q8_0") as caught:
+        base(q8, None)
+    assert caught.value.hint == "stillroom models pull deepseek-r1:7b --quant Q8_0"
+
+
 def test_what_ollama_cannot_make_is_refused_before_anything_starts(r1_plan: Plan) -> None:
     two = tuple(PlannedAdapter(name, f"/loras/{name}", 16) for name in ("a", "b"))
 
