@@ -231,7 +231,7 @@ def test_the_program_on_the_path_tells_its_version(program: Callable[..., Path])
     found = Ollama(NOBODY).availability()
 
     assert (found.installed, found.version, found.detail) == (True, "0.33.0-rc2", str(path))
-    Ollama(NOBODY).require()
+    Ollama(NOBODY).require("ollama")
 
 
 def test_a_program_that_is_too_old_is_told_with_the_version_that_is_needed(
@@ -260,7 +260,7 @@ def test_a_program_that_cannot_be_executed_is_told_apart_from_none(program: Call
     assert f"{path} is there and cannot be executed" in found.detail
     assert found.install_hint == f"chmod +x {path}"
     with pytest.raises(EngineUnavailableError, match="cannot be executed") as caught:
-        Ollama(NOBODY).require()
+        Ollama(NOBODY).require("ollama")
     assert caught.value.hint == f"chmod +x {path}"
 
 
