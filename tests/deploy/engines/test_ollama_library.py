@@ -215,7 +215,7 @@ def test_ctrl_c_closes_the_stream_so_that_ollama_stops_and_says_that_a_pull_goes
     recorded_ollama: RecordedOllama,
 ) -> None:
     # More lines than any socket keeps: the server is still writing when the reader goes away.
-    recorded_ollama.instead["POST", "/api/pull"] = [pull_lines(*[1_200_000_000] * 200_000)]
+    recorded_ollama.instead["POST", "/api/pull"] = [pull_lines(*[1_200_000_000] * 120_000)]
     recorded_ollama.cut = "whole"
     said: list[str] = []
 
