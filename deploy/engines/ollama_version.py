@@ -13,8 +13,8 @@ from stillroom.errors import EngineError, EngineUnavailableError
 if TYPE_CHECKING:
     from deploy.spec import DerivedModel
 
-# The first release after chat learned "truncate": false (ollama/ollama#12582, of 11 October 2025); /api/ps tells
-# the context since 0.10 (#11331). Older ones cut long prompts, and nobody can tell.
+# The first release after chat learned "truncate": false (ollama/ollama#12582, of 11 October 2025). Others cut
+# long prompts, and nobody can tell; the context that is served stands in /api/ps since 0.10 (#11331).
 _OLDEST: Final = (0, 12, 6)
 
 # Since then Ollama neither converts, nor quantizes, nor takes LoRA adapters while it makes a model
