@@ -19,7 +19,7 @@ UV = $(eval UV := env UV_LINK_MODE=copy $(call handed_on,UV_DEFAULT_INDEX,index-
   $(call handed_on,UV_FIND_LINKS,find-links) $(call handed_on,SSL_CERT_FILE,cert) $(BIN)/uv)$(UV)
 INSTALL = $(UV) pip install --quiet --python $(BIN)/python
 
-.PHONY: help demo test lint types layers unit test-sentence-transformers lock wheel clean
+.PHONY: help demo test lint types layers unit test-sentence-transformers test-ollama lock wheel clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-27s %s\n", $$1, $$2}'
@@ -80,6 +80,10 @@ $(TORCH_VENV)/.installed: requirements/torch-cpu.txt pyproject.toml | $(STAMP)
 
 test-sentence-transformers: $(TORCH_VENV)/.installed ## the sentence-transformers extra, with a real model
 	$(TORCH_VENV)/bin/python -m pytest tests/extras
+
+# The server that OLLAMA_HOST names, or else one that is started with a model store of its own. Nothing is pulled.
+test-ollama: $(STAMP) ## the tests of Ollama's behaviour, with your own Ollama instead of recorded answers
+	TEST_OLLAMA=real $(BIN)/python -m pytest tests/deploy/engines/test_ollama_behaviour.py
 
 # For every platform and every Python from 3.11 on, whichever Python runs this.
 LOCK = @$(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-emit-index-url \

@@ -196,6 +196,8 @@ class DerivedModel:
         parameters: by the server's own names, such as ``num_ctx``.
         adapters: absolute paths of LoRA adapters, each a GGUF file or a folder of safetensors.
         quantize: what 16- or 32-bit weights are turned into while they are imported; empty for nothing.
+        keep_alive: how long a server that is attached to keeps it loaded without a request, as Ollama writes
+            durations; empty for as long as that server does by itself.
 
     Example:
         >>> print(DerivedModel("mine", "deepseek-r1:7b", {"num_ctx": 8192}).modelfile())
@@ -208,9 +210,10 @@ class DerivedModel:
     parameters: Mapping[str, int] = field(default_factory=dict)
     adapters: tuple[str, ...] = ()
     quantize: str = ""
+    keep_alive: str = ""
 
     def modelfile(self) -> str:
-        """The same as the text of a Modelfile; ``quantize`` is an option of ``ollama create``, not of it."""
+        """The same as the text of a Modelfile, which has no word for ``quantize`` and ``keep_alive``."""
         lines = [f"FROM {self.base}"]
         lines += [f"ADAPTER {adapter}" for adapter in self.adapters]
         lines += [f"PARAMETER {name} {value}" for name, value in self.parameters.items()]

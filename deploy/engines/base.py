@@ -120,7 +120,7 @@ class Engine(Protocol):
         """The engine's name in plans, settings and commands."""
 
     def availability(self) -> Availability:
-        """Whether it can be used here; looks at files and, at most, at a loopback port."""
+        """Whether it can be used here; looks at files, asks a program for its version, starts no server."""
 
     def require(self, program: str) -> None:
         """Return if the engine can be started here by that program, the first word of its command.
@@ -158,6 +158,25 @@ class Engine(Protocol):
         Args:
             log: what it wrote since its start.
             answers: what the specification's ``memory_urls`` answered, by URL.
+        """
+
+    def deviations(
+        self, spec: LaunchSpec, plan: Plan, log: str, answers: Mapping[str, str]
+    ) -> tuple[str, ...]:
+        """What it serves otherwise than planned: sentences with the figure seen and the figure planned.
+
+        Args:
+            spec: what was started or attached to.
+            plan: what it should be.
+            log: what it wrote since its start.
+            answers: as for ``read_memory``.
+        """
+
+    def release(self, spec: LaunchSpec) -> None:
+        """Give back what ``prepare`` took of a server that was attached to; nothing for one of ours.
+
+        Raises:
+            EngineError: the server would not.
         """
 
     def read_activity(self, log: str, answer: str) -> Activity:

@@ -133,6 +133,16 @@ class Embedded:
         """llama.cpp's buffer sizes."""
         return read_llama_cpp_memory(log)
 
+    def deviations(
+        self, spec: LaunchSpec, plan: Plan, log: str, answers: Mapping[str, str]
+    ) -> tuple[str, ...]:
+        """None: llama.cpp takes its command line or ends."""
+        del spec, plan, log, answers
+        return ()
+
+    def release(self, spec: LaunchSpec) -> None:
+        """Nothing was taken."""
+
     def read_activity(self, log: str, answer: str) -> Activity:
         """Finished requests from the log, everything else from ``/metrics``."""
         sums = metric_sums(answer)

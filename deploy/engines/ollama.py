@@ -8,44 +8,36 @@ started or watched.
 
 from __future__ import annotations
 
-import re
-import shutil
-from pathlib import Path
+import math
 from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import urlsplit
 
+from deploy.engines import ollama_checks, ollama_log
 from deploy.engines.base import Activity, Availability, MeasuredTerm
 from deploy.engines.deadline import start_deadline_seconds
-from deploy.engines.llama_log import read_llama_cpp_memory, read_llama_cpp_progress
+from deploy.engines.llama_log import read_llama_cpp_memory
+from deploy.engines.ollama_model import derived_model
+from deploy.engines.ollama_program import find_program, missing_program, program_version
+from deploy.engines.ollama_version import UPDATE_HINT, shortcoming, version_in
 from deploy.ports import accepts_connections
-from deploy.spec import DerivedModel, EngineName, LaunchSpec
-from stillroom.errors import EngineError, EngineUnavailableError
+from deploy.spec import EngineName, LaunchSpec
+from stillroom.errors import EngineUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ollama import Client
-
     from deploy.engines.base import LaunchOptions
     from deploy.plan import Plan
-    from deploy.serving import Serving
 
 DEFAULT_URL: Final = "http://127.0.0.1:11434"
 _INSTALL_HINT: Final = "install it from https://ollama.com/download, or: stillroom up --engine embedded"
 _PROBE_TIMEOUT_SECONDS: Final = 1.0
 _HTTP_PORT: Final = 80
+_VERSION_PATH: Final = "/api/version"
+_MODELFILE: Final = "Modelfile"
 
 # Its own start and a first answer; what it pulls before has no deadline, only progress.
 _SET_UP_SECONDS: Final = 120.0
-
-# What the short tags of Ollama's library hold, `deepseek-r1:7b` among them.
-_LIBRARY_QUANTIZATION: Final = "Q4_K_M"
-
-# One a request, when the llama.cpp inside begins with its prompt.
-_TAKEN: Final = re.compile(r"slot .*\| new prompt, n_ctx_slot")
-
-# What Ollama stores keys and values in unless it is told otherwise.
-_KV_CACHE_TYPE: Final = "f16"
 
 
 class Ollama:
@@ -61,94 +53,98 @@ class Ollama:
         self._url = url.rstrip("/")
 
     def availability(self) -> Availability:
-        """By the program on the PATH, and by a server that answers ``GET /api/version``."""
-        program = shutil.which("ollama")
-        version = self._running_version()
-        if version is not None:
+        """By a server that answers ``GET /api/version``, else by the program on the PATH.
+
+        The program is run for its version, which takes a twentieth of a second; no server is started.
+        """
+        running = self._running_version()
+        too_old = shortcoming(running) if running is not None else ""
+        if running is not None and not too_old:
             return Availability(
                 installed=True,
-                version=version,
+                version=running,
                 detail=f"a server answers at {self._url}",
                 running_url=self._url,
             )
-        if program is not None:
-            return Availability(installed=True, version="", detail=program)
-        return Availability(
-            installed=False,
-            version="",
-            detail=f"no program 'ollama' on the PATH, and nothing answers at {self._url}",
-            install_hint=_INSTALL_HINT,
-        )
+        elsewhere = f"the server at {self._url} cannot be used: {too_old}" if too_old else ""
+        return _program_availability(elsewhere or f"nothing answers at {self._url}", running or "")
 
     def require(self, program: str) -> None:
-        """Return if the program is there.
+        """Return if the program is there and can be executed.
 
         Raises:
             EngineUnavailableError: it is not.
         """
-        if shutil.which(program) is None:
-            raise EngineUnavailableError(f"no program {program!r} on the PATH", hint=_INSTALL_HINT)
+        if find_program(program) is None:
+            reason, hint = missing_program(program)
+            raise EngineUnavailableError(reason, hint=hint or _INSTALL_HINT)
 
     def launch_spec(self, plan: Plan, options: LaunchOptions) -> LaunchSpec:
-        """`ollama serve`, and the derived model that carries the planned context.
+        """`ollama serve`, and the derived model that carries what the plan sets.
 
         Raises:
-            EngineError: the library's tag holds another quantization than the plan's.
+            EngineError: the library's tag holds another quantization than the plan's, Ollama makes no such
+                quantization, or the plan has more adapters than it takes.
         """
-        host, port = options.host, options.port
-        context_tokens = plan.workload.context_tokens
-        served_model = f"stillroom-{re.sub(r'[^A-Za-z0-9.-]+', '-', plan.model_tag)}:ctx{context_tokens}"
+        root = f"http://{options.host}:{options.port}"
+        derived = derived_model(plan, options)
+        deadline = start_deadline_seconds(plan.artefact.total_bytes, set_up_seconds=_SET_UP_SECONDS)
+        files = {options.files_dir / _MODELFILE: derived.modelfile() + "\n"} if options.files_dir else {}
         return LaunchSpec(
             engine=self.name,
             argv=("ollama", "serve"),
-            host=host,
-            port=port,
-            base_url=f"http://{host}:{port}/v1",
-            readiness_url=f"http://{host}:{port}/api/version",
-            served_model=served_model,
-            environment={
-                "OLLAMA_HOST": f"{host}:{port}",
-                "OLLAMA_CONTEXT_LENGTH": str(context_tokens),
-                "OLLAMA_NUM_PARALLEL": str(plan.workload.concurrent_sequences),
-                # The plan has room for one model, kept for as long as the server lives.
-                "OLLAMA_MAX_LOADED_MODELS": "1",
-                "OLLAMA_KEEP_ALIVE": "-1",
-                # It calls out at its start otherwise.
-                "OLLAMA_NO_CLOUD": "1",
-                **_kv_cache_environment(plan.serving),
-            },
-            derived_model=DerivedModel(
-                name=served_model, base=_base(plan, options.weights), parameters=_parameters(plan)
-            ),
-            memory_urls=(f"http://{host}:{port}/api/ps",),
-            start_deadline_seconds=start_deadline_seconds(
-                plan.artefact.total_bytes, set_up_seconds=_SET_UP_SECONDS
-            ),
+            host=options.host,
+            port=options.port,
+            base_url=f"{root}/v1",
+            readiness_url=root + _VERSION_PATH,
+            served_model=derived.name,
+            environment=_environment(plan, options, deadline),
+            files=files,
+            derived_model=derived,
+            memory_urls=(f"{root}/api/ps",),
+            start_deadline_seconds=deadline,
         )
 
     def prepare(self, spec: LaunchSpec, *, on_progress: Callable[[str], None]) -> None:
-        """Pull the base model where it is missing, and make the derived one.
+        """Pull or give the base model where it is missing, and make the derived one.
+
+        A server that was attached to is also told how long to keep it loaded: it has a time of its own.
 
         Raises:
-            EngineError: the server refused, or could not reach its library.
+            WeightsError: a local file is missing, damaged or cut short.
+            EngineUnavailableError: the server is too old.
+            EngineError: it refused, or could not reach its library.
         """
         if spec.derived_model is None:
             return
-        import httpx
-        import ollama
+        from deploy.engines.ollama_library import OllamaLibrary
 
-        client = ollama.Client(host=spec.readiness_url.removesuffix("/api/version"), trust_env=False)
-        try:
-            _create(client, spec.derived_model, on_progress)
-        except (ollama.ResponseError, ConnectionError, httpx.TransportError) as error:
-            raise EngineError(
-                f"Ollama could not make {spec.derived_model.name} from {spec.derived_model.base}: {error}",
-                hint=f"ollama pull {spec.derived_model.base}",
-            ) from error
+        library = OllamaLibrary(_root(spec), on_progress)
+        library.make(spec.derived_model)
+        if not spec.argv and spec.derived_model.keep_alive:
+            library.load(spec.served_model, keep_alive=spec.derived_model.keep_alive)
+
+    def deviations(
+        self, spec: LaunchSpec, plan: Plan, log: str, answers: Mapping[str, str]
+    ) -> tuple[str, ...]:
+        """By ``/api/ps``, and by the log: context, devices, cache, quantization, prompts that were cut."""
+        return ollama_checks.deviations(spec, plan, log, answers)
+
+    def release(self, spec: LaunchSpec) -> None:
+        """Take the model out of the memory of a server that was attached to.
+
+        Raises:
+            EngineError: the server would not.
+        """
+        if spec.argv or spec.derived_model is None:
+            return
+        from deploy.engines.ollama_library import OllamaLibrary
+
+        OllamaLibrary(_root(spec), lambda _: None).unload(spec.served_model)
 
     def read_progress(self, log: str) -> str:
-        """The step that the llama.cpp inside tells of."""
-        return read_llama_cpp_progress(log)
+        """The step that Ollama or the llama.cpp inside tells of."""
+        return ollama_log.read_progress(log)
 
     def read_memory(self, log: str, answers: Mapping[str, str]) -> tuple[MeasuredTerm, ...]:  # noqa: ARG002
         """The buffer sizes of the llama.cpp inside."""
@@ -156,7 +152,7 @@ class Ollama:
 
     def read_activity(self, log: str, answer: str) -> Activity:  # noqa: ARG002  it has no counters
         """Requests that reached the model, by its log."""
-        return Activity(requests=len(_TAKEN.findall(log)) if log else None)
+        return ollama_log.read_activity(log)
 
     def _running_version(self) -> str | None:
         address = urlsplit(self._url)
@@ -166,60 +162,58 @@ class Ollama:
         import httpx
 
         try:
-            response = httpx.get(f"{self._url}/api/version", timeout=_PROBE_TIMEOUT_SECONDS, trust_env=False)
-            return str(response.json()["version"])
-        except (httpx.TransportError, ValueError, KeyError, TypeError):
+            response = httpx.get(self._url + _VERSION_PATH, timeout=_PROBE_TIMEOUT_SECONDS, trust_env=False)
+            return version_in(response.json())
+        except (httpx.TransportError, ValueError):
             # Nothing listens, or what listens is not Ollama.
             return None
 
 
-def _parameters(plan: Plan) -> dict[str, int]:
-    """The derived model's parameters: the context, and a GPU's layers where it does not get them all."""
-    parameters = {"num_ctx": plan.workload.context_tokens}
-    on_gpus = plan.placement.layers_on_gpus()
-    if 0 < on_gpus <= plan.layer_count:
-        parameters["num_gpu"] = on_gpus
-    return parameters
-
-
-def _kv_cache_environment(serving: Serving) -> dict[str, str]:
-    """A quantized cache needs flash attention, which Ollama takes by itself only where it trusts it."""
-    if serving.kv_cache_type == _KV_CACHE_TYPE:
-        return {}
-    return {"OLLAMA_FLASH_ATTENTION": "1", "OLLAMA_KV_CACHE_TYPE": serving.kv_cache_type}
-
-
-def _base(plan: Plan, weights: Path | None) -> str:
-    if weights is not None:
-        return str(weights)
-    if plan.weights_name:
-        return plan.weights_name
-    if plan.artefact.quantization != _LIBRARY_QUANTIZATION:
-        raise EngineError(
-            f"Ollama's tag {plan.model_tag} holds {_LIBRARY_QUANTIZATION}, and the plan is for "
-            f"{plan.artefact.quantization}: a GGUF file of that quantization is needed",
-            hint=f"stillroom models pull {plan.model_tag} --quant {plan.artefact.quantization}",
+def _program_availability(elsewhere: str, running_version: str) -> Availability:
+    """Of the program on the PATH; ``elsewhere`` says why there is no server to attach to."""
+    program = find_program()
+    if program is None:
+        reason, hint = missing_program()
+        return Availability(
+            installed=False,
+            version=running_version,
+            detail=f"{reason}, and {elsewhere}",
+            install_hint=hint or (UPDATE_HINT if running_version else _INSTALL_HINT),
         )
-    return plan.model_tag
+    version = program_version(program)
+    if reason := shortcoming(version):
+        return Availability(
+            installed=False, version=version, detail=f"{program}: {reason}", install_hint=UPDATE_HINT
+        )
+    return Availability(installed=True, version=version, detail=str(program))
 
 
-def _create(client: Client, derived: DerivedModel, on_progress: Callable[[str], None]) -> None:
-    base = Path(derived.base)
-    if base.is_absolute():
-        on_progress(f"giving {base.name} to Ollama")
-        digest = client.create_blob(base)
-        client.create(derived.name, files={base.name: digest}, parameters=dict(derived.parameters))
-        return
-    _pull_if_missing(client, derived.base, on_progress)
-    client.create(derived.name, from_=derived.base, parameters=dict(derived.parameters))
+def _environment(plan: Plan, options: LaunchOptions, deadline_seconds: float) -> dict[str, str]:
+    """What Ollama would otherwise choose by its version and by the machine (ollama/ollama, envconfig)."""
+    environment = {
+        "OLLAMA_HOST": f"{options.host}:{options.port}",
+        "OLLAMA_CONTEXT_LENGTH": str(plan.workload.context_tokens),
+        "OLLAMA_NUM_PARALLEL": str(plan.workload.concurrent_sequences),
+        # The plan has room for one model.
+        "OLLAMA_MAX_LOADED_MODELS": "1",
+        "OLLAMA_KEEP_ALIVE": options.keep_alive,
+        "OLLAMA_KV_CACHE_TYPE": plan.serving.kv_cache_type,
+        "OLLAMA_FLASH_ATTENTION": "1" if plan.serving.flash_attention else "0",
+        # How long a load may be silent, five minutes by itself: mapped weights are read without a word.
+        "OLLAMA_LOAD_TIMEOUT": f"{math.ceil(deadline_seconds)}s",
+        # It calls out at its start otherwise.
+        "OLLAMA_NO_CLOUD": "1",
+    }
+    gpus = plan.placement.gpus
+    if gpus:
+        environment["CUDA_VISIBLE_DEVICES"] = ",".join(str(index) for index in gpus)
+        # As nvidia-smi and NVML number them; CUDA by itself puts the fastest first.
+        environment["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
+    if len(gpus) > 1:
+        # It would take as few as it believes to be enough.
+        environment["OLLAMA_SCHED_SPREAD"] = "1"
+    return environment
 
 
-def _pull_if_missing(client: Client, tag: str, on_progress: Callable[[str], None]) -> None:
-    if any(model.model == tag for model in client.list().models):
-        return
-    last = ""
-    for progress in client.pull(tag, stream=True):
-        status = progress.status or ""
-        if status != last:
-            on_progress(f"ollama pull {tag}: {status}")
-            last = status
+def _root(spec: LaunchSpec) -> str:
+    return spec.readiness_url.removesuffix(_VERSION_PATH)

@@ -156,6 +156,16 @@ class Vllm:
         """What the profiling run reported: weights, KV cache, CUDA graphs."""
         return vllm_log.read_memory(log, answers)
 
+    def deviations(
+        self, spec: LaunchSpec, plan: Plan, log: str, answers: Mapping[str, str]
+    ) -> tuple[str, ...]:
+        """None: vLLM takes its command line or ends."""
+        del spec, plan, log, answers
+        return ()
+
+    def release(self, spec: LaunchSpec) -> None:
+        """Nothing was taken."""
+
     def read_activity(self, log: str, answer: str) -> Activity:  # noqa: ARG002  its metrics tell all
         """Requests and tokens from ``/metrics``."""
         return vllm_log.read_activity(answer)

@@ -10,10 +10,9 @@ import pytest
 from deploy.diagnosis import diagnose
 from deploy.engines import engine, engines
 from deploy.engines.base import LaunchOptions, attached
-from deploy.engines.ollama import Ollama
 from deploy.launch import start
 from deploy.serving import Placement, Serving
-from deploy.spec import ENGINE_NAMES, GIB, Artefact, LaunchSpec, Workload
+from deploy.spec import ENGINE_NAMES, GIB, Artefact, Workload
 from stillroom.errors import EngineError, EngineUnavailableError
 
 if TYPE_CHECKING:
@@ -127,19 +126,6 @@ def test_the_embedded_engine_is_told_of_a_quantized_cache(bundled_plan: Plan, tm
     assert option(spec.argv, "--cache-type-k") == option(spec.argv, "--cache-type-v") == "q8_0"
 
 
-def test_ollama_is_told_of_a_quantized_cache_and_of_layers_that_stay_on_the_cpu(r1_plan: Plan) -> None:
-    plan = replace(
-        r1_plan, serving=Serving(kv_cache_type="q8_0"), placement=Placement(gpus=(0,), gpu_layers=(20,))
-    )
-
-    spec = engine("ollama").launch_spec(plan, LaunchOptions(port=8125))
-
-    assert spec.environment["OLLAMA_KV_CACHE_TYPE"] == "q8_0"
-    assert spec.environment["OLLAMA_FLASH_ATTENTION"] == "1"
-    assert spec.derived_model is not None
-    assert spec.derived_model.parameters == {"num_ctx": 8192, "num_gpu": 20}
-
-
 def test_vllm_on_a_cpu_reserves_the_planned_kv_cache(bundled_plan: Plan) -> None:
     spec = engine("vllm").launch_spec(bundled_plan, LaunchOptions(port=8124))
 
@@ -176,70 +162,6 @@ def test_vllm_reads_its_profile_from_its_log() -> None:
         "kv_cache": round(5.05 * GIB),
         "cuda_graphs": round(0.49 * GIB),
     }
-
-
-def test_ollama_always_gets_an_explicit_context(r1_plan: Plan) -> None:
-    spec = engine("ollama").launch_spec(r1_plan, LaunchOptions(port=11500))
-
-    assert spec.argv == ("ollama", "serve")
-    assert spec.environment["OLLAMA_HOST"] == "127.0.0.1:11500"
-    assert spec.environment["OLLAMA_NUM_PARALLEL"] == "4"
-    assert spec.environment["OLLAMA_NO_CLOUD"] == "1"
-    assert spec.derived_model is not None
-    assert spec.derived_model.name == spec.served_model == "stillroom-deepseek-r1-7b:ctx8192"
-    assert spec.derived_model.modelfile() == "FROM deepseek-r1:7b\nPARAMETER num_ctx 8192"
-
-
-def test_ollama_takes_a_quantization_only_by_the_name_that_holds_it(r1_plan: Plan, tmp_path: Path) -> None:
-    q8 = replace(r1_plan, artefact=replace(r1_plan.artefact, quantization="Q8_0"))
-    named = replace(q8, weights_name="deepseek-r1:7b-qwen-distill-q8_0")
-
-    def base(plan: Plan, weights: Path | None) -> str:
-        spec = engine("ollama").launch_spec(plan, LaunchOptions(weights=weights, port=1))
-        assert spec.derived_model is not None
-        return spec.derived_model.base
-
-    assert base(named, None) == "deepseek-r1:7b-qwen-distill-q8_0"
-    assert base(q8, tmp_path / "q8.gguf") == str(tmp_path / "q8.gguf")
-    with pytest.raises(EngineError, match="deepseek-r1:7b holds Q4_K_M, and the plan is for Q8_0") as caught:
-        base(q8, None)
-    assert caught.value.hint == "stillroom models pull deepseek-r1:7b --quant Q8_0"
-
-
-def test_ollama_finds_a_server_that_runs_already(replay: Callable[..., Any]) -> None:
-    server = replay("ollama/version")
-
-    availability = Ollama(server.url).availability()
-
-    assert availability.installed
-    assert availability.version == "0.33.0-rc2"
-    assert availability.running_url == server.url
-
-
-def test_ollama_derives_the_model_with_its_context_from_a_tag_that_is_there(
-    bundled_plan: Plan, replay: Callable[..., Any]
-) -> None:
-    server = replay("ollama/version", "ollama/tags", "ollama/create_http_api_nonstream")
-    spec = ollama_spec(bundled_plan, server.url)
-
-    engine("ollama").prepare(spec, on_progress=lambda _: None)
-
-    method, path, body = server.requests[-1]
-    assert (method, path) == ("POST", "/api/create")
-    assert body["model"] == "stillroom-smollm2-135m:ctx2048"
-    assert body["from"] == "smollm2:135m"
-    assert body["parameters"] == {"num_ctx": 2048}
-    assert not any(path == "/api/pull" for _, path, _ in server.requests)
-
-
-def test_ollama_that_cannot_reach_its_library_says_so(bundled_plan: Plan, replay: Callable[..., Any]) -> None:
-    server = replay("ollama/version", "ollama/tags", "ollama/pull_no_network")
-    plan = replace(bundled_plan, weights_name="smollm2:1.7b")
-
-    with pytest.raises(EngineError, match=r"from smollm2:1\.7b: .*no such host") as caught:
-        engine("ollama").prepare(ollama_spec(plan, server.url), on_progress=lambda _: None)
-
-    assert caught.value.hint == "ollama pull smollm2:1.7b"
 
 
 def test_a_server_attached_to_is_asked_for_an_answer_and_never_stopped(
@@ -340,9 +262,3 @@ def test_a_failed_start_is_explained_from_its_log(log: str, sentence: str) -> No
 
 def test_a_kill_by_the_system_is_told_apart_from_an_exit() -> None:
     assert "SIGKILL" in diagnose("loading…", -9).sentence
-
-
-def ollama_spec(plan: Plan, url: str) -> LaunchSpec:
-    port = int(url.rsplit(":", 1)[1])
-    named = plan if plan.weights_name else replace(plan, weights_name=plan.model_tag)
-    return engine("ollama").launch_spec(named, LaunchOptions(port=port))
