@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -163,6 +164,14 @@ def activity(deployment: Deployment) -> Activity:
     return replace(found, requests=found.requests + deployment.rotated_requests)
 
 
+def deviations(deployment: Deployment) -> tuple[str, ...]:
+    """Where the server does not serve as planned, now: a sentence each."""
+    spec = deployment.spec
+    log = read_log(deployment.log_path) if spec.argv else ""
+    answers = engine_http.answers(spec.memory_urls, spec.api_key)
+    return engine(spec.engine).deviations(spec, deployment.plan, log, answers)
+
+
 def logs(state_dir: Path, *, lines: int) -> tuple[str, ...]:
     """The last lines of the engine's log, of the deployment that runs or of the one before.
 
@@ -223,6 +232,10 @@ def down(state_dir: Path, *, force: bool = False) -> bool:
             grace_seconds=grace_seconds,
         )
     run_stop_command(deployment.spec)
+    # A server of somebody else's that is gone has nothing to give back.
+    if not deployment.spec.argv and deployment.state == "running":
+        with suppress(EngineError):
+            engine(deployment.spec.engine).release(deployment.spec)
     remove_record(state_dir)
     return True
 

@@ -100,10 +100,12 @@ class Supervisor:
 
     def _began(self, running: RunningEngine) -> None:
         served_by = engine(running.spec.engine)
+        log, answers = running.log(), running.answers()
         self._note(
             state="running",
             ready_at=time.time(),
-            reported=served_by.read_memory(running.log(), running.answers()),
+            reported=served_by.read_memory(log, answers),
+            deviations=served_by.deviations(running.spec, self._record.plan, log, answers),
             message="",
             hint="",
             rotated_requests=0,

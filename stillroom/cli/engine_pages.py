@@ -28,6 +28,7 @@ class Seen:
         uptime_seconds: since its model first answered; None where it does not run.
         health: what its health check answers; None where it does not run.
         activity: what its engine counted.
+        deviations: where it does not serve as planned.
         measured: the memory that it takes; None where its process is not ours.
     """
 
@@ -36,15 +37,16 @@ class Seen:
     health: Health | None
     activity: Activity | None
     measured: Measurement | None
+    deviations: tuple[str, ...] = ()
 
 
 def look_at(deployment: Deployment) -> Seen:
     """Ask the operating system and the engine itself how it fares."""
     from deploy.engine_http import health
-    from deploy.supervise import activity, measure
+    from deploy.supervise import activity, deviations, measure
 
     if deployment.state != "running":
-        return Seen(deployment, None, None, None, measure(deployment))
+        return Seen(deployment, None, None, None, measure(deployment), deployment.deviations)
     ready_at = deployment.ready_at or deployment.started_at
     return Seen(
         deployment,
@@ -52,6 +54,7 @@ def look_at(deployment: Deployment) -> Seen:
         health=health(deployment.spec),
         activity=activity(deployment),
         measured=measure(deployment),
+        deviations=deviations(deployment),
     )
 
 
@@ -79,7 +82,7 @@ def status_document(seen: Seen) -> dict[str, object]:
             "predicted_bytes": deployment.predicted_bytes,
             "steps": deployment.steps,
             "restarts": deployment.restarts,
-            "deviations": deployment.deviations,
+            "deviations": seen.deviations,
             "message": deployment.message,
             "hint": deployment.hint,
             "exit_code": deployment.exit_code,
@@ -102,7 +105,7 @@ def show_status(console: Console, seen: Seen) -> None:
 def _lines(seen: Seen) -> list[str]:
     deployment = seen.deployment
     lines = [f"gave up: {step.description}" for step in deployment.steps]
-    lines += [f"not as planned: {sentence}" for sentence in deployment.deviations]
+    lines += [f"not as planned: {sentence}" for sentence in seen.deviations]
     if deployment.restarts and deployment.state in _ALIVE:
         last = deployment.restarts[-1]
         times = "once" if len(deployment.restarts) == 1 else f"{len(deployment.restarts)} times"
