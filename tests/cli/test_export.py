@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import stat
 import subprocess
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tests.conftest import Home
 
 SEVEN_BILLION = ("deepseek-r1:7b", *RTX_4090)
+TWO_MACHINES = ("--nodes", "2", "--head-address", "10.0.0.1")
 
 
 @pytest.mark.parametrize("engine", ["ollama", "vllm", "embedded"])
@@ -82,6 +84,10 @@ def test_a_saved_plan_says_it_all(home: Home) -> None:
         (("k8s",), "'k8s' is not one of"),
         (("compose", "--bundled", "--engine", "vllm"), "--bundled is one model, quantization and engine"),
         (("argv", "--plan", "gone.json"), "gone.json cannot be read"),
+        (
+            ("compose", "deepseek-r1:70b", "--engine", "vllm", "--gpu", "4x H100 80GB", *TWO_MACHINES),
+            "a Compose file is for one machine, and the plan takes 2",
+        ),
         (("compose", "deepseek-r1:7b", "--gpu", "RX 7900 XTX", "--engine", "ollama"), "gpu:0 is RX 7900 XTX"),
     ],
 )
@@ -116,12 +122,13 @@ def test_a_file_that_cannot_be_written_is_named(home: Home) -> None:
 
 def test_no_secret_of_the_settings_reaches_the_file(home: Home) -> None:
     home.environment["HF_TOKEN"] = "hf_private"
-    home.environment["STILLROOM_ENDPOINT_API_KEY"] = "sk-private"
+    home.environment["STILLROOM_ENGINE_API_KEY"] = "sk-private"
 
     for format_ in ("compose", "argv"):
-        done = home.run("export", format_, *SEVEN_BILLION, "--engine", "vllm")
+        done = home.run("export", format_, *SEVEN_BILLION, "--engine", "vllm", "--json")
         assert done.returncode == 0, done.stderr
         assert "private" not in done.stdout + done.stderr
+        assert set(json.loads(done.stdout)["variables"]) == {"HF_TOKEN", "STILLROOM_ENGINE_API_KEY"}
 
 
 def test_weights_that_are_not_there_yet_are_said_to_be_missing(home: Home) -> None:

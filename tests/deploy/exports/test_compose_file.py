@@ -128,7 +128,7 @@ def test_secrets_are_passed_by_name_and_only_the_needed_ones_demanded(plan: Plan
     environment = exported(spec, plan, machine)["services"]["vllm"]["environment"]
 
     assert environment["HF_TOKEN"] is None
-    assert environment["VLLM_API_KEY"].startswith("${VLLM_API_KEY:?")
+    assert environment["VLLM_API_KEY"].startswith("${STILLROOM_ENGINE_API_KEY:?")
 
 
 def test_ollama_gets_a_model_that_carries_the_context_once_its_server_is_healthy(

@@ -101,11 +101,11 @@ def test_a_needed_secret_is_asked_for_by_name_before_anything_starts() -> None:
     spec = spec_of("printenv", "VLLM_API_KEY", secrets={"VLLM_API_KEY": "sk-private"})
     text = shell_script(spec, title="")
 
-    without = run(text, VLLM_API_KEY="")
-    given = run(text, VLLM_API_KEY="sk-other")
+    without = run(text, STILLROOM_ENGINE_API_KEY="")
+    given = run(text, STILLROOM_ENGINE_API_KEY="sk-other")
 
     assert without.returncode != 0
-    assert "VLLM_API_KEY" in without.stderr
+    assert "STILLROOM_ENGINE_API_KEY" in without.stderr
     assert given.stdout == "sk-other\n"
 
 
