@@ -143,7 +143,7 @@ def export(
 
 @dataclass(frozen=True)
 class _Launch:
-    """What is to be started, for which machine, and from which weights; None where they are fetched by name."""
+    """What is to be started, where, and from which weights; None where they are fetched by name."""
 
     plan: Plan
     machine: Machine
