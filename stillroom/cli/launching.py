@@ -10,7 +10,6 @@ from stillroom.cli import models
 from stillroom.cli.asked import ModelOptions
 from stillroom.cli.planning import find_subjects, make_opener, make_report, make_request
 from stillroom.errors import EngineUnavailableError, SettingsError, WeightsError
-from stillroom.settings import PUBLIC_HUB
 
 if TYPE_CHECKING:
     from deploy.engines.base import LaunchOptions
@@ -155,6 +154,7 @@ def launch_options(rooms: Rooms, weights: Path | None, choices: LaunchChoices) -
     """What was typed of the launch, and what the settings and this machine add to it."""
     from deploy.engines.base import LaunchOptions
     from deploy.ports import free_port
+    from stillroom.settings import PUBLIC_HUB
 
     settings = rooms.settings
     key, token = settings.engine_api_key, settings.hub_token
