@@ -49,9 +49,9 @@ def launch_spec(plan: Plan, name: EngineName, *, weights: Path | None = None, co
     options = LaunchOptions(
         port=8123,
         weights=weights,
-        host="0.0.0.0" if contained else "127.0.0.1",  # noqa: S104 - within a container
+        host="0.0.0.0" if contained else "127.0.0.1",
         threads=4,
         api_key="sk-private",
-        hub_token="hf_private",  # noqa: S106
+        hub_token="hf_private",
     )
     return engine(name).launch_spec(plan, options)
