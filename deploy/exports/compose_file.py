@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deploy.exports import container_images
 from deploy.exports.compose_services import services
+from deploy.exports.secret_variables import API_KEY, needed
 from deploy.exports.shell_script import one_line
 from stillroom.errors import EngineError
 
@@ -94,11 +95,16 @@ def _head(spec: LaunchSpec, plan: Plan, title: str, name: str) -> str:
         f"  STILLROOM_ENDPOINT_ENGINE={spec.engine}",
         f"  STILLROOM_ENDPOINT_MODEL={one_line(spec.served_model)}",
         f"  STILLROOM_CONTEXT_TOKENS={plan.workload.context_tokens}",
-        "",
-        "PUBLISH_ADDRESS=0.0.0.0 opens the port to the network.",
     ]
-    if spec.secrets:
-        lines.append(f"To be set before, and not in this file: {', '.join(spec.secrets)}.")
+    if needed(spec):
+        lines += [
+            f"  STILLROOM_ENDPOINT_API_KEY=${API_KEY}",
+            "",
+            f"{API_KEY} is to be set before, and is not in this file.",
+            "PUBLISH_ADDRESS=0.0.0.0 opens the port to the network.",
+        ]
+    else:
+        lines += ["", "PUBLISH_ADDRESS=0.0.0.0 opens the port to the network, where nothing asks for a key."]
     return "\n".join(f"# {line}".rstrip() for line in lines)
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deploy.exports import container_images
 from deploy.exports.compose_mounts import escaped, inside, mounts
-from deploy.exports.shell_script import ENDS_WITH_PARENT, OPTIONAL_SECRETS
+from deploy.exports.secret_variables import HUB_TOKEN, needed
+from deploy.exports.shell_script import ENDS_WITH_PARENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -94,7 +95,8 @@ def _ollama_model(spec: LaunchSpec, derived: DerivedModel, mounted: Sequence[Mou
 
 def _vllm(spec: LaunchSpec, plan: Plan, mounted: Sequence[Mount], image: str) -> dict[str, Any]:
     reached = _reached(spec)
-    reached["environment"] |= dict.fromkeys(OPTIONAL_SECRETS)
+    # By name alone it is taken from the environment of `docker compose`, or left out.
+    reached["environment"][HUB_TOKEN] = None
     server = {
         "image": image,
         **_kept(spec),
@@ -145,9 +147,8 @@ def _reached(spec: LaunchSpec) -> Service:
     environment: dict[str, str | None] = {
         name: escaped(value) for name, value in spec.environment.items() if name != _NUMBERED_OUTSIDE
     }
-    for name in spec.secrets:
-        # By name alone it is taken from the environment of `docker compose`, or left out.
-        environment[name] = None if name in OPTIONAL_SECRETS else f"${{{name}:?is a secret: set it before}}"
+    for name, source in needed(spec).items():
+        environment[name] = f"${{{source}:?is a secret: set it before}}"
     port = {
         "target": spec.port,
         "published": str(spec.port),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Final
 
+from deploy.exports.secret_variables import HUB_TOKEN, needed
 from stillroom.errors import EngineError
 
 if TYPE_CHECKING:
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 # The embedded engine ends with the process that holds its standard input. A script has none to offer: started
 # by a service manager, its input is at its end already.
 ENDS_WITH_PARENT: Final = "--stop-on-stdin-eof"
-
-# Only gated weights need it, and the engine takes it from its environment where it is.
-OPTIONAL_SECRETS: Final = frozenset({"HF_TOKEN"})
 
 _INDENT: Final = "  "
 
@@ -78,12 +76,14 @@ def one_line(text: str) -> str:
 
 
 def _secrets(spec: LaunchSpec) -> Iterable[str]:
-    if OPTIONAL_SECRETS & set(spec.secrets):
-        yield "# HF_TOKEN is a secret and not in this script. Gated weights need it: set it before."
-    needed = [name for name in spec.secrets if name not in OPTIONAL_SECRETS]
-    if needed:
-        checks = [f': "${{{name}:?is a secret and not in this script: set it before}}"' for name in needed]
-        yield "\n".join([*checks, "export " + " ".join(needed)])
+    if HUB_TOKEN in spec.secrets:
+        yield f"# {HUB_TOKEN} is a secret and not in this script. Gated weights need it: set it before."
+    lines = []
+    for name, source in needed(spec).items():
+        lines.append(f': "${{{source}:?is a secret and not in this script: set it before}}"')
+        lines.append(f'export {name}="${source}"')
+    if lines:
+        yield "\n".join(lines)
 
 
 def _environment(spec: LaunchSpec) -> Iterable[str]:

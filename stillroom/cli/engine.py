@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -66,27 +66,13 @@ def up(
         typer.Option("--port", min=0, max=65535, help="0 attaches to a running server, or finds a free one."),
     ] = 0,
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
-    quantize: Annotated[
-        str | None, typer.Option("--quantize", help="What Ollama turns 16-bit weights into on import.")
-    ] = None,
-    keep_alive: Annotated[
-        str, typer.Option("--keep-alive", help="How long Ollama keeps an idle model; -1 for ever.")
-    ] = "-1",
-    exact_kv_cache: Annotated[
-        bool, typer.Option("--exact-kv-cache", help="Give vLLM its cache in bytes, not a share of the GPU.")
-    ] = False,
-    prefix_caching: Annotated[
-        bool, typer.Option(help="Keep the computed start of a prompt for the next one.")
-    ] = True,
-    nodes: Annotated[
-        int, typer.Option("--nodes", min=1, help="Machines that serve together by vLLM; with --dry-run.")
-    ] = 1,
-    node_launcher: Annotated[
-        Literal["nnodes", "ray"], typer.Option("--node-launcher", help="What joins them.")
-    ] = "nnodes",
-    head_address: Annotated[
-        str, typer.Option("--head-address", help="Of the first of them, as the others reach it.")
-    ] = "",
+    quantize: options.QuantizeOnImport = None,
+    keep_alive: options.KeepAlive = "-1",
+    exact_kv_cache: options.ExactKvCache = False,
+    prefix_caching: options.PrefixCaching = True,
+    nodes: options.Nodes = 1,
+    node_launcher: options.NodeLauncher = "nnodes",
+    head_address: options.HeadAddress = "",
     as_planned: Annotated[
         bool, typer.Option("--as-planned", help="Give nothing up where memory does not suffice: fail.")
     ] = False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -12,7 +12,7 @@ import typer
 from deploy.plan import PlanRequest
 from stillroom.cli import options
 from stillroom.cli.asked import Asked, ModelOptions, machine_flags
-from stillroom.cli.launching import plan_to_start, weights_to_load
+from stillroom.cli.launching import LaunchChoices, launch_options, plan_to_start, weights_to_load
 from stillroom.cli.output import Output
 from stillroom.cli.plan import one_name
 from stillroom.cli.planning import find_machine
@@ -73,6 +73,7 @@ def export(
     plan_file: Annotated[
         Path | None, typer.Option("--plan", help="Export what stillroom plan --save wrote.")
     ] = None,
+    lora: options.Adapters = None,
     quant: options.Quantization = None,
     context_tokens: options.Context = None,
     users: options.Users = None,
@@ -89,6 +90,13 @@ def export(
             "--port", min=1, max=65535, help="Where it listens.", show_default="11434, 8000 or 8080"
         ),
     ] = None,
+    quantize: options.QuantizeOnImport = None,
+    keep_alive: options.KeepAlive = "-1",
+    exact_kv_cache: options.ExactKvCache = False,
+    prefix_caching: options.PrefixCaching = True,
+    nodes: options.Nodes = 1,
+    node_launcher: options.NodeLauncher = "nnodes",
+    head_address: options.HeadAddress = "",
     bundled: Annotated[bool, typer.Option("--bundled", help="The small demo model, on the CPU.")] = False,
     file: Annotated[Path | None, typer.Option("--output", "-o", help="Write this file.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
@@ -97,31 +105,78 @@ def export(
     """Write a plan as a Compose file, a shell script or a Modelfile; start nothing."""
     name = one_name(model, named_model)
     elsewhere = machine_flags(gpu, gpus, vram, ram, cores=cores)
-    changed = (name, quant, engine, context_tokens, users, kv_cache)
+    changed = (name, quant, engine, context_tokens, users, kv_cache, lora)
     if bundled and (name or quant or engine not in {None, "embedded"}):
         raise typer.BadParameter("--bundled is one model, quantization and engine: name no other beside it")
     if plan_file is not None and (bundled or elsewhere or any(value is not None for value in changed)):
         raise typer.BadParameter(
-            "--plan says it all: name no model, quantization, engine, context, users, KV cache or machine "
-            "beside it"
+            "--plan says it all: name no model, adapter, quantization, engine, context, users, KV cache or "
+            "machine beside it"
         )
     output = Output(as_json=json)
     rooms = open_rooms(context, context_tokens=context_tokens, concurrent_sequences=users, engine=engine)
     asked = Asked(
-        ModelOptions(name), elsewhere, quantization=quant, request=PlanRequest(kv_cache_type=kv_cache)
+        ModelOptions(name, adapters=tuple(lora or ())),
+        elsewhere,
+        quantization=quant,
+        request=PlanRequest(kv_cache_type=kv_cache),
     )
     plan = plan_to_start(rooms, asked, plan_file, bundled=bundled, engines=_engines(rooms, format_))
-    machine = find_machine(rooms, asked)
-    weights = weights_to_load(output, rooms, plan, fetch=False)
-    if weights is not None and not weights.exists() and not machine.described:
+    choices = LaunchChoices(
+        port=port or _PORTS[plan.engine],
+        host=_EVERYWHERE if format_ == "compose" else _LOOPBACK,
+        quantize=quantize or "",
+        keep_alive=keep_alive,
+        exact_kv_cache=exact_kv_cache,
+        prefix_caching=prefix_caching,
+        nodes=nodes,
+        node_launcher=node_launcher,
+        head_address=head_address,
+    )
+    launch = _Launch(plan, find_machine(rooms, asked), weights_to_load(output, rooms, plan, fetch=False))
+    _say_what_is_missing(output, launch)
+    exported = _exported(rooms, launch, choices, format_, file)
+    if file is not None:
+        _write(file, exported.text, executable=format_ == "argv", force=force)
+    output.result(exported, lambda console: _show(console, exported))
+
+
+@dataclass(frozen=True)
+class _Launch:
+    """What is to be started, where, and from which weights; None where they are fetched by name."""
+
+    plan: Plan
+    machine: Machine
+    weights: Path | None
+
+
+def _engines(rooms: Rooms, format_: Format) -> tuple[EngineName, ...] | None:
+    """Those that the format can be of: a container brings its engine, a script needs it installed."""
+    if format_ == "argv" or rooms.settings.engine != "auto":
+        return None
+    return ("ollama",) if format_ == "modelfile" else rooms.engines
+
+
+def _say_what_is_missing(output: Output, launch: _Launch) -> None:
+    plan, weights = launch.plan, launch.weights
+    if weights is not None and not weights.exists() and not launch.machine.described:
         pull = f"stillroom models pull {shlex.quote(plan.model_tag)} --quant {plan.artefact.quantization}"
         output.note(f"{weights} is not there yet: {pull}")
-    spec = _launch_spec(rooms, plan, machine, weights, format_, port or _PORTS[plan.engine])
+
+
+def _exported(
+    rooms: Rooms, launch: _Launch, choices: LaunchChoices, format_: Format, file: Path | None
+) -> Exported:
+    from deploy.exports.secret_variables import named
+
+    plan = launch.plan
+    spec = _launch_spec(rooms, launch, choices, format_)
     shown = shlex.quote(str(file)) if file else "FILE"
     if format_ == "compose":
         from deploy.exports.compose_file import compose_file, start_commands
 
         image = rooms.settings.vllm_image if plan.engine == "vllm" else ""
+        machine, weights = launch.machine, launch.weights
         text = compose_file(spec, plan, machine, title=_title(plan), weights=weights, image=image, name=shown)
         commands = start_commands(spec, shown)
     elif format_ == "argv":
@@ -133,63 +188,44 @@ def export(
 
         text = ollama_modelfile(spec, hint=f"stillroom export modelfile {plan.model_tag} --engine ollama")
         commands = [f"ollama create {spec.served_model} -f {shown}"]
-    _print(output, _exported(spec, plan, format_, text, commands, file), force=force)
-
-
-def _engines(rooms: Rooms, format_: Format) -> tuple[EngineName, ...] | None:
-    """Those that the format can be of: a container brings its engine, a script needs it installed."""
-    if format_ == "argv" or rooms.settings.engine != "auto":
-        return None
-    return ("ollama",) if format_ == "modelfile" else rooms.engines
-
-
-def _launch_spec(
-    rooms: Rooms, plan: Plan, machine: Machine, weights: Path | None, format_: Format, port: int
-) -> LaunchSpec:
-    """As ``up`` would start it, but attached to nothing: a file is for a server of its own."""
-    from deploy.engines import engine as engine_named
-    from deploy.engines.base import LaunchOptions
-
-    contained = format_ == "compose"
-    # A container has its own vllm, whatever the settings say of this machine's.
-    chosen = engine_named(plan.engine, None if contained else rooms.engine_homes)
-    launch = LaunchOptions(
-        port=port,
-        weights=weights,
-        host=_EVERYWHERE if contained else _LOOPBACK,
-        threads=machine.cpu_cores,
-    )
-    return chosen.launch_spec(plan, launch)
-
-
-def _exported(
-    spec: LaunchSpec, plan: Plan, format_: Format, text: str, commands: list[str], file: Path | None
-) -> Exported:
     return Exported(
         format=format_,
         engine=plan.engine,
         model=plan.model_tag,
         served_model=spec.served_model,
         base_url=f"http://{_LOOPBACK}:{spec.port}/v1",
-        variables=tuple(spec.secrets),
+        variables=named(spec),
         commands=tuple(commands),
         path=file,
         text=text,
     )
 
 
-def _print(output: Output, exported: Exported, *, force: bool) -> None:
-    """The text itself to stdout, or into the file, and then what to type with it."""
+def _launch_spec(rooms: Rooms, launch: _Launch, choices: LaunchChoices, format_: Format) -> LaunchSpec:
+    """As ``up`` would start it, but attached to nothing: a file is for a server of its own."""
+    from deploy.engines import engine as engine_named
+
+    options_ = launch_options(rooms, launch.weights, choices)
+    contained = format_ == "compose"
+    # A container has its own vllm, whatever the settings say of this machine's.
+    chosen = engine_named(launch.plan.engine, None if contained else rooms.engine_homes)
+    return chosen.launch_spec(
+        launch.plan,
+        replace(
+            options_,
+            threads=launch.machine.cpu_cores,
+            files_dir=None if contained else options_.files_dir,
+        ),
+    )
+
+
+def _show(console: Console, exported: Exported) -> None:
+    """The text itself, or, where it is in a file, what to type with it."""
     if exported.path is None:
-        output.result(exported, lambda console: console.out(exported.text, end="", highlight=False))
+        console.out(exported.text, end="", highlight=False)
         return
-    _write(exported.path, exported.text, executable=exported.format == "argv", force=force)
-
-    def show(console: Console) -> None:
-        for command in exported.commands:
-            console.print(command, markup=False, soft_wrap=True)
-
-    output.result(exported, show)
+    for command in exported.commands:
+        console.print(command, markup=False, soft_wrap=True)
 
 
 def _title(plan: Plan) -> str:

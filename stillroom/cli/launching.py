@@ -10,9 +10,9 @@ from stillroom.cli import models
 from stillroom.cli.asked import ModelOptions
 from stillroom.cli.planning import find_subjects, make_opener, make_report, make_request
 from stillroom.errors import EngineUnavailableError, SettingsError, WeightsError
-from stillroom.settings import PUBLIC_HUB
 
 if TYPE_CHECKING:
+    from deploy.engines.base import LaunchOptions
     from deploy.plan import Plan
     from deploy.planning.ladder import Ladder
     from deploy.spec import EngineName, LaunchSpec
@@ -140,38 +140,42 @@ def launch_spec(rooms: Rooms, plan: Plan, weights: Path | None, choices: LaunchC
     """
     from deploy.attaching import attached_to
     from deploy.engines import engine as engine_named
-    from deploy.engines.base import LaunchOptions
-    from deploy.ports import free_port
 
-    settings = rooms.settings
-    key, token = settings.engine_api_key, settings.hub_token
-    _require_key(choices.host, plan.engine, has_key=key is not None)
+    _require_key(choices.host, plan.engine, has_key=rooms.settings.engine_api_key is not None)
     chosen = engine_named(plan.engine, rooms.engine_homes)
-    hub = settings.hub_url.rstrip("/")
-    spec = chosen.launch_spec(
-        plan,
-        LaunchOptions(
-            port=choices.port or free_port(),
-            weights=weights,
-            host=choices.host,
-            threads=rooms.machine().cpu_cores,
-            api_key=key.get_secret_value() if key else None,
-            hub_url="" if hub == PUBLIC_HUB else hub,
-            hub_token=token.get_secret_value() if token else None,
-            files_dir=settings.state_dir / "files",
-            quantize=choices.quantize,
-            keep_alive=choices.keep_alive,
-            prefix_caching=choices.prefix_caching,
-            exact_kv_cache=choices.exact_kv_cache,
-            nodes=choices.nodes,
-            node_launcher=choices.node_launcher,
-            head_address=choices.head_address,
-        ),
-    )
+    spec = chosen.launch_spec(plan, launch_options(rooms, weights, choices))
     if choices.port or choices.elsewhere:
         return spec
     running_url = chosen.availability().running_url
     return attached_to(spec, plan, url=running_url) if running_url else spec
+
+
+def launch_options(rooms: Rooms, weights: Path | None, choices: LaunchChoices) -> LaunchOptions:
+    """What was typed of the launch, and what the settings and this machine add to it."""
+    from deploy.engines.base import LaunchOptions
+    from deploy.ports import free_port
+    from stillroom.settings import PUBLIC_HUB
+
+    settings = rooms.settings
+    key, token = settings.engine_api_key, settings.hub_token
+    hub = settings.hub_url.rstrip("/")
+    return LaunchOptions(
+        port=choices.port or free_port(),
+        weights=weights,
+        host=choices.host,
+        threads=rooms.machine().cpu_cores,
+        api_key=key.get_secret_value() if key else None,
+        hub_url="" if hub == PUBLIC_HUB else hub,
+        hub_token=token.get_secret_value() if token else None,
+        files_dir=settings.state_dir / "files",
+        quantize=choices.quantize,
+        keep_alive=choices.keep_alive,
+        prefix_caching=choices.prefix_caching,
+        exact_kv_cache=choices.exact_kv_cache,
+        nodes=choices.nodes,
+        node_launcher=choices.node_launcher,
+        head_address=choices.head_address,
+    )
 
 
 def ladder_for(rooms: Rooms, asked: Asked, plan: Plan) -> Ladder | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -47,6 +47,23 @@ KvCache = Annotated[
     typer.Option(
         "--kv-cache", help="Type of keys and values: f16, q8_0, q4_0; fp8 on vLLM.", show_default="f16"
     ),
+]
+QuantizeOnImport = Annotated[
+    str | None, typer.Option("--quantize", help="What Ollama turns 16-bit weights into on import.")
+]
+KeepAlive = Annotated[
+    str, typer.Option("--keep-alive", help="How long Ollama keeps an idle model; -1 for ever.")
+]
+ExactKvCache = Annotated[
+    bool, typer.Option("--exact-kv-cache", help="Give vLLM its cache in bytes, not a share of the GPU.")
+]
+PrefixCaching = Annotated[bool, typer.Option(help="Keep the computed start of a prompt for the next one.")]
+Nodes = Annotated[
+    int, typer.Option("--nodes", min=1, help="Machines that serve together by vLLM; nothing is started.")
+]
+NodeLauncher = Annotated[Literal["nnodes", "ray"], typer.Option("--node-launcher", help="What joins them.")]
+HeadAddress = Annotated[
+    str, typer.Option("--head-address", help="Of the first of them, as the others reach it.")
 ]
 Gpus = Annotated[
     list[str] | None,

@@ -21,6 +21,7 @@ COMMANDS = (
     "models list",
     "models pull",
     "up",
+    "export",
     "status",
     "logs",
     "down",
@@ -51,6 +52,7 @@ HEAVY = (
     "torch",
     "transformers",
     "xllamacpp",
+    "yaml",
 )
 
 
