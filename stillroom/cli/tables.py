@@ -137,10 +137,17 @@ def show_memory(console: Console, plan: Plan, measured: Measurement) -> None:
 
 
 def show_launch_spec(console: Console, spec: LaunchSpec) -> None:
-    """The command as a shell would take it, with its environment and files."""
-    for name, value in spec.environment.items():
-        console.print(f"{name}={shlex.quote(value)} \\", markup=False, soft_wrap=True)
-    console.print(shlex.join(spec.argv) or f"# attaches to {spec.base_url}", markup=False, soft_wrap=True)
+    """The command as a shell would take it, with its environment and files; one a machine where several are."""
+    for node in spec.nodes:
+        console.print(f"# on machine {node.rank}, of {len(spec.nodes)}", markup=False)
+        for command in node.commands:
+            console.print(shlex.join(command), markup=False, soft_wrap=True)
+    if not spec.nodes:
+        for name, value in spec.environment.items():
+            console.print(f"{name}={shlex.quote(value)} \\", markup=False, soft_wrap=True)
+        console.print(shlex.join(spec.argv) or f"# attaches to {spec.base_url}", markup=False, soft_wrap=True)
+    for name in spec.secrets:
+        console.print(f"# {name} is set as well, and not shown", markup=False)
     for path, text in spec.files.items():
         console.print(f"\n# {path}\n{text}", markup=False, soft_wrap=True)
 
