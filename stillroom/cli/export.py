@@ -205,18 +205,15 @@ def _launch_spec(rooms: Rooms, launch: _Launch, choices: LaunchChoices, format_:
     """As ``up`` would start it, but attached to nothing: a file is for a server of its own."""
     from deploy.engines import engine as engine_named
 
-    options_ = launch_options(rooms, launch.weights, choices)
-    contained = format_ == "compose"
     # A container has its own vllm, whatever the settings say of this machine's.
-    chosen = engine_named(launch.plan.engine, None if contained else rooms.engine_homes)
-    return chosen.launch_spec(
-        launch.plan,
-        replace(
-            options_,
-            threads=launch.machine.cpu_cores,
-            files_dir=None if contained else options_.files_dir,
-        ),
+    homes = None if format_ == "compose" else rooms.engine_homes
+    launched = replace(
+        launch_options(rooms, launch.weights, choices),
+        threads=launch.machine.cpu_cores,
+        # What is exported carries its Modelfile itself.
+        files_dir=None,
     )
+    return engine_named(launch.plan.engine, homes).launch_spec(launch.plan, launched)
 
 
 def _show(console: Console, exported: Exported) -> None:

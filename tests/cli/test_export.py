@@ -52,6 +52,13 @@ def test_a_modelfile_is_ollamas_unless_another_engine_was_named(home: Home) -> N
     assert ["PARAMETER", "num_ctx 4096"] in instructions
 
 
+def test_a_script_carries_its_modelfile_once_and_writes_nothing_into_the_state_directory(home: Home) -> None:
+    text = home.run("export", "argv", *SEVEN_BILLION, "--engine", "ollama").stdout
+
+    assert text.count("PARAMETER num_ctx 8192") == 1
+    assert str(home.state_dir) not in text
+
+
 def test_a_modelfile_of_another_engine_is_refused_with_the_command_to_type(home: Home) -> None:
     refused(
         home.run("export", "modelfile", *SEVEN_BILLION, "--engine", "vllm"),
