@@ -1,4 +1,4 @@
-"""Whether a URL stays on this machine: then no proxy of the environment may see its requests."""
+"""Addresses of this machine: whether a URL stays on it, and how a server on it is reached from it."""
 
 from __future__ import annotations
 
@@ -20,3 +20,14 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:  # a name
         return False
+
+
+def local_root(host: str, port: int) -> str:
+    """The root URL at which a server that listens there is reached from this machine.
+
+    Example:
+        >>> local_root("127.0.0.1", 8000), local_root("0.0.0.0", 8000), local_root("::1", 8000)
+        ('http://127.0.0.1:8000', 'http://127.0.0.1:8000', 'http://[::1]:8000')
+    """
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  compared, not bound
+    return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"

@@ -17,6 +17,7 @@ from deploy.engines.deadline import start_deadline_seconds
 from deploy.engines.embedded_server import API_KEY_VARIABLE
 from deploy.engines.llama_log import finished_requests, read_llama_cpp_memory, read_llama_cpp_progress
 from deploy.engines.prometheus import metric_sums
+from deploy.loopback import local_root
 from deploy.spec import EngineName, LaunchSpec
 from stillroom.errors import EngineError, MissingExtraError
 
@@ -89,7 +90,7 @@ class Embedded:
         flags = [str(part) for pair in arguments.items() for part in pair]
         flags += [word for adapter in plan.adapters for word in ("--lora", _gguf_adapter(adapter))]
         flags += [] if options.prefix_caching else ["--no-prefix-caching"]
-        root = f"http://{options.host}:{options.port}"
+        root = local_root(options.host, options.port)
         return LaunchSpec(
             engine=self.name,
             # -P: a folder named `deploy` where a person happens to work is not ours.

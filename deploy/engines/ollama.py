@@ -19,6 +19,7 @@ from deploy.engines.llama_log import read_llama_cpp_memory
 from deploy.engines.ollama_model import derived_model
 from deploy.engines.ollama_program import find_program, missing_program, program_version
 from deploy.engines.ollama_version import UPDATE_HINT, shortcoming, version_in
+from deploy.loopback import local_root
 from deploy.ports import accepts_connections
 from deploy.spec import EngineName, LaunchSpec
 from stillroom.errors import EngineUnavailableError
@@ -86,7 +87,7 @@ class Ollama:
             EngineError: the library's tag holds another quantization than the plan's, Ollama makes no such
                 quantization, or the plan has more adapters than it takes.
         """
-        root = f"http://{options.host}:{options.port}"
+        root = local_root(options.host, options.port)
         derived = derived_model(plan, options)
         deadline = start_deadline_seconds(plan.artefact.total_bytes, set_up_seconds=_SET_UP_SECONDS)
         files = {options.files_dir / _MODELFILE: derived.modelfile() + "\n"} if options.files_dir else {}

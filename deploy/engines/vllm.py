@@ -18,6 +18,7 @@ from deploy.engines.base import Activity, Availability, MeasuredTerm
 from deploy.engines.deadline import start_deadline_seconds
 from deploy.engines.vllm_nodes import across_nodes
 from deploy.engines.vllm_options import model_options, place_options
+from deploy.loopback import local_root
 from deploy.memory_model.vllm_budget import cpu_cache_space_gib
 from deploy.spec import EngineName, LaunchSpec
 from stillroom.errors import EngineUnavailableError
@@ -113,7 +114,7 @@ class Vllm:
         flags = {**model_options(plan, options), **place_options(plan, options)}
         flags["--shutdown-timeout"] = str(_SHUTDOWN_SECONDS)
         environment = self._environment(plan, options)
-        root = f"http://{host}:{port}"
+        root = local_root(host, port)
         listening = {"--host": host, "--port": str(port)}
         serve = (self._home.program, "serve", model, *_words(flags | listening))
         nodes = across_nodes(serve, plan.placement, options) if options.nodes > 1 else ()
