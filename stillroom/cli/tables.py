@@ -137,7 +137,7 @@ def show_memory(console: Console, plan: Plan, measured: Measurement) -> None:
 
 
 def show_launch_spec(console: Console, spec: LaunchSpec) -> None:
-    """The command as a shell would take it, with its environment and files; several machines get their own."""
+    """The command as a shell would take it, with its environment and files; or one for each machine."""
     for node in spec.nodes:
         console.print(f"# on machine {node.rank}, of {len(spec.nodes)}", markup=False)
         for command in node.commands:
