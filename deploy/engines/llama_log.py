@@ -38,8 +38,9 @@ _STEPS: Final = (
 # One a request, when its sequence is let go of.
 _FINISHED: Final = re.compile(r"slot\s+release:.*stop processing")
 
-# Repacked tensors are a second copy that llama.cpp makes on some CPUs, and no part of the file's bytes.
-_REPACK_MARK: Final = "REPACK"
+# Repacked tensors are a second copy that llama.cpp makes on some CPUs, and no part of the file's bytes:
+# CPU_REPACK, and where the processor has such instructions AMX and CPU_KLEIDIAI (ggml/src/ggml-cpu).
+_REPACKED: Final = re.compile(r"REPACK|KLEIDIAI|AMX")
 
 # Backends that compute on GPUs (ggml/src/ggml-*); ``CUDA_Host`` is main memory that the GPU can read.
 _GPU: Final = re.compile(r"(?:CUDA|ROCm|HIP|MUSA|Vulkan|SYCL|MTL|Metal|OpenCL)(?P<index>\d*)(?!.*_Host)")
@@ -68,7 +69,7 @@ class _Buffers:
     def add(self, match: re.Match[str]) -> None:
         kind, mib = match["kind"], float(match["mib"])
         device = engine_device(match["device"])
-        name = "weights_repacked" if _REPACK_MARK in match["device"] else _TERM_NAMES[kind]
+        name = "weights_repacked" if _REPACKED.search(match["device"]) else _TERM_NAMES[kind]
         text = f"{match['device']} {kind} buffer {match['mib']} MiB"
         if kind == "output":
             self.reserved.clear()  # another context begins, with compute buffers of its own
@@ -102,6 +103,7 @@ def read_llama_cpp_memory(log: str) -> tuple[MeasuredTerm, ...]:
 
     Returns:
         One term a kind and device, in the order of first appearance; empty where no buffer line is present.
+        Weights on the CPU come with those that are repacked for it, none of them included.
 
     Example:
         >>> read_llama_cpp_memory("llama_kv_cache: CPU KV buffer size = 90.00 MiB")[0].measured_bytes
@@ -113,11 +115,14 @@ def read_llama_cpp_memory(log: str) -> tuple[MeasuredTerm, ...]:
             buffers = _Buffers()
         previous = match["kind"]
         buffers.add(match)
+    if ("weights", CPU) in buffers.sizes and ("weights_repacked", CPU) not in buffers.sizes:
+        buffers.sizes["weights_repacked", CPU] = 0.0
+        buffers.lines["weights_repacked", CPU] = []
     return tuple(
         MeasuredTerm(
             name=name,
             measured_bytes=round(mib * MIB),
-            source=", ".join(buffers.lines[name, device]),
+            source=", ".join(buffers.lines[name, device]) or "no buffer of repacked weights",
             device=device,
             rounding_bytes=_LINE_ROUNDING_BYTES * len(buffers.lines[name, device]),
         )
