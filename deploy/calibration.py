@@ -149,6 +149,9 @@ class Calibration:
         return [one for one in found if one.engine_version == version]
 
 
+UNCALIBRATED: Final = Calibration()
+
+
 def within_bounds(observation: Observation) -> bool:
     """Whether a figure may be applied.
 

@@ -28,7 +28,7 @@ from deploy.deployment import (
 from deploy.engine_log import follow, last_lines
 from deploy.engines import engine
 from deploy.launch import planned_endpoint, run_stop_command
-from deploy.measurement import Measurement, measure_processes
+from deploy.measuring import measure_processes
 from deploy.ports import require_free_port
 from deploy.readiness import read_log
 from stillroom.errors import EngineError, EngineMemoryError, EngineStartError
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from deploy.endpoint import Endpoint
     from deploy.engines.base import Activity
+    from deploy.measurement import Measurement
     from deploy.plan import Plan
     from deploy.spec import LaunchSpec
 
