@@ -50,8 +50,10 @@ RATIO_BOUNDS: Final = {
     "recurrent_state": (0.8, 1.25),
     "compute": (0.5, 2.0),
 }
-# Overhead may grow by as much as was predicted, or by this where that is less.
+# Overhead may grow by as much as was predicted, or by this where that is less; and shrink to a quarter: below
+# that, something was not in memory when it was measured.
 _LEAST_OVERHEAD_BOUND: Final = 256 * MIB
+_LEAST_OVERHEAD_SHARE: Final = 4
 
 # Residuals within these of each other agree; the interval is left this much wider than what was seen.
 _RATIO_SPREAD: Final = 0.02
@@ -146,7 +148,7 @@ class Calibration:
             reverse=True,
         )
         version = self.installed.get(setup.engine) or (found[0].engine_version if found else "")
-        return [one for one in found if one.engine_version == version]
+        return [one for one in found if _release(one.engine_version) == _release(version)]
 
 
 UNCALIBRATED: Final = Calibration()
@@ -159,8 +161,9 @@ def within_bounds(observation: Observation) -> bool:
         KeyError: it is of no component that is ever kept.
     """
     if observation.component == OVERHEAD:
-        most = max(observation.predicted_bytes, _LEAST_OVERHEAD_BOUND)
-        return observation.added_bytes <= most
+        predicted, measured = observation.predicted_bytes, observation.measured_bytes
+        most = predicted + max(predicted, _LEAST_OVERHEAD_BOUND)
+        return predicted // _LEAST_OVERHEAD_SHARE <= measured <= most
     least_ratio, most_ratio = RATIO_BOUNDS[observation.component]
     return least_ratio <= observation.ratio <= most_ratio
 
@@ -205,6 +208,11 @@ def _residual(newest_first: Sequence[Observation]) -> Residual | None:
     )
 
 
+def _release(version: str) -> str:
+    """Without the build behind the plus sign, which vLLM's package has and its log has not."""
+    return version.partition("+")[0]
+
+
 def _provenance(counted: Sequence[Observation], launches: int, refused: int) -> str:
     newest = counted[0]
     more = f"; {refused} more out of bounds" if refused else ""
@@ -216,12 +224,8 @@ def _provenance(counted: Sequence[Observation], launches: int, refused: int) -> 
 
 def _refusal(one: Observation) -> str:
     """Why the only figures that there are do not count."""
-    if one.component == OVERHEAD:
-        seen, allowed = f"{_signed_mib(one.added_bytes)} more than this", "the most that is believed"
-    else:
-        least, most = RATIO_BOUNDS[one.component]
-        seen, allowed = f"{one.ratio:.3g} times this", f"what is believed, {least:g} to {most:g}"
-    return f"{engine_title(one)} on {one.device} took {seen} on {one.day}: beyond {allowed}, and not applied"
+    seen = f"{one.ratio:.3g} times this"
+    return f"{engine_title(one)} on {one.device} took {seen} on {one.day}: out of bounds, and not applied"
 
 
 def engine_title(one: Observation) -> str:
