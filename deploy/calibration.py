@@ -59,11 +59,11 @@ _LEAST_OVERHEAD_SHARE: Final = 4
 _RATIO_SPREAD: Final = 0.02
 _OVERHEAD_SPREAD: Final = 16 * MIB
 # A ratio is applied as it is printed, so that its product can be checked by hand.
-_RATIO_DIGITS: Final = 4
+RATIO_DIGITS: Final = 4
 
 # What an observation must have in common with a plan, by the components that it is about.
-_OF_WEIGHTS: Final = frozenset({"weights", "weights_repacked", "lora"})
-_OF_CACHES: Final = frozenset({"kv_cache", "recurrent_state", "compute"})
+OF_WEIGHTS: Final = frozenset({"weights", "weights_repacked", "lora"})
+OF_CACHES: Final = frozenset({"kv_cache", "recurrent_state", "compute"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Calibration:
         """What launches say of a component at that place; None where there were none."""
         key = (setup, device, component)
         if key not in self._found:
-            self._found[key] = _residual(self._matching(setup, device, component))
+            self._found[key] = residual_of(self._matching(setup, device, component))
         return self._found[key]
 
     def _corrected(self, term: MemoryTerm, setup: Setup, largest: Mapping[str, MemoryTerm]) -> MemoryTerm:
@@ -179,12 +179,13 @@ def _applies(one: Observation, setup: Setup, device_name: str, component: str) -
     covered = frozenset(one.covers)
     return (
         same
-        and (not covered & _OF_WEIGHTS or one.weights_bytes == setup.weights_bytes)
-        and (not covered & _OF_CACHES or one.kv_cache_type == setup.kv_cache_type)
+        and (not covered & OF_WEIGHTS or one.weights_bytes == setup.weights_bytes)
+        and (not covered & OF_CACHES or one.kv_cache_type == setup.kv_cache_type)
     )
 
 
-def _residual(newest_first: Sequence[Observation]) -> Residual | None:
+def residual_of(newest_first: Sequence[Observation]) -> Residual | None:
+    """What observations of one component in one place say together, the newest of them first."""
     if not newest_first:
         return None
     newest = set(sorted({one.observed_at for one in newest_first}, reverse=True)[:LAUNCHES])
@@ -234,7 +235,7 @@ def engine_title(one: Observation) -> str:
 
 
 def _with_ratio(term: MemoryTerm, residual: Residual) -> MemoryTerm:
-    factor = round(residual.middle, _RATIO_DIGITS)
+    factor = round(residual.middle, RATIO_DIGITS)
     expected = round(term.expected_bytes * factor)
     low = min(term.low_bytes, round(term.low_bytes * factor))
     high = max(term.high_bytes, round(term.high_bytes * factor))
@@ -260,7 +261,7 @@ def _with_difference(term: MemoryTerm, residual: Residual) -> MemoryTerm:
         slack = _OVERHEAD_SPREAD // 2
         low = max(low, min(expected, term.expected_bytes + round(residual.lowest) - slack))
         high = min(high, max(expected, term.expected_bytes + round(residual.highest) + slack))
-    source = f"{term.source} {_signed_mib(added)}, from {residual.provenance}"
+    source = f"{term.source} {signed_mib(added)}, from {residual.provenance}"
     arithmetic = f"{_steps(term)} {'-' if added < 0 else '+'} {abs(added):,} B"
     correction = Correction(term.expected_bytes, 1.0, added, residual.launches, residual.last)
     return MemoryTerm(term.name, low, expected, high, source, term.device, arithmetic, correction)
@@ -271,11 +272,11 @@ def _steps(term: MemoryTerm) -> str:
     return term.arithmetic.removesuffix(f" = {term.expected_bytes:,} bytes") or f"{term.expected_bytes:,} B"
 
 
-def _signed_mib(size_bytes: int) -> str:
+def signed_mib(size_bytes: int) -> str:
     """With its sign as a word of a sum.
 
     Example:
-        >>> _signed_mib(3 * MIB), _signed_mib(-MIB // 2)
+        >>> signed_mib(3 * MIB), signed_mib(-MIB // 2)
         ('+ 3.0 MiB', '- 0.5 MiB')
     """
     return f"{'-' if size_bytes < 0 else '+'} {abs(size_bytes) / MIB:.1f} MiB"

@@ -84,7 +84,7 @@ class RunningEngine:
         if self._group is None:
             raise EngineError(f"the server at {self.spec.base_url} was not started here: it is not measured")
         terms = engine(self.spec.engine).read_memory(self.log(), self.answers())
-        return measure_processes(self._group.leader.pid, terms)
+        return measure_processes(self._group.leader.pid, terms, environment=self.spec.environment)
 
     def wait(self, seconds: float | None = None) -> bool:
         """Return once it has ended, or after so many seconds; whether it has ended."""

@@ -145,11 +145,21 @@ def current_endpoint(state_dir: Path) -> Endpoint | None:
     return deployment.endpoint if deployment is not None and deployment.state == "running" else None
 
 
-def measure(deployment: Deployment) -> Measurement | None:
-    """The memory that a running deployment takes; None where its process is not ours or is gone."""
+def measure(deployment: Deployment, *, visible_gpus: str | None = None) -> Measurement | None:
+    """The memory that a running deployment takes; None where its process is not ours or is gone.
+
+    Args:
+        deployment: as recorded.
+        visible_gpus: ``CUDA_VISIBLE_DEVICES`` of the machine that was planned for, as the settings have it.
+    """
     if deployment.engine_process is None or not lives(deployment.engine_process):
         return None
-    return measure_processes(deployment.engine_process.pid, deployment.reported)
+    return measure_processes(
+        deployment.engine_process.pid,
+        deployment.reported,
+        environment=deployment.spec.environment,
+        visible_gpus=visible_gpus,
+    )
 
 
 def activity(deployment: Deployment) -> Activity:
