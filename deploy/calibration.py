@@ -261,7 +261,8 @@ def _with_difference(term: MemoryTerm, residual: Residual) -> MemoryTerm:
         slack = _OVERHEAD_SPREAD // 2
         low = max(low, min(expected, term.expected_bytes + round(residual.lowest) - slack))
         high = min(high, max(expected, term.expected_bytes + round(residual.highest) + slack))
-    source = f"{term.source} {signed_mib(added)}, from {residual.provenance}"
+    much = f"{abs(added) / MIB:.1f} MiB {'less' if added < 0 else 'more'}"
+    source = f"{term.source}; {much}, from {residual.provenance}"
     arithmetic = f"{_steps(term)} {'-' if added < 0 else '+'} {abs(added):,} B"
     correction = Correction(term.expected_bytes, 1.0, added, residual.launches, residual.last)
     return MemoryTerm(term.name, low, expected, high, source, term.device, arithmetic, correction)

@@ -12,17 +12,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from deploy.calibration_file import add_observations
-from deploy.comparison import OVERHEAD, compare
+from deploy.comparison import compare
 from deploy.engine_http import first_completion
 from deploy.engines import engine
-from deploy.observation import Setup, observe, setup_on
+from deploy.observation import observe, setup_on
 from deploy.plan import SpeedEstimate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from deploy.calibration import Calibration
     from deploy.measurement import Measurement
     from deploy.plan import Plan
     from deploy.spec import LaunchSpec, Machine
@@ -55,23 +54,22 @@ class Launch:
 
 
 def calibrate(
-    launch: Launch, *, machine: Machine, calibration: Calibration, state_dir: Path
+    launch: Launch, *, machine: Machine, device_names: Mapping[str, str], state_dir: Path
 ) -> Measurement | None:
     """Measure a launch and keep what it says; the measurement.
 
     Args:
         launch: an engine of ours, not one that was attached to.
         machine: this one.
-        calibration: what is known already: a prompt that only serves to measure overhead is spared where
-            launches agree on it.
+        device_names: by which name a device is kept, where it is not the machine's own.
         state_dir: where observations are kept.
 
     Raises:
         EngineError: the calibration file is damaged or locked.
         EnvironmentUnfitError: it cannot be read or written.
     """
-    setup = setup_on(machine, launch.plan, calibration.device_names)
-    filled = not _is_settled(calibration, setup) and _fill(launch)
+    setup = setup_on(machine, launch.plan, device_names)
+    filled = _fill(launch)
     measured = launch.measure()
     if measured is None:
         return None
@@ -103,12 +101,6 @@ def filling_tokens(plan: Plan) -> int:
         return 0 if slow else tokens
     # On a GPU whose speed is not known it is fast enough; on a CPU it may take minutes.
     return tokens if plan.placement.gpus else 0
-
-
-def _is_settled(calibration: Calibration, setup: Setup) -> bool:
-    """Whether launches agree already on the overhead of every device."""
-    residuals = [calibration.residual(setup, device, OVERHEAD) for device, _ in setup.devices]
-    return all(residual is not None and residual.agreeing for residual in residuals)
 
 
 def _fill(launch: Launch) -> bool:

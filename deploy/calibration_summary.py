@@ -53,7 +53,7 @@ class Summary:
     def applied(self) -> str:
         """The correction as it is printed."""
         if self.factor is not None:
-            return f"x {self.factor:g}"
+            return "confirmed" if self.factor == 1 else f"x {self.factor:g}"
         return "out of bounds" if self.added_bytes is None else signed_mib(self.added_bytes)
 
 

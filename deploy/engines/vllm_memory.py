@@ -34,7 +34,10 @@ _ON_CPU: Final = (
     ("kv_cache", re.compile(r"Explicitly set \((?P<gib>[\d.]+)/[\d.]+\) GiB for KV cache on node")),
 )
 
-_RANK: Final = re.compile(r"^\(Worker(?:_PP(?P<stage>\d+))?(?:_TP(?P<rank>\d+))? pid=")
+# As its worker processes name themselves (v1/executor/multiproc_executor.py).
+_RANK: Final = re.compile(
+    r"^\(Worker(?:_DP\d+)?(?:_PP(?P<stage>\d+))?(?:_PCP\d+)?(?:_TP(?P<rank>\d+))?\w* pid="
+)
 
 # A gauge on /metrics whose labels are the settings of the cache.
 _CACHE_INFO: Final = "vllm:cache_config_info"

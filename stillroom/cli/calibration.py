@@ -63,13 +63,14 @@ def calibrate_launch(output: Output, rooms: Rooms, launch: Launch) -> Measuremen
     The engine runs by now: that its figures cannot be kept is said, and is no failure.
     """
     from deploy.calibration_run import calibrate
+    from deploy.hardware.gpu_facts import common_names
 
     try:
         machine = rooms.machine()
         return calibrate(
             launch,
             machine=machine,
-            calibration=rooms.calibration(machine),
+            device_names=common_names(machine.gpus),
             state_dir=rooms.settings.state_dir,
         )
     except StillroomError as error:
@@ -128,9 +129,7 @@ def export(
 def reset(
     context: typer.Context,
     engine: Annotated[str | None, typer.Option("--engine", help="Only what this engine measured.")] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", help="Only what was measured of this model.")
-    ] = None,
+    model: Annotated[str | None, typer.Option("--model", help="Only what this model took.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     json: options.Json = False,
 ) -> None:
@@ -146,9 +145,7 @@ def reset(
     removed = remove_observations(rooms.settings.state_dir, engine=engine, model=model)
 
     def show(console: Console) -> None:
-        console.print(
-            f"{removed} observations were forgotten." if removed else "There was nothing to forget."
-        )
+        console.print(f"Forgotten: {removed} observations." if removed else "There was nothing to forget.")
 
     Output(as_json=json).result({"removed": removed}, show)
 
@@ -196,6 +193,7 @@ def _show_summaries(console: Console, summaries: tuple[Summary, ...]) -> None:
                 )
         console.print(table)
     console.print(
-        "predicted and measured are the newest launch's; plan without: stillroom plan --no-calibration",
+        "Predicted and measured are the newest launch's. To plan without: stillroom plan --no-calibration",
         style="dim",
+        soft_wrap=True,
     )
