@@ -37,10 +37,8 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="calibration", rich_help_panel="Hardware to endpoint")
 
 
-def measure_deployment(
-    output: Output, rooms: Rooms, deployment: Deployment, *, planned_here: bool
-) -> Measurement | None:
-    """Measure what ``up`` started, and keep it if its prediction is this program's and the process ours.
+def calibrate_deployment(output: Output, rooms: Rooms, deployment: Deployment, *, planned_here: bool) -> None:
+    """Measure what ``up`` started and keep it, if its process is ours and its prediction this program's.
 
     A plan in a file may be another machine's, another version's, or edited.
     """
@@ -48,13 +46,15 @@ def measure_deployment(
     from deploy.readiness import read_log
     from deploy.supervise import measure
 
+    if deployment.engine_process is None or not planned_here:
+        return
+
     def measure_now() -> Measurement | None:
         return measure(deployment, visible_gpus=rooms.settings.visible_gpus)
 
-    if deployment.engine_process is None or not planned_here:
-        return measure_now()
-    launch = Launch(deployment.spec, deployment.plan, read_log(deployment.log_path), measure_now)
-    return calibrate_launch(output, rooms, launch)
+    log = read_log(deployment.log_path)
+    with output.working("Measuring what it takes"):
+        calibrate_launch(output, rooms, Launch(deployment.spec, deployment.plan, log, measure_now))
 
 
 def calibrate_launch(output: Output, rooms: Rooms, launch: Launch) -> Measurement | None:

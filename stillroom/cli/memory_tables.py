@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from deploy.comparison import ComparedTerm
-    from deploy.deployment import Deployment
     from deploy.measurement import Measurement
     from deploy.spec import MemoryEstimate
 
@@ -68,12 +67,6 @@ def comparison_document(memory: MemoryEstimate, measured: Measurement | None) ->
         }
         for line in lines
     ]
-
-
-def deployment_document(deployment: Deployment | None, measured: Measurement | None) -> dict[str, object]:
-    """What ``up`` and ``status`` print for programs."""
-    memory = comparison_document(deployment.plan.memory, measured) if deployment else []
-    return {"deployment": deployment, "measured": measured, "memory": memory}
 
 
 def percent(share: float | None) -> str:
