@@ -20,7 +20,6 @@ from rich.markup import escape
 from stillroom.cli import models, options, pages, tables
 from stillroom.cli.calibration import calibrate_launch
 from stillroom.cli.library import progress_line, show_report
-from stillroom.cli.memory_tables import show_comparison
 from stillroom.cli.output import Output
 from stillroom.cli.rooms import Rooms, open_rooms
 from stillroom.errors import EnvironmentUnfitError, LibraryOutdatedError, ModelError
@@ -140,6 +139,7 @@ class Demo:
         from deploy.plan import PlanRequest
         from deploy.planning.planner import plan_bundled
         from deploy.ports import free_port
+        from stillroom.cli.memory_tables import show_comparison
 
         self.step(3, "The embedded engine, launched and measured")
         catalog = load_catalog()

@@ -10,7 +10,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from deploy.spec import Gpu
-from stillroom.cli.memory_tables import show_comparison
 from stillroom.cli.output import gib
 
 if TYPE_CHECKING:
@@ -134,6 +133,8 @@ def show_deployment(console: Console, deployment: Deployment, measured: Measurem
         console.print(f"try: {deployment.hint}", markup=False, soft_wrap=True)
     if measured is None:
         return
+    from stillroom.cli.memory_tables import show_comparison
+
     show_comparison(console, deployment.plan.memory, measured)
 
 
