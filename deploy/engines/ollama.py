@@ -39,16 +39,6 @@ _MODELFILE: Final = "Modelfile"
 # Its own start and a first answer; what it pulls before has no deadline, only progress.
 _SET_UP_SECONDS: Final = 120.0
 
-# What the short tags of Ollama's library hold, `deepseek-r1:7b` among them.
-_LIBRARY_QUANTIZATION: Final = "Q4_K_M"
-
-_VERSION: Final = re.compile(r"Listening on \S+ \(version (?P<version>[\w.+-]+)\)")
-# One a request, when the llama.cpp inside begins with its prompt.
-_TAKEN: Final = re.compile(r"slot .*\| new prompt, n_ctx_slot")
-
-# What Ollama stores keys and values in unless it is told otherwise.
-_KV_CACHE_TYPE: Final = "f16"
-
 
 class Ollama:
     """A server of Ollama.
