@@ -159,7 +159,7 @@ def test_each_figure_says_how_far_its_printed_digits_may_be_off() -> None:
 
 
 def test_vllm_on_a_cpu_tells_its_cache_to_the_byte_by_its_metrics() -> None:
-    log, metrics = recorded("vllm/logs/final.txt"), recorded("vllm/metrics.json")
+    log, metrics = recorded("vllm_logs/A.txt"), recorded("vllm/metrics.json")
 
     (term,) = read_vllm_memory(log, [metrics])
 
@@ -209,6 +209,6 @@ def test_a_cache_that_vllm_was_told_the_size_of_is_read_too() -> None:
 
 def test_engines_tell_the_version_that_wrote_the_log() -> None:
     assert engine("ollama").read_version(recorded("ollama/logs/serve-main.txt")) == "0.33.0-rc2"
-    assert engine("vllm").read_version(recorded("vllm/logs/final.txt")) == "0.32.0"
+    assert engine("vllm").read_version(recorded("vllm_logs/A.txt")) == "0.32.0"
     assert engine("embedded").read_version("") == engine("embedded").availability().version
     assert engine("ollama").read_version("") == engine("vllm").read_version("") == ""
