@@ -68,7 +68,8 @@ class DeploymentTools:
             found, within = catalog.resolve(model)
             subjects, quantization = (from_catalog(found),), quantization or within
         request = PlanRequest(workload, quantization=quantization)
-        report = plan(machine, request, subjects, named=model is not None)
+        calibration = self.services.calibration(machine)
+        report = plan(machine, request, subjects, named=model is not None, calibration=calibration)
         shown = report.options if model else _best_of_each_model(report)
         return DeploymentPlan(
             machine=_describe(machine),

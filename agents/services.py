@@ -10,11 +10,13 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from deploy.calibration import UNCALIBRATED
 from deploy.spec import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from deploy.calibration import Calibration
     from deploy.catalog import Catalog
     from deploy.endpoint import Endpoint
     from deploy.spec import Machine
@@ -43,6 +45,10 @@ class OpenedOnce(Generic[T]):
             return self._opened[0]
 
 
+def _uncalibrated(_machine: Machine) -> Calibration:
+    return UNCALIBRATED
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Callables that open what a tool needs; making a ``Services`` opens nothing.
@@ -53,6 +59,7 @@ class Services:
         machine: what this machine has at this moment.
         catalog: the models that the planner knows.
         workload: context and sequences where a tool's caller names none.
+        calibration: what launches measured, for plans on a machine.
     """
 
     library: Callable[[], Library]
@@ -60,6 +67,7 @@ class Services:
     machine: Callable[[], Machine]
     catalog: Callable[[], Catalog]
     workload: Workload = field(default_factory=Workload)
+    calibration: Callable[[Machine], Calibration] = _uncalibrated
 
     def for_threads(self) -> Services:
         """The same services, what is slow to open opened once whichever thread asks first."""

@@ -103,11 +103,11 @@ def served_models(spec: LaunchSpec) -> tuple[ServedModel, ...]:
         return ()
 
 
-def first_completion(spec: LaunchSpec, *, timeout_seconds: float) -> Trial:
+def first_completion(spec: LaunchSpec, *, timeout_seconds: float, prompt: str = "Hello") -> Trial:
     """Ask the served model for a few tokens: a health check says that a server is up, not that a model is."""
     body: dict[str, Any] = {
         "model": spec.served_model,
-        "messages": [{"role": "user", "content": "Hello"}],
+        "messages": [{"role": "user", "content": prompt}],
         "max_tokens": _TRIAL_TOKENS,
         "temperature": 0,
     }

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Self
 from deploy import engine_http, process_group
 from deploy.endpoint import Capabilities, Endpoint
 from deploy.engines import engine
-from deploy.measurement import Measurement, measure_processes
+from deploy.measuring import measure_processes
 from deploy.ports import require_free_port
 from deploy.readiness import Start, check_trial, read_log
 from stillroom.errors import EngineError, EngineStartError, EngineUnavailableError, EnvironmentUnfitError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from deploy.measurement import Measurement
     from deploy.plan import Plan
     from deploy.process_group import ProcessGroup
     from deploy.spec import LaunchSpec
@@ -83,7 +84,7 @@ class RunningEngine:
         if self._group is None:
             raise EngineError(f"the server at {self.spec.base_url} was not started here: it is not measured")
         terms = engine(self.spec.engine).read_memory(self.log(), self.answers())
-        return measure_processes(self._group.leader.pid, terms)
+        return measure_processes(self._group.leader.pid, terms, environment=self.spec.environment)
 
     def wait(self, seconds: float | None = None) -> bool:
         """Return once it has ended, or after so many seconds; whether it has ended."""

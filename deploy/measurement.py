@@ -1,20 +1,35 @@
 """What a running engine really takes, to be put beside what was planned.
 
-Two sources that answer different questions: the operating system's resident set (what the machine lost) and
-the engine's own figures (which component took it). It predicts nothing and judges nothing.
+Values from three sources that answer different questions: the operating system (what the machine's main
+memory lost), NVIDIA's driver (what each GPU's lost) and the engine's own figures (which component took it).
+Who asks them is ``deploy.measuring``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from deploy.serving import CPU
 
 if TYPE_CHECKING:
     from deploy.engines.base import MeasuredTerm
 
-# proc_pid_status(5): these lines are in kB of 1024 bytes, whatever the letter case says.
-_STATUS_UNIT_BYTES: Final = 1024
+
+@dataclass(frozen=True, slots=True)
+class GpuUse:
+    """Memory of one GPU that is in use, in bytes.
+
+    Attributes:
+        device: ``gpu:N``, N as plans number GPUs.
+        own_bytes: what the engine's processes hold; None where the driver does not tell (in a container
+            whose process numbers are its own, under WSL).
+        used_bytes: what all programs hold.
+    """
+
+    device: str
+    own_bytes: int | None
+    used_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,49 +42,26 @@ class Measurement:
             None where the system does not tell (outside Linux).
         anonymous_bytes: the part that only these processes hold: KV cache, compute buffers. None likewise.
         terms: the components that the engine reported itself.
+        pss_bytes: as ``rss_bytes``, each page divided by how many processes map it, strangers among them.
+        held_bytes: pages of main memory that any of the processes keeps, each counted once.
+        gpus: the GPUs that the driver tells of.
     """
 
     rss_bytes: int
     file_backed_bytes: int | None
     anonymous_bytes: int | None
     terms: tuple[MeasuredTerm, ...]
+    pss_bytes: int | None = None
+    held_bytes: int | None = None
+    gpus: tuple[GpuUse, ...] = ()
 
+    def total_bytes(self, device: str) -> int | None:
+        """What the engine takes of a device in all; None where nobody tells.
 
-def measure_processes(pid: int, terms: tuple[MeasuredTerm, ...]) -> Measurement:
-    """Measure the process and all its children now; zeros where it has ended."""
-    import psutil
-
-    try:
-        leader = psutil.Process(pid)
-        family = [leader, *leader.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        family = []
-    rss_bytes = 0
-    split: list[tuple[int, int] | None] = []
-    for member in family:
-        try:
-            rss_bytes += member.memory_info().rss
-        except psutil.NoSuchProcess:
-            continue
-        split.append(_linux_split(member.pid))
-    known = [pair for pair in split if pair is not None]
-    complete = bool(known) and len(known) == len(split)
-    return Measurement(
-        rss_bytes=rss_bytes,
-        file_backed_bytes=sum(pair[0] for pair in known) if complete else None,
-        anonymous_bytes=sum(pair[1] for pair in known) if complete else None,
-        terms=terms,
-    )
-
-
-def _linux_split(pid: int) -> tuple[int, int] | None:
-    """File-backed and anonymous resident bytes of one process."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    except OSError:
-        return None
-    fields = dict(line.split(":", 1) for line in status.splitlines() if line.startswith("Rss"))
-    if not {"RssFile", "RssAnon"} <= fields.keys():
-        return None
-    file_backed, anonymous = (int(fields[key].split()[0]) for key in ("RssFile", "RssAnon"))
-    return file_backed * _STATUS_UNIT_BYTES, anonymous * _STATUS_UNIT_BYTES
+        Example:
+            >>> Measurement(300, 100, 200, (), held_bytes=280).total_bytes("cpu")
+            280
+        """
+        if device == CPU:
+            return self.held_bytes or self.rss_bytes or None
+        return next((gpu.own_bytes for gpu in self.gpus if gpu.device == device), None)

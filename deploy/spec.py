@@ -120,6 +120,25 @@ class Workload:
 
 
 @dataclass(frozen=True, slots=True)
+class Correction:
+    """What earlier launches changed of a memory term's expected value, which a formula had given.
+
+    Attributes:
+        formula_bytes: what the formula gave.
+        factor: what that was multiplied by; 1 where bytes were added, or where launches confirmed it.
+        added_bytes: what was added to it, below 0 where something was taken away; 0 where it was multiplied.
+        launches: how many launches say so.
+        last: the day of the newest of them, as in 2026-11-26.
+    """
+
+    formula_bytes: int
+    factor: float
+    added_bytes: int
+    launches: int
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryTerm:
     """One component of a memory estimate on one device, as an interval in bytes with where it comes from.
 
@@ -129,6 +148,7 @@ class MemoryTerm:
         source: where the figure comes from: a formula, a header, a measurement and its date.
         device: ``gpu:0`` or ``cpu``.
         arithmetic: the expected value as a calculation with its numbers, that a reader can check by hand.
+        correction: what earlier launches changed; None where there were none, or none that may be applied.
     """
 
     name: str
@@ -138,6 +158,12 @@ class MemoryTerm:
     source: str
     device: str = ""
     arithmetic: str = ""
+    correction: Correction | None = None
+
+    @property
+    def formula_bytes(self) -> int:
+        """The expected value before any correction: what a new measurement is compared with."""
+        return self.correction.formula_bytes if self.correction else self.expected_bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from deploy.deployment import (
 from deploy.engine_log import follow, last_lines
 from deploy.engines import engine
 from deploy.launch import planned_endpoint, run_stop_command
-from deploy.measurement import Measurement, measure_processes
+from deploy.measuring import measure_processes
 from deploy.ports import require_free_port
 from deploy.readiness import read_log
 from stillroom.errors import EngineError, EngineMemoryError, EngineStartError
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from deploy.endpoint import Endpoint
     from deploy.engines.base import Activity
+    from deploy.measurement import Measurement
     from deploy.plan import Plan
     from deploy.spec import LaunchSpec
 
@@ -145,11 +146,21 @@ def current_endpoint(state_dir: Path) -> Endpoint | None:
     return deployment.endpoint if deployment is not None and deployment.state == "running" else None
 
 
-def measure(deployment: Deployment) -> Measurement | None:
-    """The memory that a running deployment takes; None where its process is not ours or is gone."""
+def measure(deployment: Deployment, *, visible_gpus: str | None = None) -> Measurement | None:
+    """The memory that a running deployment takes; None where its process is not ours or is gone.
+
+    Args:
+        deployment: as recorded.
+        visible_gpus: ``CUDA_VISIBLE_DEVICES`` of the machine that was planned for, as the settings have it.
+    """
     if deployment.engine_process is None or not lives(deployment.engine_process):
         return None
-    return measure_processes(deployment.engine_process.pid, deployment.reported)
+    return measure_processes(
+        deployment.engine_process.pid,
+        deployment.reported,
+        environment=deployment.spec.environment,
+        visible_gpus=visible_gpus,
+    )
 
 
 def activity(deployment: Deployment) -> Activity:

@@ -84,13 +84,19 @@ class MeasuredTerm:
     """One component of memory as the engine itself reported it, in bytes.
 
     Attributes:
-        name: as in the plan's estimate where both have it: ``weights``, ``kv_cache``, ``compute``.
+        name: as in the plan's estimate where both have it: ``weights``, ``kv_cache``, ``compute``;
+            ``buffers`` where the engine told all of these only together.
         source: the words of the log that say so.
+        device: ``cpu`` or ``gpu:N``, N as the engine numbers the GPUs that it sees; empty where it does not
+            tell.
+        rounding_bytes: the most that the printed figure may be off, because it was rounded.
     """
 
     name: str
     measured_bytes: int
     source: str
+    device: str = ""
+    rounding_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +184,9 @@ class Engine(Protocol):
         Raises:
             EngineError: the server would not.
         """
+
+    def read_version(self, log: str) -> str:
+        """The version that wrote the log; empty where it does not say."""
 
     def read_activity(self, log: str, answer: str) -> Activity:
         """What it did since its start, from its log and what ``activity_url`` answered (empty for none)."""

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from deploy.engines import ollama_checks, ollama_log
 from deploy.engines.base import Activity, Availability, MeasuredTerm
 from deploy.engines.deadline import start_deadline_seconds
-from deploy.engines.llama_log import read_llama_cpp_memory
+from deploy.engines.ollama_memory import read_ollama_memory
 from deploy.engines.ollama_model import derived_model
 from deploy.engines.ollama_program import find_program, missing_program, program_version
 from deploy.engines.ollama_version import UPDATE_HINT, shortcoming, version_in
@@ -147,9 +147,13 @@ class Ollama:
         """The step that Ollama or the llama.cpp inside tells of."""
         return ollama_log.read_progress(log)
 
-    def read_memory(self, log: str, answers: Mapping[str, str]) -> tuple[MeasuredTerm, ...]:  # noqa: ARG002
-        """The buffer sizes of the llama.cpp inside."""
-        return read_llama_cpp_memory(log)
+    def read_memory(self, log: str, answers: Mapping[str, str]) -> tuple[MeasuredTerm, ...]:
+        """The buffer sizes of the llama.cpp inside; without a log, their sum by ``/api/ps``."""
+        return read_ollama_memory(log, answers.values())
+
+    def read_version(self, log: str) -> str:
+        """As ``ollama serve`` prints it when it begins to listen."""
+        return ollama_log.read_version(log)
 
     def read_activity(self, log: str, answer: str) -> Activity:  # noqa: ARG002  it has no counters
         """Requests that reached the model, by its log."""

@@ -22,6 +22,8 @@ _STEPS: Final = (
     (re.compile(r'msg="(llama-server|llama runner) started in'), "has loaded the model"),
 )
 
+_VERSION: Final = re.compile(r'msg="Listening on \S+ \(version (?P<version>[\w.+-]+)\)"')
+
 # One a request, when llama.cpp begins with its prompt, with the prompt's length.
 _TAKEN: Final = re.compile(r"slot .*\| new prompt, n_ctx_slot.*?task\.n_tokens = (?P<tokens>\d+)")
 
@@ -70,6 +72,17 @@ def read_progress(log: str) -> str:
             if match.end() > end:
                 end, said = match.end(), sentence
     return read_llama_cpp_progress(log[end:]) or said
+
+
+def read_version(log: str) -> str:
+    """The version of the server that wrote the log; empty where it does not say.
+
+    Example:
+        >>> read_version('msg="Listening on 127.0.0.1:11434 (version 0.33.0-rc2)"')
+        '0.33.0-rc2'
+    """
+    match = _VERSION.search(log)
+    return match["version"] if match else ""
 
 
 def read_activity(log: str) -> Activity:

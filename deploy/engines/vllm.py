@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from deploy.engines import vllm_log
 from deploy.engines.base import Activity, Availability, MeasuredTerm
 from deploy.engines.deadline import start_deadline_seconds
+from deploy.engines.vllm_memory import read_vllm_memory
 from deploy.engines.vllm_nodes import across_nodes
 from deploy.engines.vllm_options import model_options, place_options
 from deploy.loopback import local_root
@@ -154,8 +155,12 @@ class Vllm:
         return vllm_log.read_progress(log)
 
     def read_memory(self, log: str, answers: Mapping[str, str]) -> tuple[MeasuredTerm, ...]:
-        """What the profiling run reported: weights, KV cache, CUDA graphs."""
-        return vllm_log.read_memory(log, answers)
+        """What the profiling run reported: weights, KV cache (to the byte by the metrics), CUDA graphs."""
+        return read_vllm_memory(log, answers.values())
+
+    def read_version(self, log: str) -> str:
+        """As it prints it when it starts."""
+        return vllm_log.read_version(log)
 
     def deviations(
         self, spec: LaunchSpec, plan: Plan, log: str, answers: Mapping[str, str]

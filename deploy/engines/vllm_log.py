@@ -1,4 +1,4 @@
-"""What vLLM says of itself: steps of its start and memory in its log, requests and tokens in ``/metrics``.
+"""What vLLM says of itself: steps of its start in its log, requests and tokens in ``/metrics``.
 
 Pure text matching; the wording is that of vLLM 0.32.0, as recorded. It starts and asks nothing.
 """
@@ -6,14 +6,10 @@ Pure text matching; the wording is that of vLLM 0.32.0, as recorded. It starts a
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from deploy.engines.base import Activity, MeasuredTerm
+from deploy.engines.base import Activity
 from deploy.engines.prometheus import metric_sums
-from deploy.spec import GIB
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # Of every line of its log that tells how far a start has come. The last that is found is where it stands.
 _STEPS: Final = (
@@ -29,12 +25,7 @@ _STEPS: Final = (
     (re.compile(r"Starting vLLM server on"), "opens its port"),
 )
 
-_LOG_TERMS: Final = (
-    ("weights", re.compile(r"Model loading took (?P<gib>[\d.]+) GiB")),
-    ("kv_cache", re.compile(r"Available KV cache memory: (?P<gib>[\d.]+) GiB")),
-    ("kv_cache", re.compile(r"Explicitly set \((?P<gib>[\d.]+)/[\d.]+\) GiB for KV cache")),
-    ("cuda_graphs", re.compile(r"Graph capturing finished in .* took (?P<gib>[\d.]+) GiB")),
-)
+_VERSION: Final = re.compile(r"(?:version |LLM engine \(v)(?P<version>\d[\w.+-]*)")
 
 
 def read_progress(log: str) -> str:
@@ -47,14 +38,15 @@ def read_progress(log: str) -> str:
     return said
 
 
-def read_memory(log: str, answers: Mapping[str, str]) -> tuple[MeasuredTerm, ...]:  # noqa: ARG001
-    """What the profiling run reported: weights, KV cache, CUDA graphs."""
-    terms: dict[str, MeasuredTerm] = {}
-    for name, pattern in _LOG_TERMS:
-        match = pattern.search(log)
-        if match:
-            terms[name] = MeasuredTerm(name, round(float(match["gib"]) * GIB), match[0])
-    return tuple(terms.values())
+def read_version(log: str) -> str:
+    """The version that wrote the log; empty where it does not say.
+
+    Example:
+        >>> read_version("(APIServer pid=9) INFO 11-22 [api_utils.py:347]  █▄█▀ version 0.32.0")
+        '0.32.0'
+    """
+    match = _VERSION.search(log)
+    return match["version"] if match else ""
 
 
 def read_activity(metrics: str) -> Activity:

@@ -12,10 +12,15 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from deploy.spec import GIB, MIB
 from stillroom.errors import PlanError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from deploy.spec import Gpu
 
 Vendor = Literal["nvidia", "amd", "intel", "apple"]
 
@@ -121,6 +126,18 @@ def facts_for(name: str, *, total_bytes: int = 0) -> GpuFacts | None:
         return find_gpu(name, total_bytes=total_bytes)
     except PlanError:
         return None
+
+
+def common_names(gpus: Iterable[Gpu]) -> dict[str, str]:
+    """By which name each card is known, whoever reports it; its own where nothing is known of it.
+
+    Example:
+        >>> from deploy.spec import Gpu
+        >>> common_names([Gpu(0, "NVIDIA GeForce RTX 4090", 24564 * MIB, 0)])
+        {'NVIDIA GeForce RTX 4090': 'RTX 4090'}
+    """
+    known = ((gpu.name, facts_for(gpu.name, total_bytes=gpu.total_bytes)) for gpu in gpus)
+    return {name: facts.name if facts else name for name, facts in known}
 
 
 def likely_vendor(name: str) -> Vendor:

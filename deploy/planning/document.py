@@ -78,6 +78,7 @@ def plan_document(report: PlanReport) -> dict[str, object]:
         "rule_of_thumb_gb": shown.rule_of_thumb_gb,
         "ability": shown.subject.ability or None,
         "gpu_memory_utilization": plan.gpu_memory_utilization if plan and plan.engine == "vllm" else None,
+        "calibration": _calibration(shown.memory),
         "changes": [_change(change) for change in report.changes],
         "options": [_option(option) for option in report.options if option.fits],
         "rejections": [_rejection(rejection) for rejection in report.rejections],
@@ -112,6 +113,27 @@ def _placement(option: PlanOption) -> dict[str, object]:
 
 def _limits(limits: Limits) -> dict[str, int]:
     return {"context_tokens": limits.context_tokens, "users": limits.concurrent_sequences}
+
+
+def _calibration(memory: MemoryEstimate) -> dict[str, object]:
+    """Which terms launches corrected or confirmed, and how many launches in all."""
+    corrected = [(term, term.correction) for term in memory.terms if term.correction]
+    return {
+        "launches": max((correction.launches for _, correction in corrected), default=0),
+        "last": max((correction.last for _, correction in corrected), default=None),
+        "corrections": [
+            {
+                "name": term.name,
+                "device": term.device,
+                "formula_bytes": correction.formula_bytes,
+                "factor": correction.factor,
+                "added_bytes": correction.added_bytes,
+                "launches": correction.launches,
+                "last": correction.last,
+            }
+            for term, correction in corrected
+        ],
+    }
 
 
 def _interval(low: int, expected: int, high: int) -> dict[str, int]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from deploy.calibration import UNCALIBRATED, Calibration
 from deploy.memory_model.llama_cpp import llama_cpp_memory
 from deploy.memory_model.vllm import vllm_memory
+from deploy.observation import Setup, layout, named_devices
 from deploy.spec import MemoryEstimate, MemoryTerm
 
 if TYPE_CHECKING:
@@ -33,7 +35,11 @@ KV_CACHE_TYPES: Mapping[EngineName, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model in an engine: everything that its memory depends on but the workload and the placement."""
+    """A model in an engine: everything that its memory depends on but the workload and the placement.
+
+    Attributes:
+        calibration: what earlier launches measured, which corrects what the formulas say.
+    """
 
     architecture: Architecture
     checkpoint: Checkpoint
@@ -41,9 +47,16 @@ class Loaded:
     serving: Serving
     machine: Machine
     adapters: tuple[LoraAdapter, ...] = ()
+    calibration: Calibration = UNCALIBRATED
 
     def memory(self, workload: Workload, placement: Placement) -> MemoryEstimate:
-        """What the engine holds on each device once the model is loaded and has answered."""
+        """What the engine holds on each device once the model is loaded and has answered, corrected."""
+        formula = self._formula(workload, placement)
+        if not self.calibration.observations:
+            return formula
+        return self.calibration.apply(formula, self._setup(placement))
+
+    def _formula(self, workload: Workload, placement: Placement) -> MemoryEstimate:
         if self.engine == "vllm":
             base = vllm_memory(
                 self.architecture, self.checkpoint, workload, self.serving, placement, machine=self.machine
@@ -60,6 +73,16 @@ class Loaded:
                 vendor=vendors[0] if vendors else "nvidia",
             )
         return MemoryEstimate((*base.terms, *(_lora(adapter, placement) for adapter in self.adapters)))
+
+    def _setup(self, placement: Placement) -> Setup:
+        return Setup(
+            engine=self.engine,
+            architecture=self.architecture.model_type,
+            layout=layout(placement, self.architecture.layer_count),
+            weights_bytes=self.checkpoint.tensor_bytes,
+            kv_cache_type=self.serving.kv_cache_type,
+            devices=named_devices(self.machine, placement, self.calibration.device_names),
+        )
 
     def at(self, workload: Workload) -> Callable[[Placement], MemoryEstimate]:
         """The same for one workload, as a function of the placement."""

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+from deploy.calibration import UNCALIBRATED, Calibration
 from deploy.memory_model.kv_cache import kv_block
 from deploy.memory_model.limits import fits
 from deploy.memory_model.vllm_support import tensor_parallel_problem, unsupported_format
@@ -87,11 +88,13 @@ class Weigher:
 
     Attributes:
         named: a person asked for this model.
+        calibration: what earlier launches measured.
     """
 
     machine: Machine
     request: PlanRequest
     named: bool = False
+    calibration: Calibration = UNCALIBRATED
     budgets: Mapping[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -152,6 +155,7 @@ class Weigher:
             serving,
             self.machine,
             subject.adapters,
+            self.calibration,
         )
 
     def _budgets_for(self, engine: EngineName) -> Mapping[str, int]:

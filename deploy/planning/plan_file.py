@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from deploy.spec import MemoryTerm
+    from deploy.spec import Correction, MemoryTerm
 
 _HINT = "stillroom plan --save PATH"
 _MOST_FILE_BYTES = 16 * 1024 * 1024
@@ -37,6 +37,9 @@ _MOST_GPU_INDEX = 1023
 # As deploy.architectures.lora reads it.
 _MOST_LORA_RANK = 65_536
 _DEVICE = re.compile(r"cpu|gpu:\d{1,4}")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+# Beyond any that is ever applied: deploy/calibration.py, RATIO_BOUNDS.
+_MOST_FACTOR = 1000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -203,6 +206,18 @@ def _check_interval(place: str, term: MemoryTerm) -> None:
         _check_count(f"{place}.{name}", getattr(term, name), 0, _MOST_BYTES)
     if not term.low_bytes <= term.expected_bytes <= term.high_bytes:
         _refuse(place, tuple(getattr(term, name) for name in ends), "low, expected and high in that order")
+    if term.correction is not None:
+        _check_correction(f"{place}.correction", term.correction)
+
+
+def _check_correction(place: str, correction: Correction) -> None:
+    _check_count(f"{place}.formula_bytes", correction.formula_bytes, 0, _MOST_BYTES)
+    _check_count(f"{place}.added_bytes", correction.added_bytes, -_MOST_BYTES, _MOST_BYTES)
+    _check_count(f"{place}.launches", correction.launches, 1, _MOST_BYTES)
+    if not 0 <= correction.factor <= _MOST_FACTOR:
+        _refuse(f"{place}.factor", correction.factor, f"a number from 0 to {_MOST_FACTOR}")
+    if not _DAY.fullmatch(correction.last):
+        _refuse(f"{place}.last", correction.last, "a day such as 2026-11-26")
 
 
 def _check_devices(place: str, sizes: Mapping[str, int]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from deploy.calibration import UNCALIBRATED, Calibration
 from deploy.memory_model.limits import largest_context, most_sequences
 from deploy.memory_model.vllm_budget import gpu_memory_utilization
 from deploy.plan import MOST_SEQUENCES, Limits, Plan, PlannedAdapter, Rejection
@@ -67,6 +68,7 @@ def plan(
     *,
     named: bool = False,
     others: Sequence[Subject] = (),
+    calibration: Calibration = UNCALIBRATED,
 ) -> PlanReport:
     """Weigh every option and pick one.
 
@@ -80,12 +82,13 @@ def plan(
         subjects: the models to choose from.
         named: a person asked for the one subject by name, so that slow decoding is theirs to accept.
         others: where nothing fits, models that may be named instead.
+        calibration: what earlier launches measured, by which every memory term is corrected.
 
     Raises:
         PlanError: the quantization or the workload is unknown or senseless, or no engine has the weights.
     """
     _check(request.workload)
-    weigher = Weigher(machine, request, named=named)
+    weigher = Weigher(machine, request, named=named, calibration=calibration)
     options = sorted(
         (option for subject in subjects for option in weigher.options(subject)),
         key=lambda option: rank(option, request),
@@ -122,14 +125,18 @@ def catalog_subjects(catalog: Catalog, *, every: bool = False) -> tuple[Subject,
     )
 
 
-def plan_bundled(machine: Machine, request: PlanRequest, catalog: Catalog) -> Plan:
+def plan_bundled(
+    machine: Machine, request: PlanRequest, catalog: Catalog, *, calibration: Calibration = UNCALIBRATED
+) -> Plan:
     """The bundled model on the embedded engine, on the CPU: what runs where no model hub can be reached.
 
     Raises:
         NothingFitsError: even that does not fit, or the context is beyond the model's.
     """
     bundled = from_catalog(catalog.bundled)
-    report = plan(machine, replace(request, engines=("embedded",)), (bundled,), named=True)
+    report = plan(
+        machine, replace(request, engines=("embedded",)), (bundled,), named=True, calibration=calibration
+    )
     why = f"{bundled.tag} comes without a model hub; it is for demonstration, not for work"
     return replace(require_pick(report), reason=why)
 

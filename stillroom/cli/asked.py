@@ -39,6 +39,7 @@ class Asked:
         machine_file: a description of a whole machine.
         quantization: only this one; None for all.
         request: what else was asked; context, users and engines are the settings'.
+        calibrated: what launches measured shall correct the plan.
     """
 
     model: ModelOptions = field(default_factory=ModelOptions)
@@ -46,6 +47,7 @@ class Asked:
     machine_file: Path | None = None
     quantization: str | None = None
     request: PlanRequest = field(default_factory=PlanRequest)
+    calibrated: bool = True
 
     @property
     def elsewhere(self) -> bool:

@@ -18,6 +18,7 @@ import typer
 from rich.markup import escape
 
 from stillroom.cli import models, options, pages, tables
+from stillroom.cli.calibration import calibrate_launch
 from stillroom.cli.library import progress_line, show_report
 from stillroom.cli.output import Output
 from stillroom.cli.rooms import Rooms, open_rooms
@@ -123,12 +124,14 @@ class Demo:
         tables.show_machine(self.console, machine)
 
         self.step(2, "What fits it")
-        report = plan(machine, PlanRequest(), catalog_subjects(load_catalog()))
+        calibration = self.rooms.calibration(machine)
+        report = plan(machine, PlanRequest(), catalog_subjects(load_catalog()), calibration=calibration)
         show_plan(self.console, report)
         return report
 
     def launch(self, report: PlanReport) -> tuple[Plan, RunningEngine, Measurement]:
         """Step 3: the bundled model in the embedded engine, predicted beside measured."""
+        from deploy.calibration_run import Launch
         from deploy.catalog import load_catalog
         from deploy.engines import engine
         from deploy.engines.base import LaunchOptions
@@ -136,10 +139,12 @@ class Demo:
         from deploy.plan import PlanRequest
         from deploy.planning.planner import plan_bundled
         from deploy.ports import free_port
+        from stillroom.cli.memory_tables import show_comparison
 
         self.step(3, "The embedded engine, launched and measured")
         catalog = load_catalog()
-        plan = plan_bundled(report.machine, PlanRequest(self.rooms.workload), catalog)
+        machine, request = report.machine, PlanRequest(self.rooms.workload)
+        plan = plan_bundled(machine, request, catalog, calibration=self.rooms.calibration(machine))
         self.console.print(
             f"The demo needs no model hub: it runs the bundled [bold]{plan.model_tag}[/] with the embedded "
             "llama.cpp. A model of 135 million parameters proves the plumbing; it is no assistant."
@@ -151,9 +156,10 @@ class Demo:
         log_path = self.rooms.logs_dir / "demo-engine.log"
         with self.output.working("Starting the engine") as update:
             running = self.stack.enter_context(start(spec, log_path=log_path, on_progress=update))
-        measured = running.measure()
+        launch = Launch(spec, plan, running.log(), running.measure)
+        measured = calibrate_launch(self.output, self.rooms, launch) or running.measure()
         self.console.print(f"Serving the OpenAI API at {spec.base_url}, process {running.pid}.")
-        tables.show_memory(self.console, plan, measured)
+        show_comparison(self.console, plan.memory, measured)
         return plan, running, measured
 
     def ingest(self) -> IngestReport:

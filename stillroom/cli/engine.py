@@ -11,6 +11,7 @@ import typer
 from deploy.plan import PlanRequest
 from stillroom.cli import options, tables
 from stillroom.cli.asked import Asked, ModelOptions, machine_flags
+from stillroom.cli.calibration import calibrate_deployment
 from stillroom.cli.launching import (
     LaunchChoices,
     ladder_for,
@@ -121,7 +122,8 @@ def up(
         output.result(spec, lambda console: tables.show_launch_spec(console, spec))
         return
     deployment = _bring_up(output, rooms, asked, plan, choices, as_planned=as_planned)
-    _show_running(output, deployment)
+    calibrate_deployment(output, rooms, deployment, planned_here=plan_file is None)
+    _show_running(output, rooms, deployment)
 
 
 def status(context: typer.Context, json: options.Json = False) -> None:
@@ -130,7 +132,7 @@ def status(context: typer.Context, json: options.Json = False) -> None:
 
     from deploy.supervise import status as read_status
 
-    _show_running(Output(as_json=json), read_status(rooms.settings.state_dir))
+    _show_running(Output(as_json=json), rooms, read_status(rooms.settings.state_dir))
 
 
 def logs(
@@ -172,7 +174,7 @@ def restart(context: typer.Context, json: options.Json = False) -> None:
     output = Output(as_json=json)
     with output.working("Starting again") as update:
         deployment = start_again(rooms.settings.state_dir, on_progress=update)
-    _show_running(output, deployment)
+    _show_running(output, rooms, deployment)
 
 
 def down(
@@ -223,12 +225,12 @@ def _bring_up(
     return deployment
 
 
-def _show_running(output: Output, deployment: Deployment | None) -> None:
+def _show_running(output: Output, rooms: Rooms, deployment: Deployment | None) -> None:
     from stillroom.cli.engine_pages import look_at, show_status, status_document
 
     if deployment is None:
         nothing = "Nothing is running. Start an engine: stillroom up"
         output.result({"deployment": None, "measured": None}, lambda console: console.print(nothing))
         return
-    seen = look_at(deployment)
+    seen = look_at(deployment, visible_gpus=rooms.settings.visible_gpus)
     output.result(status_document(seen), lambda console: show_status(console, seen))

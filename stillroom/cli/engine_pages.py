@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stillroom.cli import tables
+from stillroom.cli.memory_tables import comparison_document
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,20 +41,26 @@ class Seen:
     deviations: tuple[str, ...] = ()
 
 
-def look_at(deployment: Deployment) -> Seen:
-    """Ask the operating system and the engine itself how it fares."""
+def look_at(deployment: Deployment, *, visible_gpus: str | None) -> Seen:
+    """Ask the operating system and the engine itself how it fares.
+
+    Args:
+        deployment: as recorded.
+        visible_gpus: as the settings have it.
+    """
     from deploy.engine_http import health
     from deploy.supervise import activity, deviations, measure
 
+    measured = measure(deployment, visible_gpus=visible_gpus)
     if deployment.state != "running":
-        return Seen(deployment, None, None, None, measure(deployment), deployment.deviations)
+        return Seen(deployment, None, None, None, measured, deployment.deviations)
     ready_at = deployment.ready_at or deployment.started_at
     return Seen(
         deployment,
         uptime_seconds=max(0.0, time.time() - ready_at),
         health=health(deployment.spec),
         activity=activity(deployment),
-        measured=measure(deployment),
+        measured=measured,
         deviations=deviations(deployment),
     )
 
@@ -91,6 +98,7 @@ def status_document(seen: Seen) -> dict[str, object]:
         "health": seen.health,
         "activity": seen.activity,
         "measured": seen.measured,
+        "memory": comparison_document(plan.memory, seen.measured),
     }
 
 

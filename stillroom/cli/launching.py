@@ -50,7 +50,8 @@ def plan_to_start(
 
         return load_plan(plan_file)
     if bundled:
-        return plan_bundled(rooms.machine(), make_request(rooms, None, asked.request), load_catalog())
+        machine, request = rooms.machine(), make_request(rooms, None, asked.request)
+        return plan_bundled(machine, request, load_catalog(), calibration=rooms.calibration(machine))
     if engines is None:
         engines = rooms.engines if asked.elsewhere else _installed_engines(rooms)
     return require_pick(make_report(rooms, asked, engines=engines))
@@ -201,7 +202,9 @@ def ladder_for(rooms: Rooms, asked: Asked, plan: Plan) -> Ladder | None:
         asked.request, workload=plan.workload, engines=(plan.engine,), kv_cache_type=None, quantization=None
     )
     others = () if asked.model.name or subject.bundled else catalog_subjects(catalog)
-    return Ladder(Weigher(rooms.machine(), request, named=True), subject, others)
+    machine = rooms.machine()
+    weigher = Weigher(machine, request, named=True, calibration=rooms.calibration(machine))
+    return Ladder(weigher, subject, others)
 
 
 def _require_key(host: str, engine: EngineName, *, has_key: bool) -> None:

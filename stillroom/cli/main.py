@@ -18,7 +18,19 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from stillroom import __version__
-from stillroom.cli import chat, demo, doctor, engine, export, library, mcp, models, plan, settings
+from stillroom.cli import (
+    calibration,
+    chat,
+    demo,
+    doctor,
+    engine,
+    export,
+    library,
+    mcp,
+    models,
+    plan,
+    settings,
+)
 from stillroom.cli.output import Output
 from stillroom.errors import EnvironmentUnfitError, StillroomError
 
@@ -34,6 +46,7 @@ REGISTER = (
     plan.register,
     models.register,
     engine.register,
+    calibration.register,
     export.register,
     library.register,
     chat.register,

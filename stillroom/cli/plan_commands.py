@@ -49,6 +49,7 @@ def typed_options(asked: Asked, request: PlanRequest) -> dict[str, str]:
         option: " ".join(f"{option} {shlex.quote(str(value))}" for value in given)
         for option, given in values.items()
     }
+    typed["--no-calibration"] = "" if asked.calibrated else "--no-calibration"
     return {option: words for option, words in typed.items() if words}
 
 

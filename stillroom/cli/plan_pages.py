@@ -67,10 +67,23 @@ def show_plan(console: Console, report: PlanReport, *, every: bool = False) -> N
             f"{limits.concurrent_sequences:,} at once with {work.context_tokens:,} each"
         )
         console.print(f"[bold green]pick[/]  {escape(report.pick.reason)}")
+        _show_calibration(console, report.shown)
         return
+    _show_calibration(console, report.shown)
     console.print("[bold]What would make something fit[/]")
     for change in report.changes:
         console.print(f"  {suggestion(change)}", markup=False, soft_wrap=True)
+
+
+def _show_calibration(console: Console, option: PlanOption) -> None:
+    """That launches corrected the memory that is shown, where any did."""
+    corrections = [term.correction for term in option.memory.terms if term.correction]
+    if not corrections:
+        return
+    launches = max(correction.launches for correction in corrections)
+    many = f"{launches} launches" if launches > 1 else "1 launch"
+    last = max(correction.last for correction in corrections)
+    console.print(f"calibrated by {many}, last {last}: stillroom calibration list", style="dim")
 
 
 def _titles(console: Console) -> tuple[str, ...]:

@@ -34,7 +34,9 @@ def make_report(
     Raises:
         PlanError: a model, quantization, machine or workload is unknown or senseless.
         WeightsError: a file or URL cannot be read.
+        EngineError: the calibration file is damaged.
     """
+    from deploy.calibration import UNCALIBRATED
     from deploy.catalog import load_catalog
     from deploy.planning.planner import catalog_subjects, plan
 
@@ -45,12 +47,13 @@ def make_report(
     named = asked.model.name is not None or asked.model.config is not None
     others = catalog_subjects(load_catalog()) if named else ()
     machine = find_machine(rooms, asked)
-    report = plan(machine, request, subjects, named=named, others=others)
+    calibration = rooms.calibration(machine) if asked.calibrated else UNCALIBRATED
+    report = plan(machine, request, subjects, named=named, others=others, calibration=calibration)
     if exact and report.pick is not None:
         engine, picked = report.pick.engine, report.shown.quantization
         known = make_opener(rooms).exact(report.shown.subject, engine, picked)
         only = replace(request, engines=(engine,), quantization=picked)
-        report = plan(machine, only, (known,), named=True, others=others)
+        report = plan(machine, only, (known,), named=True, others=others, calibration=calibration)
     return repeating(report, typed_options(asked, request))
 
 

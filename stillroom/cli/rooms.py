@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     import typer
 
     from agents.toolbox import Services
+    from deploy.calibration import Calibration
     from deploy.endpoint import Endpoint
     from deploy.engines import EngineHomes
+    from deploy.observation import Observation
     from deploy.spec import EngineName, Machine, Workload
     from rag.library import Library
     from stillroom.settings import Settings
@@ -117,6 +119,37 @@ class Rooms:
         remember_bandwidth(self.settings.cache_dir, machine.cpu_name, machine.cpu_cores, measured)
         return replace(machine, memory_bandwidth_bytes_per_s=measured)
 
+    def calibration(self, machine: Machine) -> Calibration:
+        """What earlier launches measured, for plans on that machine.
+
+        Where nothing was ever measured it costs one look at a folder.
+
+        Raises:
+            EngineError: the file is damaged.
+            EnvironmentUnfitError: it cannot be read.
+        """
+        from deploy.calibration import UNCALIBRATED, Calibration
+        from deploy.calibration_file import read_observations
+
+        observations = read_observations(self.settings.state_dir)
+        if not observations:
+            return UNCALIBRATED
+        from deploy.hardware.gpu_facts import common_names
+
+        return Calibration(observations, self._installed(machine, observations), common_names(machine.gpus))
+
+    def _installed(self, machine: Machine, observations: tuple[Observation, ...]) -> dict[EngineName, str]:
+        """The versions of the engines that were observed; what is installed elsewhere is not known."""
+        if machine.described:
+            return {}
+        from deploy.engines import engines
+
+        seen = {one.engine for one in observations}
+        found = {
+            one.name: one.availability().version for one in engines(self.engine_homes) if one.name in seen
+        }
+        return {name: version for name, version in found.items() if version}
+
     def endpoint(self) -> Endpoint | None:
         """The endpoint that the settings name, else the one that ``stillroom up`` started, else None."""
         if self.settings.endpoint_url:
@@ -156,6 +189,7 @@ class Rooms:
             machine=self.machine,
             catalog=load_catalog,
             workload=self.workload,
+            calibration=self.calibration,
         )
 
     def close(self) -> None:

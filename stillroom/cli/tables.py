@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from deploy.deployment import Deployment
     from deploy.download import Progress
     from deploy.measurement import Measurement
-    from deploy.plan import Plan
     from deploy.spec import LaunchSpec, Machine
 
 
@@ -112,30 +111,6 @@ def _score(model: CatalogModel, name: str) -> str:
     return f"{model.scores[name]:.1f}" if name in model.scores else "–"
 
 
-def show_memory(console: Console, plan: Plan, measured: Measurement) -> None:
-    """The prediction's terms beside the engine's own figures, and the totals beside the resident set."""
-    reported = {term.name: term.measured_bytes for term in measured.terms}
-    table = Table(
-        "memory", "low", "predicted", "high", "measured", box=None, pad_edge=False, header_style="dim"
-    )
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for term in plan.memory.terms:
-        seen = gib(reported[term.name]) if term.name in reported else "–"
-        table.add_row(term.name, gib(term.low_bytes), gib(term.expected_bytes), gib(term.high_bytes), seen)
-    total = plan.memory
-    table.add_section()
-    table.add_row(
-        "total (resident)",
-        gib(total.low_bytes),
-        gib(total.expected_bytes),
-        gib(total.high_bytes),
-        gib(measured.rss_bytes),
-        style="bold",
-    )
-    console.print(table)
-
-
 def show_launch_spec(console: Console, spec: LaunchSpec) -> None:
     """The command as a shell would take it, with its environment and files; or one for each machine."""
     for node in spec.nodes:
@@ -165,15 +140,9 @@ def show_deployment(console: Console, deployment: Deployment, measured: Measurem
         console.print(f"try: {deployment.hint}", markup=False, soft_wrap=True)
     if measured is None:
         return
-    reported = {term.name: term.measured_bytes for term in measured.terms}
-    table = Table("memory", "predicted", "measured", box=None, pad_edge=False, header_style="dim")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for name, predicted_bytes in deployment.predicted_bytes.items():
-        table.add_row(name, gib(predicted_bytes), gib(reported[name]) if name in reported else "–")
-    total = sum(deployment.predicted_bytes.values())
-    table.add_row("total (resident)", gib(total), gib(measured.rss_bytes), style="bold")
-    console.print(table)
+    from stillroom.cli.memory_tables import show_comparison
+
+    show_comparison(console, deployment.plan.memory, measured)
 
 
 @contextmanager

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from deploy.architectures.fields import shown_value
+from deploy.calibration import Calibration
 from deploy.plan import Plan, PlanRequest
 from deploy.planning.plan_file import load_plan, save_plan
 from deploy.planning.planner import plan_bundled, require_pick
 from stillroom.errors import PlanError
+from tests.deploy.observations import observed
 from tests.deploy.planning.test_document import CATALOG, REPORTS, machine
 
 if TYPE_CHECKING:
@@ -20,7 +22,15 @@ if TYPE_CHECKING:
 
 PLANS: dict[str, Plan] = {
     name: require_pick(report) for name, report in REPORTS.items() if report.pick is not None
-} | {"bundled": plan_bundled(machine(), PlanRequest(), CATALOG)}
+} | {
+    "bundled": plan_bundled(machine(), PlanRequest(), CATALOG),
+    "calibrated": plan_bundled(
+        machine(),
+        PlanRequest(),
+        CATALOG,
+        calibration=Calibration((observed("kv_cache", 100, 101, architecture="llama"),)),
+    ),
+}
 
 
 @pytest.mark.parametrize("name", PLANS)
@@ -151,6 +161,12 @@ def edited(tmp_path: Path, name: str, place: str, value: object) -> Path:
         ("a GPU", "memory.terms.0.expected_bytes", -1, "0 to"),
         ("a GPU", "memory.terms.0.high_bytes", 10**4000, "0 to"),
         ("a GPU", "memory.terms.0.device", "gpu:7", "one of cpu, gpu:0"),
+        ("calibrated", "memory.terms.2.correction.formula_bytes", -1, "0 to"),
+        ("calibrated", "memory.terms.2.correction.added_bytes", 2**61, "-1152"),
+        ("calibrated", "memory.terms.2.correction.launches", 0, "1 to"),
+        ("calibrated", "memory.terms.2.correction.factor", 1e9, "a number from 0 to 1000"),
+        ("calibrated", "memory.terms.2.correction.factor", -0.5, "a number from 0 to 1000"),
+        ("calibrated", "memory.terms.2.correction.last", "\x1b[2J", "a day such as 2026-11-26"),
         ("a GPU", "budgets", {"gpu:0": -1}, "0 to"),
         ("a GPU", "budgets", {"disk": 1}, "cpu or gpu:N"),
         ("a GPU", "artefact.total_bytes", -1, "0 to"),
