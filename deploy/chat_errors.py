@@ -83,7 +83,7 @@ def readable_answer(endpoint: Endpoint) -> Iterator[None]:
         ) from error
 
 
-def broken_connection(endpoint: Endpoint, error: Exception) -> ModelError:
+def broken_connection(endpoint: Endpoint, error: Exception, *, hint: str = "stillroom status") -> ModelError:
     """The error for a connection that could not be opened, or that broke."""
     import httpx
 
@@ -92,10 +92,10 @@ def broken_connection(endpoint: Endpoint, error: Exception) -> ModelError:
     while not isinstance(cause, httpx.TransportError) and (cause.__cause__ or cause.__context__):
         cause = cause.__cause__ or cause.__context__ or cause
     if isinstance(cause, httpx.ConnectError | ConnectionError | httpx.ProxyError):
-        return ModelError(f"no model answers at {endpoint.base_url}: {cause}", hint="stillroom status")
+        return ModelError(f"no model answers at {endpoint.base_url}: {cause}", hint=hint)
     return ModelError(
         f"{endpoint.model} at {endpoint.base_url} broke off before its answer was complete: {cause}",
-        hint="stillroom status",
+        hint=hint,
     )
 
 
@@ -112,10 +112,12 @@ def _explained(endpoint: Endpoint, refusal: Refusal, request_body: bytes) -> Mod
     from deploy.probing import second_look
 
     if refusal.kind == "no_model":
-        return refusal_error(endpoint, refusal, models=second_look.served_models(endpoint))
-    if refusal.stopped_counting and request_body:
+        return refusal_error(
+            endpoint, refusal, models=second_look.served_models(endpoint.base_url, endpoint.api_key)
+        )
+    uncounted = refusal.prompt_tokens is None or refusal.stopped_counting
+    if refusal.kind == "too_long" and uncounted and request_body:
         request: dict[str, Any] = json.loads(request_body)
-        counted = second_look.prompt_tokens(endpoint, request)
-        if counted is not None:
+        if counted := second_look.prompt_tokens(endpoint, request):
             refusal = replace(refusal, prompt_tokens=counted, stopped_counting=False)
     return refusal_error(endpoint, refusal)

@@ -37,7 +37,7 @@ def entry_name(endpoint: Endpoint, facts: Facts) -> str:
     parts = urlsplit(endpoint.base_url)
     address = f"{parts.hostname}:{parts.port or parts.scheme}{parts.path}"
     digest = hashlib.sha256(facts.fingerprint.encode()).hexdigest()[:16]
-    return " | ".join((address, facts.server, endpoint.model, digest))
+    return f"{address} | {facts.server} | {endpoint.model} | {digest}"
 
 
 def read(cache_dir: Path, name: str, *, now: float) -> Report | None:

@@ -123,7 +123,11 @@ def _no_chat(endpoint: Endpoint, reply: ChatReply) -> ModelError:
             f"{endpoint.base_url} answered with something that is no chat answer of {endpoint.model}{words}",
             hint=ADDRESS_HINT,
         )
-    models = served_models(endpoint) if refusal.kind == "no_model" else ()
+    if refusal.kind == "other":
+        return ModelError(
+            refusal_error(endpoint, refusal).message, hint=f"look into that server's log; {ADDRESS_HINT}"
+        )
+    models = served_models(endpoint.base_url, endpoint.api_key) if refusal.kind == "no_model" else ()
     return refusal_error(endpoint, refusal, models=models)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from deploy.endpoint import Endpoint
 from deploy.probing.identity import listed_models
 from deploy.probing.server import OK, Server
 from stillroom.errors import ModelError
@@ -14,14 +15,12 @@ from stillroom.errors import ModelError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from deploy.endpoint import Endpoint
-
 _SECONDS: Final = 10.0
 
 
-def served_models(endpoint: Endpoint) -> tuple[str, ...]:
-    """The names of the models that the server has; empty where it does not say."""
-    with Server(endpoint, seconds=_SECONDS) as server:
+def served_models(base_url: str, api_key: str | None = None) -> tuple[str, ...]:
+    """The names of the models that a server has; empty where it does not say."""
+    with Server(Endpoint(base_url, "", "vllm", 0, api_key=api_key), seconds=_SECONDS) as server:
         try:
             listing = server.get(f"{server.api_url}/models")
         except ModelError:

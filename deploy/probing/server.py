@@ -26,6 +26,9 @@ OK: Final = 200
 QUESTION_SECONDS: Final = 60.0
 # vLLM's metrics take 0.1 MB; a page that is no answer may be anything.
 _MOST_BYTES: Final = 4_000_000
+_START_HINT: Final = (
+    "start that server, or unset STILLROOM_ENDPOINT_URL and start an engine here: stillroom up"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,7 @@ class Server:
         except httpx.TimeoutException:
             return None
         except (httpx.TransportError, httpx.DecodingError) as error:
-            raise broken_connection(self.endpoint, error) from error
+            raise broken_connection(self.endpoint, error, hint=_START_HINT) from error
         text = content.decode("utf-8", errors="replace")
         try:
             body = json.loads(text)

@@ -11,6 +11,7 @@ import typer
 from deploy.plan import PlanRequest
 from stillroom.cli import options, tables
 from stillroom.cli.asked import Asked, ModelOptions, machine_flags
+from stillroom.cli.endpoint_page import NamedEndpoint, named_endpoint, show_named_endpoint
 from stillroom.cli.launching import (
     LaunchChoices,
     ladder_for,
@@ -130,7 +131,8 @@ def status(context: typer.Context, json: options.Json = False) -> None:
 
     from deploy.supervise import status as read_status
 
-    _show_running(Output(as_json=json), read_status(rooms.settings.state_dir))
+    output = Output(as_json=json)
+    _show_running(output, read_status(rooms.settings.state_dir), named_endpoint(output, rooms))
 
 
 def logs(
@@ -223,12 +225,20 @@ def _bring_up(
     return deployment
 
 
-def _show_running(output: Output, deployment: Deployment | None) -> None:
+def _show_running(
+    output: Output, deployment: Deployment | None, named: NamedEndpoint | None = None
+) -> None:
     from stillroom.cli.engine_pages import look_at, show_status, status_document
 
-    if deployment is None:
-        nothing = "Nothing is running. Start an engine: stillroom up"
-        output.result({"deployment": None, "measured": None}, lambda console: console.print(nothing))
-        return
-    seen = look_at(deployment)
-    output.result(status_document(seen), lambda console: show_status(console, seen))
+    seen = look_at(deployment) if deployment else None
+
+    def show(console: Console) -> None:
+        if seen is not None:
+            show_status(console, seen)
+        elif named is None:
+            console.print("Nothing is running. Start an engine: stillroom up")
+        if named is not None:
+            show_named_endpoint(console, named)
+
+    document = status_document(seen) if seen else {"deployment": None, "measured": None}
+    output.result({**document, "named_endpoint": named}, show)
