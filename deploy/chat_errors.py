@@ -118,6 +118,7 @@ def _explained(endpoint: Endpoint, refusal: Refusal, request_body: bytes) -> Mod
     uncounted = refusal.prompt_tokens is None or refusal.stopped_counting
     if refusal.kind == "too_long" and uncounted and request_body:
         request: dict[str, Any] = json.loads(request_body)
-        if counted := second_look.prompt_tokens(endpoint, request):
+        counted = second_look.prompt_tokens(endpoint, request) or 0
+        if counted > max(refusal.prompt_tokens or 0, refusal.context_tokens or 0):
             refusal = replace(refusal, prompt_tokens=counted, stopped_counting=False)
     return refusal_error(endpoint, refusal)

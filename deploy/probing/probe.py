@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from deploy.probing import kept, llama_cpp, ollama, questions, vllm
 from deploy.probing.chat_api import MESSAGES, ChatApi, ChatReply, OllamaApi, OpenAiApi
@@ -24,16 +24,27 @@ if TYPE_CHECKING:
     from deploy.endpoint import Endpoint
 
 # A server that was never asked before may have to load the model first.
-_FIRST_ANSWER_SECONDS = 300.0
+FIRST_ANSWER_SECONDS: Final = 300.0
+# A loaded model of any size answers with a few tokens within this time.
+QUESTION_SECONDS: Final = 60.0
 
 
-def probed(endpoint: Endpoint, *, cache_dir: Path | None = None, anew: bool = False) -> Endpoint:
+def probed(
+    endpoint: Endpoint,
+    *,
+    cache_dir: Path | None = None,
+    anew: bool = False,
+    first_seconds: float = FIRST_ANSWER_SECONDS,
+    seconds: float = QUESTION_SECONDS,
+) -> Endpoint:
     """The endpoint with what its server can really do, its kind, and the context that it really gives.
 
     Args:
         endpoint: as it is known so far; what the server does not tell stays so.
         cache_dir: where reports are kept; None asks and keeps nothing.
         anew: ask although a report is kept.
+        first_seconds: for the first answer of the model, which may have to be loaded.
+        seconds: for each other answer.
 
     Raises:
         ModelError: nobody answers, the key is wrong, the model is not there, or no chat request is taken.
@@ -42,13 +53,13 @@ def probed(endpoint: Endpoint, *, cache_dir: Path | None = None, anew: bool = Fa
         >>> probed(endpoint, cache_dir=cache_dir).capabilities.native_tools  # doctest: +SKIP
         False
     """
-    with Server(endpoint) as server:
+    with Server(endpoint, seconds=seconds) as server:
         identity = identify(server)
         endpoint = replace(endpoint, engine=ENGINES.get(identity.kind, endpoint.engine))
         name = kept.entry_name(endpoint, identity.facts)
         report = None if cache_dir is None or anew else kept.read(cache_dir, name, now=time.time())
         if report is None:
-            report = examine(server, identity)
+            report = examine(server, identity, first_seconds=first_seconds)
             if cache_dir is not None and report.complete:
                 kept.write(cache_dir, name, report, now=time.time())
     return informed(endpoint, report)
@@ -62,7 +73,7 @@ def probed_or_planned(endpoint: Endpoint) -> Endpoint:
         return not_asked(endpoint, error.message)
 
 
-def examine(server: Server, identity: Identity) -> Report:
+def examine(server: Server, identity: Identity, *, first_seconds: float) -> Report:
     """Ask the questions that cost tokens.
 
     Raises:
@@ -70,7 +81,7 @@ def examine(server: Server, identity: Identity) -> Report:
     """
     facts = identity.facts
     api = _api(server, identity)
-    plain = _plain(server, identity)
+    plain = _plain(server, identity, first_seconds)
     opened = facts.says_opened if identity.kind == "ollama" else _opened(server, identity)
     thinking, form = questions.thinking(plain, claimed=facts.says_thinking, opened=opened)
     tools = questions.tools(api, plain, claimed=facts.says_tools)
@@ -90,7 +101,7 @@ def examine(server: Server, identity: Identity) -> Report:
         embedding_dimensions=dimensions,
         context_tokens=context_tokens,
         context_how=context_how,
-        complete=all(told.value is not None for told in (schema, embeddings)),
+        complete=questions.LATE not in {tools, schema, embeddings},
     )
 
 
@@ -98,9 +109,9 @@ def _api(server: Server, identity: Identity) -> ChatApi:
     return OllamaApi(server) if identity.kind == "ollama" else OpenAiApi(server)
 
 
-def _plain(server: Server, identity: Identity) -> ChatReply:
+def _plain(server: Server, identity: Identity, seconds: float) -> ChatReply:
     """The beginning of an answer without anything special: it must come."""
-    with Server(server.endpoint, seconds=_FIRST_ANSWER_SECONDS) as patient:
+    with Server(server.endpoint, seconds=seconds) as patient:
         reply = _api(patient, identity).chat(max_tokens=questions.PLAIN_TOKENS)
     endpoint = server.endpoint
     if reply is None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PLAIN_TOKENS: Final = 4
 _SCHEMA_TOKENS: Final = 40
 _OPENING: Final = "<think>"
-_LATE: Final = "no answer in time"
+LATE: Final = Told(None, "no answer in time")
 
 # Its description alone takes more than _TOOL_TOKENS tokens with any tokenizer; a template that only says
 # that there are tools takes fewer.
@@ -55,7 +55,7 @@ def tools(api: ChatApi, plain: ChatReply, *, claimed: bool | None) -> Told:
         return Told(value=False, how="the server says that the model takes none")
     reply = api.chat(max_tokens=1, tools=[_TOOL])
     if reply is None:
-        return Told(None, _LATE)
+        return LATE
     if reply.refusal is not None:
         return Told(value=False, how=f"refused: {reply.refusal.words}")
     if plain.prompt_tokens is None or reply.prompt_tokens is None:
@@ -76,7 +76,7 @@ def json_schema(api: ChatApi, *, thinks: bool) -> Told:
     """
     reply = api.chat(max_tokens=_SCHEMA_TOKENS, schema=_SCHEMA)
     if reply is None:
-        return Told(None, _LATE)
+        return LATE
     if reply.refusal is not None:
         return Told(value=False, how=f"refused: {reply.refusal.words}")
     # Where the template opens a thought, a parser of reasoning takes the JSON for one.
@@ -92,7 +92,7 @@ def _reads_schemas(api: ChatApi, written: str) -> Told:
     """Whether the server refuses what is no schema, after an answer that says nothing."""
     refused = api.chat(max_tokens=1, schema=_NO_SCHEMA)
     if refused is None:
-        return Told(None, _LATE)
+        return LATE
     if refused.refusal is not None:
         return Told(value=True, how="it refuses a schema that is none; an answer would take a whole thought")
     return Told(value=False, how=f"it takes a schema that is none, and an answer began {_shown(written)}")
@@ -123,7 +123,7 @@ def embeddings(api: ChatApi) -> tuple[Told, int | None]:
     """Whether the server makes vectors with the model, and of how many elements."""
     reply = api.embed()
     if reply is None:
-        return Told(None, _LATE), None
+        return LATE, None
     vector = api.vector(reply)
     if reply.status == OK and isinstance(vector, list) and vector:
         return Told(value=True, how="a text came back as a vector"), len(vector)

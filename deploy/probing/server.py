@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from deploy.endpoint import Endpoint
 
 OK: Final = 200
-# A model of any size answers with a few tokens within this time, once it is loaded.
-QUESTION_SECONDS: Final = 60.0
 # vLLM's metrics take 0.1 MB; a page that is no answer may be anything.
 _MOST_BYTES: Final = 4_000_000
 _START_HINT: Final = (
@@ -86,7 +84,7 @@ class Server:
         seconds: for one answer.
     """
 
-    def __init__(self, endpoint: Endpoint, *, seconds: float = QUESTION_SECONDS) -> None:
+    def __init__(self, endpoint: Endpoint, *, seconds: float) -> None:
         self.endpoint = endpoint
         self.api_url = endpoint.base_url.rstrip("/")
         self.root_url = self.api_url.removesuffix("/v1")

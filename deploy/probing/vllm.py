@@ -42,4 +42,4 @@ def prompt_end(server: Server, messages: list[dict[str, str]]) -> str | None:
     if not isinstance(tokens, list) or not tokens:
         return None
     # As the tokenizer writes them: byte-level BPE has other characters for a line's end and a space.
-    return "".join(str(token) for token in tokens[-4:]).replace("Ċ", "\n").replace("Ġ", " ")
+    return "".join(str(token) for token in tokens[-8:]).replace("Ċ", "\n").replace("Ġ", " ")
