@@ -110,7 +110,8 @@ def thinking(
     """
     if claimed:
         return Told(value=True, how="the server says that it thinks"), "apart"
-    if plain.reasoning is not None:
+    # Some servers send the field for every model, empty; one of a parser that has only read a tag is, too.
+    if plain.reasoning or (plain.reasoning is not None and not plain.text):
         return Told(value=True, how="an answer came with a field for the thought"), "apart"
     if plain.text.lstrip().startswith(_OPENING):
         return Told(value=True, how=f"an answer began with {_OPENING}"), "tagged"

@@ -1,4 +1,4 @@
-"""A server that a person runs is asked what it can do by the commands that talk to a model, and by no other."""
+"""A server that a person runs is asked what it can do by commands that talk to a model, and by no other."""
 
 from __future__ import annotations
 

@@ -106,6 +106,18 @@ def test_a_thought_that_stands_in_the_text_is_seen() -> None:
     assert (capabilities.reasoning, capabilities.reasoning_form) == (True, "tagged")
 
 
+def test_an_empty_field_for_a_thought_beside_an_answer_is_none() -> None:
+    def always(request: Request) -> Answer:
+        status, body = chat_only(request)
+        if status == 200:  # a copy: `chat_only` gives the recording itself
+            status, body = saying((status, body), body["choices"][0]["message"]["content"])
+            body["choices"][0]["message"]["reasoning_content"] = ""
+        return status, body
+
+    with raw_server(serving(always)) as running:
+        assert not probed(endpoint(running.url)).capabilities.reasoning
+
+
 def test_a_question_without_an_answer_is_left_open_and_not_kept(tmp_path: Path) -> None:
     def answer(request: Request, connection: socket.socket) -> None:
         if request.path == "/v1/embeddings":
