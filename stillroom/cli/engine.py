@@ -225,9 +225,7 @@ def _bring_up(
     return deployment
 
 
-def _show_running(
-    output: Output, deployment: Deployment | None, named: NamedEndpoint | None = None
-) -> None:
+def _show_running(output: Output, deployment: Deployment | None, named: NamedEndpoint | None = None) -> None:
     from stillroom.cli.engine_pages import look_at, show_status, status_document
 
     seen = look_at(deployment) if deployment else None
