@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deploy.engines.ollama_version import shortcoming
 from deploy.probing.facts import Facts
 from deploy.probing.server import OK, Reply, positive
 from deploy.refusals import missing_model, read_refusal, refusal_error
@@ -37,7 +38,7 @@ def facts(server: Server, version: str) -> Facts:
     trained = _trained_tokens(shown)
     return Facts(
         server=f"Ollama {version}",
-        server_how="/api/version",
+        server_how="; ".join(part for part in ("/api/version", shortcoming(version)) if part),
         # num_ctx goes with each request, and how much of it is given is part of what is found.
         fingerprint=f"{_digest(tags, endpoint.model)} {endpoint.context_tokens}",
         context_tokens=trained,

@@ -125,6 +125,17 @@ def test_a_model_that_is_not_loaded_has_the_context_that_it_was_trained_for() ->
     assert told["context"] == ("8,192 tokens", "/api/show: what the model was trained for")
 
 
+def test_a_release_that_cuts_long_prompts_without_telling_is_pointed_out() -> None:
+    def old(request: Request) -> Answer:
+        return (200, {"version": "0.11.4"}) if request.path == "/api/version" else WITHOUT_TOOLS(request)
+
+    with raw_server(serving(old)) as server:
+        told = found(probed(endpoint(server.url, "smollm2:135m")))
+
+    assert told["server"][0] == "Ollama 0.11.4"
+    assert "it cuts long prompts without telling" in told["server"][1]
+
+
 def test_vectors_and_their_dimensions_are_found() -> None:
     class Embedding(Ollama):
         def __call__(self, request: Request) -> Answer:
