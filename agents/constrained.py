@@ -27,7 +27,8 @@ from agents.actions import (
 )
 from agents.history import fit_history, flatten
 from deploy.chat import json_schema_option, split_reasoning
-from rag.model_call import cut_off_text, readable_answer, thinking_tokens
+from deploy.chat_errors import cut_off_text, readable_answer
+from rag.model_call import thinking_tokens
 from rag.prompt import as_data, estimate_tokens
 from stillroom.errors import ModelError
 

@@ -12,7 +12,7 @@ from langchain.agents.middleware import AgentMiddleware, AgentState, ModelReques
 
 from agents.history import fit_history
 from deploy.chat import split_reasoning
-from rag.model_call import readable_answer
+from deploy.chat_errors import readable_answer
 from rag.prompt import estimate_tokens
 
 if TYPE_CHECKING:

@@ -1,13 +1,34 @@
 """A place that answers chat requests: the one noun that the library and the agents know of deployment.
 
-It says what the model there can do. It does not know which process serves it or how it was started.
+It says what the model there can do, and how that was told. It does not know which process serves it, how it
+was started, or how a server is asked (``deploy.probing`` asks).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from deploy.spec import EngineName  # noqa: TC001  read at run time, where an endpoint comes back from a file
+
+# Where a thought is found: in a field of its own, in the text between tags, or in the text with only the
+# closing tag, because the chat template puts the opening one into the prompt.
+ReasoningForm = Literal["apart", "tagged", "opened"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a server was asked, for a person to read.
+
+    Attributes:
+        name: what was asked, such as ``tools`` or ``context``.
+        value: the answer in a word or a number.
+        how: what the server said or did, from which that was concluded.
+    """
+
+    name: str
+    value: str
+    how: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,16 +36,27 @@ class Capabilities:
     """What the model behind an endpoint can do.
 
     Attributes:
-        native_tools: its template shows tool definitions to it, and it calls them.
+        native_tools: its template shows tool definitions to it, and the server reads its calls.
         json_schema: the server constrains its output to a JSON schema.
-        reasoning: it thinks between ``<think>`` and ``</think>`` before it answers.
+        reasoning: it thinks before it answers.
+        reasoning_form: where its thought is found; of no meaning where ``reasoning`` is false.
         languages: ISO 639-1 codes of the languages that it writes.
+        embeddings: the server turns texts into vectors with this model.
+        embedding_dimensions: elements of such a vector; None where there are none.
+        context_tokens: prompt and answer together, as the server says; None where it was not asked or does
+            not say. ``Endpoint.context_tokens`` is what may be used.
+        findings: how all this was told; empty where nobody asked the server.
     """
 
     native_tools: bool = False
     json_schema: bool = True
     reasoning: bool = False
     languages: tuple[str, ...] = ("en", "zh")
+    reasoning_form: ReasoningForm = "apart"
+    embeddings: bool = False
+    embedding_dimensions: int | None = None
+    context_tokens: int | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +66,9 @@ class Endpoint:
     Attributes:
         base_url: the root of the OpenAI API, ending in ``/v1``; for Ollama the native API is beside it.
         model: the name that requests carry.
-        context_tokens: prompt and answer together; longer requests are refused or cut by the server.
+        engine: decides which of the server's APIs is used; a llama.cpp server that a person runs counts as
+            ``embedded``.
+        context_tokens: prompt and answer together; longer requests are refused by the server.
         api_key: sent as a bearer token; never printed.
     """
 

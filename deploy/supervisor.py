@@ -20,6 +20,7 @@ from deploy.diagnosis import diagnose
 from deploy.engine_log import keep_previous, rotate_if_large
 from deploy.engines import engine
 from deploy.launch import RunningEngine, start
+from deploy.probing.probe import probed_or_planned
 from deploy.restarting import MOST_RESTARTS, WINDOW_SECONDS, seconds_until_restart
 from stillroom.errors import EngineMemoryError, StillroomError
 
@@ -101,8 +102,10 @@ class Supervisor:
     def _began(self, running: RunningEngine) -> None:
         served_by = engine(running.spec.engine)
         log, answers = running.log(), running.answers()
+        self._note(message=f"asking {running.spec.served_model} what it can do")
         self._note(
             state="running",
+            endpoint=probed_or_planned(self._record.endpoint),
             ready_at=time.time(),
             reported=served_by.read_memory(log, answers),
             deviations=served_by.deviations(running.spec, self._record.plan, log, answers),

@@ -1,23 +1,19 @@
-"""One request to a model for JSON that keeps to a schema: thinking first where it thinks, errors translated.
+"""One request to a model for JSON that keeps to a schema: thinking first where it thinks.
 
-The edge to LangChain's chat models for the rooms above. It knows endpoints and messages, and nothing of
-passages, tools or what the JSON means.
+It knows endpoints and messages, and nothing of passages, tools or what the JSON means.
 """
 
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from deploy.chat import chat_model, json_schema_option, split_reasoning
-from stillroom.errors import ModelError
+from deploy.chat_errors import cut_off_text, model_errors, readable_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from openai import LengthFinishReasonError
 
     from deploy.endpoint import Endpoint
 
@@ -93,58 +89,6 @@ def json_objects(text: str) -> Iterator[dict[str, Any]]:
         position = text.find("{", end)
 
 
-@contextmanager
-def model_errors(endpoint: Endpoint) -> Iterator[None]:
-    """Turn the chat clients' exceptions into one that names the endpoint and what to try.
-
-    Raises:
-        ModelError: in place of whatever OpenAI's client, Ollama's or the HTTP client below them raised.
-    """
-    import httpx
-    import ollama
-    import openai
-
-    try:
-        yield
-    except (openai.APITimeoutError, httpx.TimeoutException) as error:
-        raise ModelError(
-            f"{endpoint.model} at {endpoint.base_url} did not answer in time",
-            hint="ask for fewer tokens, or choose a smaller model: stillroom plan",
-        ) from error
-    except (openai.APIConnectionError, httpx.TransportError, ConnectionError) as error:
-        raise ModelError(
-            f"no model answers at {endpoint.base_url}: {error}", hint="stillroom status"
-        ) from error
-    except (openai.APIStatusError, ollama.ResponseError) as error:
-        raise ModelError(
-            f"{endpoint.model} at {endpoint.base_url} refused the request, HTTP {error.status_code}: {error}",
-            hint="stillroom logs",
-        ) from error
-    except (openai.OpenAIError, httpx.HTTPError) as error:
-        raise ModelError(
-            f"the answer of {endpoint.model} at {endpoint.base_url} cannot be read: {error}",
-            hint="stillroom logs",
-        ) from error
-
-
-@contextmanager
-def readable_answer(endpoint: Endpoint) -> Iterator[None]:
-    """Turn what the clients stumble with, over a reply that is no chat answer, into an error of ours.
-
-    To be put around one request alone: a mistake in a program raises the same exceptions.
-
-    Raises:
-        ModelError: the endpoint replied with success and a web page, an empty object or the like.
-    """
-    try:
-        yield
-    except (ValueError, TypeError, AttributeError, LookupError) as error:
-        raise ModelError(
-            f"{endpoint.base_url} answered with something that is no chat answer of {endpoint.model}",
-            hint="look whether the address is that of an OpenAI-compatible server: stillroom status",
-        ) from error
-
-
 def _ask(
     endpoint: Endpoint,
     system: str,
@@ -165,11 +109,3 @@ def _ask(
         except openai.LengthFinishReasonError as error:
             return "", cut_off_text(error)
     return split_reasoning(message)
-
-
-def cut_off_text(error: LengthFinishReasonError) -> str:
-    """What a model had written under a schema when the token limit cut it.
-
-    OpenAI's client throws such text away with an exception, although complete parts of it can be used.
-    """
-    return error.completion.choices[0].message.content or ""

@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from stillroom.cli import options, tables
+from stillroom.cli.endpoint_page import named_endpoint, summary
 from stillroom.cli.output import Output
 from stillroom.cli.rooms import Rooms, open_rooms
 from stillroom.errors import StillroomError
@@ -44,7 +45,8 @@ def doctor(context: typer.Context, json: options.Json = False) -> None:
     """Say what this machine has, what is missing, and the command that mends it."""
     rooms = open_rooms(context)
     machine = rooms.measured_machine()
-    findings = list(examine(rooms))
+    output = Output(as_json=json)
+    findings = [*examine(rooms), *_named_endpoint(output, rooms)]
 
     def show(console: Console) -> None:
         tables.show_machine(console, machine)
@@ -55,7 +57,7 @@ def doctor(context: typer.Context, json: options.Json = False) -> None:
             if finding.mend:
                 console.print(f"    {finding.mend}", style="dim", soft_wrap=True, markup=False)
 
-    Output(as_json=json).result({"machine": machine, "findings": findings}, show)
+    output.result({"machine": machine, "findings": findings}, show)
 
 
 def examine(rooms: Rooms) -> Iterator[Finding]:
@@ -121,7 +123,18 @@ def _deployment(rooms: Rooms) -> Finding:
     running = status(rooms.settings.state_dir)
     if running is None:
         return Finding("running engine", ok=False, detail="none", mend="stillroom up")
-    served = f"{running.endpoint.model} at {running.endpoint.base_url}"
+    served = f"{running.endpoint.model} at {running.endpoint.base_url}: {summary(running.endpoint)}"
     return Finding(
         "running engine", running.state == "running", f"{running.state}, {served}", mend=running.hint
     )
+
+
+def _named_endpoint(output: Output, rooms: Rooms) -> Iterator[Finding]:
+    named = named_endpoint(output, rooms, anew=True)
+    if named is None:
+        return
+    if named.endpoint is None:
+        yield Finding("endpoint_url", ok=False, detail=f"{named.url}: {named.problem}", mend=named.mend)
+        return
+    detail = f"{named.endpoint.model} at {named.url}: {summary(named.endpoint)}"
+    yield Finding("endpoint_url", ok=True, detail=detail)

@@ -12,6 +12,7 @@ from deploy.plan import PlanRequest
 from stillroom.cli import options, tables
 from stillroom.cli.asked import Asked, ModelOptions, machine_flags
 from stillroom.cli.calibration import calibrate_deployment
+from stillroom.cli.endpoint_page import NamedEndpoint, named_endpoint, show_named_endpoint
 from stillroom.cli.launching import (
     LaunchChoices,
     ladder_for,
@@ -132,7 +133,9 @@ def status(context: typer.Context, json: options.Json = False) -> None:
 
     from deploy.supervise import status as read_status
 
-    _show_running(Output(as_json=json), rooms, read_status(rooms.settings.state_dir))
+    output = Output(as_json=json)
+    deployment = read_status(rooms.settings.state_dir)
+    _show_running(output, rooms, deployment, named_endpoint(output, rooms))
 
 
 def logs(
@@ -225,12 +228,20 @@ def _bring_up(
     return deployment
 
 
-def _show_running(output: Output, rooms: Rooms, deployment: Deployment | None) -> None:
+def _show_running(
+    output: Output, rooms: Rooms, deployment: Deployment | None, named: NamedEndpoint | None = None
+) -> None:
     from stillroom.cli.engine_pages import look_at, show_status, status_document
 
-    if deployment is None:
-        nothing = "Nothing is running. Start an engine: stillroom up"
-        output.result({"deployment": None, "measured": None}, lambda console: console.print(nothing))
-        return
-    seen = look_at(deployment, visible_gpus=rooms.settings.visible_gpus)
-    output.result(status_document(seen), lambda console: show_status(console, seen))
+    seen = look_at(deployment, visible_gpus=rooms.settings.visible_gpus) if deployment else None
+
+    def show(console: Console) -> None:
+        if seen is not None:
+            show_status(console, seen)
+        elif named is None:
+            console.print("Nothing is running. Start an engine: stillroom up")
+        if named is not None:
+            show_named_endpoint(console, named)
+
+    document = status_document(seen) if seen else {"deployment": None, "measured": None}
+    output.result({**document, "named_endpoint": named}, show)

@@ -151,32 +151,54 @@ class Rooms:
         return {name: version for name, version in found.items() if version}
 
     def endpoint(self) -> Endpoint | None:
-        """The endpoint that the settings name, else the one that ``stillroom up`` started, else None."""
+        """The endpoint that the settings name, else the one that ``stillroom up`` started, else None.
+
+        Raises:
+            ModelError: the one that the settings name cannot be asked what it can do.
+            SettingsError: they do not name its model.
+        """
         if self.settings.endpoint_url:
-            return self._named_endpoint()
+            return self.named_endpoint()
         from deploy.supervise import current_endpoint
 
         return current_endpoint(self.settings.state_dir)
 
-    def _named_endpoint(self) -> Endpoint:
+    def named_endpoint(self, *, anew: bool = False) -> Endpoint:
+        """The endpoint that the settings name, with what its server can do: asked at first use, and kept.
+
+        Args:
+            anew: ask although that is kept.
+
+        Raises:
+            ModelError: nobody answers there, the key is wrong, or the model is not there.
+            SettingsError: the model's name is not set.
+        """
         from deploy.endpoint import Capabilities, Endpoint
+        from deploy.probing.probe import probed
+        from deploy.probing.second_look import served_models
         from stillroom.errors import SettingsError
 
         settings = self.settings
         if not settings.endpoint_model:
+            served = ", ".join(served_models(settings.endpoint_url, self._endpoint_key()))
             raise SettingsError(
-                f"endpoint_url is {settings.endpoint_url}, but endpoint_model, its model's name, is empty",
+                f"endpoint_url is {settings.endpoint_url}, but endpoint_model, its model's name, is empty"
+                + (f"; that server has {served}" if served else ""),
                 hint="STILLROOM_ENDPOINT_MODEL=NAME, or endpoint_model in stillroom.toml",
             )
-        key = settings.endpoint_api_key
-        return Endpoint(
+        named = Endpoint(
             base_url=settings.endpoint_url,
             model=settings.endpoint_model,
             engine=settings.endpoint_engine,
             context_tokens=settings.context_tokens,
             capabilities=Capabilities(languages=tuple(settings.endpoint_languages.split(","))),
-            api_key=key.get_secret_value() if key else None,
+            api_key=self._endpoint_key(),
         )
+        return probed(named, cache_dir=settings.cache_dir, anew=anew)
+
+    def _endpoint_key(self) -> str | None:
+        key = self.settings.endpoint_api_key
+        return key.get_secret_value() if key else None
 
     def services(self) -> Services:
         """What the toolbox works on, each part opened when a tool first needs it."""

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from deploy.spec import Gpu
+from stillroom.cli.endpoint_page import show_capabilities
 from stillroom.cli.output import gib
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def show_launch_spec(console: Console, spec: LaunchSpec) -> None:
 
 
 def show_deployment(console: Console, deployment: Deployment, measured: Measurement | None) -> None:
-    """What runs, where, its log, and the predicted memory beside the measured."""
+    """What runs, where, its log, what it can do, and the predicted memory beside the measured."""
     endpoint = deployment.endpoint
     console.print(f"[bold]{deployment.state}[/]  {escape(deployment.plan_summary)}", soft_wrap=True)
     served = f"{endpoint.engine} engine, OpenAI API at {endpoint.base_url}, model {endpoint.model}"
@@ -138,6 +139,7 @@ def show_deployment(console: Console, deployment: Deployment, measured: Measurem
         console.print(deployment.message, style="yellow", markup=False, soft_wrap=True)
     if deployment.hint:
         console.print(f"try: {deployment.hint}", markup=False, soft_wrap=True)
+    show_capabilities(console, endpoint)
     if measured is None:
         return
     from stillroom.cli.memory_tables import show_comparison

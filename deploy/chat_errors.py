@@ -1,0 +1,124 @@
+"""The exceptions of LangChain's chat clients as one of ours, for all rooms that talk to a model.
+
+The edge where OpenAI's client, Ollama's and the HTTP client below them are translated, once. What a refusal
+means is ``deploy.refusals``' to say; what the server is asked to make the message precise is
+``deploy.probing.second_look``'s.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from deploy.refusals import Refusal, read_refusal, refusal_error, server_words
+from stillroom.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from openai import LengthFinishReasonError
+
+    from deploy.endpoint import Endpoint
+
+# What Ollama's client gives as the status of an error inside a stream.
+_NO_STATUS: Final = -1
+
+
+@contextmanager
+def model_errors(endpoint: Endpoint) -> Iterator[None]:
+    """Turn the chat clients' exceptions into one that names the endpoint and what to try.
+
+    Raises:
+        ModelError: in place of whatever OpenAI's client, Ollama's or the HTTP client below them raised.
+    """
+    import httpx
+    import ollama
+    import openai
+
+    try:
+        yield
+    except (openai.APITimeoutError, httpx.TimeoutException) as error:
+        raise ModelError(
+            f"{endpoint.model} at {endpoint.base_url} did not answer in time",
+            hint="ask for fewer tokens, or choose a smaller model: stillroom plan",
+        ) from error
+    except (openai.APIConnectionError, httpx.TransportError, ConnectionError) as error:
+        raise broken_connection(endpoint, error) from error
+    except openai.APIStatusError as error:
+        refusal = read_refusal(error.status_code, error.response.text)
+        raise _explained(endpoint, refusal, error.request.content) from error
+    except ollama.ResponseError as error:
+        status = 0 if error.status_code == _NO_STATUS else error.status_code
+        raise _explained(endpoint, read_refusal(status, error.error), b"") from error
+    except (openai.OpenAIError, httpx.HTTPError) as error:
+        if isinstance(error, openai.APIError) and error.body:
+            # In the middle of a stream there is no status any more, only words.
+            raise refusal_error(endpoint, read_refusal(0, json.dumps(error.body))) from error
+        raise ModelError(
+            f"the answer of {endpoint.model} at {endpoint.base_url} cannot be read: {error}",
+            hint="stillroom logs",
+        ) from error
+
+
+@contextmanager
+def readable_answer(endpoint: Endpoint) -> Iterator[None]:
+    """Turn what the clients stumble with, over a reply that is no chat answer, into an error of ours.
+
+    To be put around one request alone: a mistake in a program raises the same exceptions.
+
+    Raises:
+        ModelError: the endpoint replied with success and a web page, an empty object or the like.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, AttributeError, LookupError) as error:
+        said = error.args[0] if error.args else None
+        # LangChain's client raises the error that a server sends along with a status of success.
+        words = f": {server_words(json.dumps(said))}" if isinstance(said, dict) else ""
+        raise ModelError(
+            f"{endpoint.base_url} answered with something that is no chat answer of {endpoint.model}{words}",
+            hint="look whether the address is that of an OpenAI-compatible server: stillroom status",
+        ) from error
+
+
+def broken_connection(endpoint: Endpoint, error: Exception, *, hint: str = "stillroom status") -> ModelError:
+    """The error for a connection that could not be opened, or that broke."""
+    import httpx
+
+    # OpenAI's client and Ollama's say little themselves; the HTTP client's exception lies below theirs.
+    cause: BaseException = error
+    while not isinstance(cause, httpx.TransportError) and (cause.__cause__ or cause.__context__):
+        cause = cause.__cause__ or cause.__context__ or cause
+    if isinstance(cause, httpx.ConnectError | ConnectionError | httpx.ProxyError):
+        return ModelError(f"no model answers at {endpoint.base_url}: {cause}", hint=hint)
+    return ModelError(
+        f"{endpoint.model} at {endpoint.base_url} broke off before its answer was complete: {cause}",
+        hint=hint,
+    )
+
+
+def cut_off_text(error: LengthFinishReasonError) -> str:
+    """What a model had written under a schema when the token limit cut it.
+
+    OpenAI's client throws such text away with an exception, although complete parts of it can be used.
+    """
+    return error.completion.choices[0].message.content or ""
+
+
+def _explained(endpoint: Endpoint, refusal: Refusal, request_body: bytes) -> ModelError:
+    """The error for a refusal, made precise by one more question where that helps."""
+    from deploy.probing import second_look
+
+    if refusal.kind == "no_model":
+        return refusal_error(
+            endpoint, refusal, models=second_look.served_models(endpoint.base_url, endpoint.api_key)
+        )
+    uncounted = refusal.prompt_tokens is None or refusal.stopped_counting
+    if refusal.kind == "too_long" and uncounted and request_body:
+        request: dict[str, Any] = json.loads(request_body)
+        counted = second_look.prompt_tokens(endpoint, request) or 0
+        if counted > max(refusal.prompt_tokens or 0, refusal.context_tokens or 0):
+            refusal = replace(refusal, prompt_tokens=counted, stopped_counting=False)
+    return refusal_error(endpoint, refusal)

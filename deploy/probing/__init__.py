@@ -1,0 +1,1 @@
+"""What an endpoint can really do, asked of the server with a handful of small requests."""
