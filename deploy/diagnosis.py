@@ -179,6 +179,7 @@ _CAUSES: Final = (
         r"|is less than desired (?:CPU|GPU) memory utilization"
         r"|Free memory on device .{0,80}? is less than desired"
         r"|requires more system memory|GGML_ASSERT\(\S*mem_buffer != NULL\)"
+        r"|what\(\):\s+Resource temporarily unavailable"  # no room for another thread's stack
         r"|Thread creation failed|can't start new thread",
         "it ran out of memory",
         "stillroom plan again, with fewer tokens: --context 4096",

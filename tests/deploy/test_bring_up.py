@@ -86,6 +86,7 @@ def test_a_real_engine_out_of_memory_gives_up_cache_and_context_until_it_answers
         on_step=told.append,
     )
 
+    assert all("it ran out of memory; trying " in sentence for sentence in told), told
     kinds = [step.kind for step in deployment.steps]
     assert kinds[:2] == ["kv_cache", "kv_cache"]
     assert deployment.plan.serving.kv_cache_type == "q4_0"

@@ -49,6 +49,7 @@ def test_a_cache_that_is_too_small_tells_the_longest_context_that_fits_and_the_c
         ("ggml_backend_cuda_buffer_type_alloc_buffer: … cudaMalloc failed: out of memory", "memory"),
         ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.", "memory"),
         ("ggml.c:1644: GGML_ASSERT(ctx->mem_buffer != NULL) failed", "memory"),
+        ("terminate called …\n  what():  Resource temporarily unavailable", "memory"),
         ("libgomp: Thread creation failed: Resource temporarily unavailable", "memory"),
         ("model requires more system memory (5.6 GiB) than is available (3.2 GiB)", "memory"),
         ("Free memory on device cuda:0 (3.1/24.0 GiB) on startup is less than desired GPU", "memory"),
