@@ -1,7 +1,7 @@
 """Why an engine died, in one sentence with the next step, from the log that it left.
 
-Pure text matching, by the table of ``deploy.failure_causes``. What matches none is answered with the log's own
-last words, never with a guess.
+Pure text matching, by the table of ``deploy.failure_causes``. What matches none is answered with the log's
+own last words, never with a guess.
 """
 
 from __future__ import annotations

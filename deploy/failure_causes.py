@@ -1,8 +1,8 @@
 """What engines write when they cannot start, each with its meaning and a next step.
 
-A table of patterns, taken from logs of failed starts (llama.cpp through xllamacpp 2026.10, vLLM 0.32.0, Ollama
-0.33) and, for what only a GPU or a model hub can do, from the messages in the sources of those engines, PyTorch,
-huggingface_hub and Docker. ``deploy.diagnosis`` reads logs with it.
+A table of patterns, taken from logs of failed starts (llama.cpp through xllamacpp 2026.10, vLLM 0.32.0,
+Ollama 0.33) and, for what only a GPU or a model hub can do, from the messages in the sources of those
+engines, PyTorch, huggingface_hub and Docker. ``deploy.diagnosis`` reads logs with it.
 """
 
 from __future__ import annotations
