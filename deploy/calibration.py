@@ -258,9 +258,9 @@ def _with_difference(term: MemoryTerm, residual: Residual) -> MemoryTerm:
     low = max(0, min(term.low_bytes, term.low_bytes + added))
     high = max(term.high_bytes, term.high_bytes + added)
     if residual.agreeing:
+        # The upper end stays: processes grow with use, and they were measured after one prompt.
         slack = _OVERHEAD_SPREAD // 2
         low = max(low, min(expected, term.expected_bytes + round(residual.lowest) - slack))
-        high = min(high, max(expected, term.expected_bytes + round(residual.highest) + slack))
     much = f"{abs(added) / MIB:.1f} MiB {'less' if added < 0 else 'more'}"
     source = f"{term.source}; {much}, from {residual.provenance}"
     arithmetic = f"{_steps(term)} {'-' if added < 0 else '+'} {abs(added):,} B"

@@ -259,6 +259,12 @@ def test_launches_that_agree_narrow_it_to_what_they_saw() -> None:
     assert (after.low_bytes, after.expected_bytes, after.high_bytes) == (59_250, 60_000, 60_750)
 
 
+def test_what_an_engine_may_grow_to_stays_in_an_interval_of_overhead() -> None:
+    after = corrected("overhead", *launches("overhead", 72 * MIB, 60 * MIB, 61 * MIB, 60 * MIB))
+
+    assert (after.low_bytes, after.expected_bytes, after.high_bytes) == (52 * MIB, 60 * MIB, 128 * MIB)
+
+
 def test_launches_that_disagree_do_not() -> None:
     after = corrected("compute", *launches("compute", 1000, 1000, 1200, 1400))
 
