@@ -138,7 +138,7 @@ def measure(case: Case, weights: Path) -> dict[str, Any]:
         "kv_cache_type": case.serving.kv_cache_type,
         "device": "cuda" if case.placement.gpus else "cpu",
         "prompt_tokens": case.prompt_tokens,
-        "printed_bytes": {term.name: term.measured_bytes for term in read_llama_cpp_memory(log)},
+        "printed_bytes": printed_bytes(log),
         "loaded_bytes": loaded.total_bytes,
         "measured_bytes": answered.total_bytes,
         "anonymous_bytes": answered.anonymous_bytes,
@@ -146,6 +146,14 @@ def measure(case: Case, weights: Path) -> dict[str, Any]:
         "peak_bytes": answered.peak_bytes,
         "gpu_bytes": answered.gpu_bytes,
     }
+
+
+def printed_bytes(log: str) -> dict[str, int]:
+    """What llama.cpp printed of each component, on all devices together."""
+    sums: dict[str, int] = {}
+    for term in read_llama_cpp_memory(log):
+        sums[term.name] = sums.get(term.name, 0) + term.measured_bytes
+    return sums
 
 
 def compare(case: Case, row: dict[str, Any]) -> dict[str, Any]:
