@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 PROGRAM = Path(__file__).resolve().parents[2] / ".venv-vllm" / "bin" / "vllm"
 # What vLLM calls the processes behind the one that answers HTTP.
 CHILDREN = {"VLLM::EngineCore", "VLLM::Worker"}
+HOMES = EngineHomes(vllm=VllmHome(program=str(PROGRAM)))
 API_KEY = "a key made up for tests"
 CONTEXT_TOKENS = 2048
 
@@ -78,9 +79,8 @@ def job(folder: Path) -> Callable[..., Job]:
         plan = plan_for(weights, Workload(context_tokens, concurrent_sequences=2))
         if cache_bytes is not None:
             plan = with_cache(plan, cache_bytes)
-        vllm = engine("vllm", EngineHomes(vllm=VllmHome(program=str(PROGRAM))))
         options = LaunchOptions(port=free_port(), weights=weights, threads=2, api_key=API_KEY)
-        return Job(plan, vllm.launch_spec(plan, options))
+        return Job(plan, engine("vllm", HOMES).launch_spec(plan, options))
 
     return make
 

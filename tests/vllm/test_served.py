@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,24 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from deploy.chat import chat_model, json_schema_option
+from deploy.chat import chat_model, json_schema_option, stream_pieces
+from deploy.chat_errors import model_errors
 from deploy.deployment import lives
+from deploy.engines import engine
 from deploy.spec import GIB
 from deploy.supervise import activity, down, logs, measure, status, up
-from tests.vllm.conftest import API_KEY, CHILDREN, CONTEXT_TOKENS, group_of, processes_of, running, wait_until
+from stillroom.errors import ModelError
+from tests.vllm.conftest import (
+    API_KEY,
+    CHILDREN,
+    CONTEXT_TOKENS,
+    HOMES,
+    PROGRAM,
+    group_of,
+    processes_of,
+    running,
+    wait_until,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,6 +44,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(900)
 
+ANSWER_TOKENS = 16
 PERSON = {
     "type": "object",
     "properties": {
@@ -74,8 +89,23 @@ def post(endpoint: Endpoint, path: str, **body: Any) -> httpx.Response:  # noqa:
     )
 
 
+def refused(endpoint: Endpoint, prompt: str) -> ModelError:
+    """What a person is told of a request that the server refuses."""
+    with pytest.raises(ModelError) as caught, model_errors(endpoint):
+        chat_model(endpoint, max_tokens=ANSWER_TOKENS).invoke(prompt)
+    return caught.value
+
+
 def bearer(endpoint: Endpoint) -> dict[str, str]:
     return {"Authorization": f"Bearer {endpoint.api_key}"}
+
+
+def test_the_program_is_found_with_its_version_without_being_started() -> None:
+    found = engine("vllm", HOMES).availability()
+
+    assert found.installed
+    assert found.detail == str(PROGRAM)
+    assert re.fullmatch(r"0\.\d+\.\d+\+cpu", found.version)
 
 
 def test_a_start_tells_its_steps_and_never_the_key(served: Served) -> None:
@@ -109,10 +139,11 @@ def test_the_same_question_gets_the_same_answer(endpoint: Endpoint) -> None:
 def test_an_answer_streams_and_is_the_one_that_comes_at_once(endpoint: Endpoint) -> None:
     model = chat_model(endpoint, max_tokens=12)
 
-    chunks = [chunk.text for chunk in model.stream("Count from one to five.")]
+    pieces = list(stream_pieces(endpoint, model, "Count from one to five."))
 
-    assert len(chunks) > 3
-    assert "".join(chunks) == model.invoke("Count from one to five.").text
+    assert len(pieces) > 3
+    assert {piece.kind for piece in pieces} == {"content"}
+    assert "".join(piece.text for piece in pieces) == model.invoke("Count from one to five.").text.strip()
 
 
 def test_what_was_asked_and_answered_is_counted(served: Served, endpoint: Endpoint) -> None:
@@ -152,26 +183,56 @@ def test_an_answer_keeps_to_one_of_several_schemas(endpoint: Endpoint) -> None:
     assert json.loads(message.text)["action"] in {"add", "subtract"}
 
 
-def test_embeddings_of_a_generating_model_are_refused(endpoint: Endpoint) -> None:
+def test_what_the_server_can_do_was_asked_once_it_answered(endpoint: Endpoint) -> None:
+    found = {finding.name: finding for finding in endpoint.capabilities.findings}
+
+    assert found["server"].value.startswith("vLLM 0.")
+    assert found["tools"].value == "constrained"
+    assert found["JSON schema"].value == "yes"
+    assert found["thinking"].value == "no"
+    assert found["context"].value == f"{CONTEXT_TOKENS:,} tokens"
+    assert endpoint.context_tokens == CONTEXT_TOKENS
+
+
+def test_embeddings_of_a_generating_model_are_refused_and_the_endpoint_knows(endpoint: Endpoint) -> None:
     response = post(endpoint, "/embeddings", input="a text")
 
     assert response.status_code == 404
-    assert response.json() == {"detail": "Not Found"}
+    assert not endpoint.capabilities.embeddings
+    found = {finding.name: finding.how for finding in endpoint.capabilities.findings}
+    assert found["embeddings"] == "HTTP 404: Not Found"
 
 
-def test_a_wrong_key_is_refused(endpoint: Endpoint) -> None:
-    with pytest.raises(Exception, match="401"):
-        chat_model(replace(endpoint, api_key="another key"), max_tokens=16).invoke("Hi")
+def test_a_wrong_key_is_told(endpoint: Endpoint) -> None:
+    stranger = replace(endpoint, api_key="another key")
+
+    error = refused(stranger, "Hi")
+
+    assert error.message == f"{endpoint.base_url} refused the key that was sent (HTTP 401)"
+    assert "STILLROOM_ENDPOINT_API_KEY" in error.hint
 
 
-def test_a_prompt_beyond_the_context_is_refused_with_its_length(endpoint: Endpoint) -> None:
-    with pytest.raises(Exception, match=f"{CONTEXT_TOKENS} tokens"):
-        chat_model(endpoint, max_tokens=16).invoke("word " * 2 * CONTEXT_TOKENS)
+def test_a_missing_key_is_told(endpoint: Endpoint) -> None:
+    error = refused(replace(endpoint, api_key=None), "Hi")
+
+    assert error.message == f"{endpoint.base_url} wants a key, and none was sent (HTTP 401)"
 
 
-def test_a_model_of_another_name_is_not_found(endpoint: Endpoint) -> None:
-    with pytest.raises(Exception, match="does not exist"):
-        chat_model(replace(endpoint, model="another"), max_tokens=16).invoke("Hi")
+def test_a_prompt_beyond_the_context_is_refused_with_how_much_is_too_much(endpoint: Endpoint) -> None:
+    error = refused(endpoint, "word " * 2 * CONTEXT_TOKENS)
+
+    told = re.search(r"the request is ([\d,]+) tokens too long: it has ([\d,]+) of prompt", error.message)
+    assert told is not None, error.message
+    excess, prompt = (int(number.replace(",", "")) for number in told.groups())
+    assert prompt > 2 * CONTEXT_TOKENS
+    assert excess == prompt - CONTEXT_TOKENS
+    assert f"the context holds {CONTEXT_TOKENS:,}" in error.message
+
+
+def test_a_model_of_another_name_is_answered_with_those_that_there_are(endpoint: Endpoint) -> None:
+    error = refused(replace(endpoint, model="another"), "Hi")
+
+    assert error.message == f"{endpoint.base_url} has no model another: it has {endpoint.model}"
 
 
 def test_a_killed_api_process_takes_the_others_along_and_all_are_started_again(served: Served) -> None:
