@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from deploy.calibration import UNCALIBRATED
+from deploy.calibration.corrections import UNCALIBRATED
 from deploy.spec import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from deploy.calibration import Calibration
+    from deploy.calibration.corrections import Calibration
     from deploy.catalog import Catalog
     from deploy.endpoint import Endpoint
     from deploy.spec import Machine

@@ -1,7 +1,7 @@
 """Ports on this machine: find a free one, and say who has a taken one.
 
 It does not keep a port: between the answer and the engine's own bind another program may take it, and the
-engine's log then says so (``deploy.diagnosis``).
+engine's log then says so (``deploy.launching.diagnosis``).
 """
 
 from __future__ import annotations

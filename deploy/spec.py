@@ -261,7 +261,7 @@ class NodeCommands:
 
 @dataclass(frozen=True, slots=True)
 class LaunchSpec:
-    """How to start one engine, as data: printed by ``--dry-run``, exported, acted on by ``deploy.launch``.
+    """How to start one engine, as data: printed by ``--dry-run``, exported, acted on by ``deploy.launching``.
 
     It is ready once ``readiness_url`` answers 200, ``derived_model`` is made and the served model completed
     a few tokens. It is stopped by ``stop_signal`` to its process group and, ``stop_grace_seconds`` later,

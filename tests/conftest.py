@@ -26,7 +26,7 @@ from deploy.endpoint import Capabilities, Endpoint
 from deploy.engines import engine
 from deploy.engines.base import LaunchOptions
 from deploy.hardware.detect import detect_machine
-from deploy.launch import start
+from deploy.launching.launch import start
 from deploy.plan import PlanRequest
 from deploy.planning.planner import plan_bundled
 from deploy.ports import free_port

@@ -1,7 +1,7 @@
 """What every engine can be asked, as a protocol, and the values that it answers with.
 
-An engine turns a plan into data (``LaunchSpec``) and reads its own log; ``deploy.launch`` is the one module
-that acts on the data. Nothing here knows a particular engine, starts a process or opens a socket.
+An engine turns a plan into data (``LaunchSpec``) and reads its own log; ``deploy.launching.launch`` is the
+one module that acts on the data. Nothing here knows a particular engine, starts a process or opens a socket.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@ never outlives its parent, however the parent ends. It knows nothing of plans, r
 Two watchers, because each has a hole. End of file on standard input is portable and comes the moment the
 parent's end of the pipe is closed, by a SIGKILL too; but ``xllamacpp`` holds the interpreter's lock while it
 loads weights, so Python hears of it only afterwards. Linux's parent-death signal needs no Python; but it is
-sent when the *thread* that started the child ends. While weights load that is right (``deploy.launch`` waits
-in that thread) and the signal's default action ends the process at once; afterwards a handler asks whether
-the parent process is really gone.
+sent when the *thread* that started the child ends. While weights load that is right
+(``deploy.launching.launch`` waits in that thread) and the signal's default action ends the process at once;
+afterwards a handler asks whether the parent process is really gone.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Ollama's program on this machine: where it is, whether it can be run, and which version it is.
 
-It runs ``ollama --version`` and nothing else; the server is started by ``deploy.launch``.
+It runs ``ollama --version`` and nothing else; the server is started by ``deploy.launching.launch``.
 """
 
 from __future__ import annotations

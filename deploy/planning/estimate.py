@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deploy.calibration import UNCALIBRATED, Calibration
+from deploy.calibration.corrections import UNCALIBRATED, Calibration
+from deploy.calibration.observation import Setup, layout, named_devices
 from deploy.memory_model.llama_cpp import llama_cpp_memory
 from deploy.memory_model.vllm import vllm_memory
-from deploy.observation import Setup, layout, named_devices
 from deploy.spec import MemoryEstimate, MemoryTerm
 
 if TYPE_CHECKING:

@@ -50,7 +50,7 @@ class Rung:
     """The plan with one thing less.
 
     Attributes:
-        kind: as in ``deploy.deployment.LadderStep``.
+        kind: as in ``deploy.supervision.deployment.LadderStep``.
         description: what was changed to what.
     """
 

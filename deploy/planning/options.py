@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from deploy.calibration import UNCALIBRATED, Calibration
+from deploy.calibration.corrections import UNCALIBRATED, Calibration
 from deploy.memory_model.kv_cache import kv_block
 from deploy.memory_model.limits import fits
 from deploy.memory_model.vllm_support import tensor_parallel_problem, unsupported_format

@@ -38,7 +38,7 @@ _MOST_GPU_INDEX = 1023
 _MOST_LORA_RANK = 65_536
 _DEVICE = re.compile(r"cpu|gpu:\d{1,4}")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
-# Beyond any that is ever applied: deploy/calibration.py, RATIO_BOUNDS.
+# Beyond any that is ever applied: deploy/calibration/corrections.py, RATIO_BOUNDS.
 _MOST_FACTOR = 1000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 

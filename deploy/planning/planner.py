@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from deploy.calibration import UNCALIBRATED, Calibration
+from deploy.calibration.corrections import UNCALIBRATED, Calibration
 from deploy.memory_model.limits import largest_context, most_sequences
 from deploy.memory_model.vllm_budget import gpu_memory_utilization
 from deploy.plan import MOST_SEQUENCES, Limits, Plan, PlannedAdapter, Rejection

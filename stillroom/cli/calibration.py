@@ -18,10 +18,10 @@ from stillroom.errors import EnvironmentUnfitError, StillroomError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from deploy.calibration_run import Launch
-    from deploy.calibration_summary import Summary
-    from deploy.deployment import Deployment
+    from deploy.calibration.run import Launch
+    from deploy.calibration.summary import Summary
     from deploy.measurement import Measurement
+    from deploy.supervision.deployment import Deployment
 
 
 def register(app: typer.Typer) -> None:
@@ -42,9 +42,9 @@ def calibrate_deployment(output: Output, rooms: Rooms, deployment: Deployment, *
 
     A plan in a file may be another machine's, another version's, or edited.
     """
-    from deploy.calibration_run import Launch
-    from deploy.readiness import read_log
-    from deploy.supervise import measure
+    from deploy.calibration.run import Launch
+    from deploy.launching.readiness import read_log
+    from deploy.supervision.supervise import measure
 
     if deployment.engine_process is None or not planned_here:
         return
@@ -62,7 +62,7 @@ def calibrate_launch(output: Output, rooms: Rooms, launch: Launch) -> Measuremen
 
     The engine runs by now: that its figures cannot be kept is said, and is no failure.
     """
-    from deploy.calibration_run import calibrate
+    from deploy.calibration.run import calibrate
     from deploy.hardware.gpu_facts import common_names
 
     try:
@@ -82,8 +82,8 @@ def list_calibration(context: typer.Context, json: options.Json = False) -> None
     """List what plans are corrected by: component by component, on which device, by how many launches."""
     rooms = open_rooms(context)
 
-    from deploy.calibration_file import read_observations
-    from deploy.calibration_summary import summarize
+    from deploy.calibration.file import read_observations
+    from deploy.calibration.summary import summarize
 
     found = summarize(read_observations(rooms.settings.state_dir))
 
@@ -106,8 +106,8 @@ def export(
     """Write every observation as JSON, in the form of the file that they are kept in."""
     rooms = open_rooms(context)
 
-    from deploy.calibration_file import read_observations
-    from deploy.calibration_form import form_of
+    from deploy.calibration.file import read_observations
+    from deploy.calibration.form import form_of
 
     form = form_of(read_observations(rooms.settings.state_dir))
     if path is not None:
@@ -140,7 +140,7 @@ def reset(
     if not yes:
         _require_consent(engine, model)
 
-    from deploy.calibration_file import remove_observations
+    from deploy.calibration.file import remove_observations
 
     removed = remove_observations(rooms.settings.state_dir, engine=engine, model=model)
 

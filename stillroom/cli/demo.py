@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from agents.agent import AgentRun
     from deploy.endpoint import Endpoint
-    from deploy.launch import RunningEngine
+    from deploy.launching.launch import RunningEngine
     from deploy.measurement import Measurement
     from deploy.plan import Plan
     from deploy.planning.planner import PlanReport
@@ -131,11 +131,11 @@ class Demo:
 
     def launch(self, report: PlanReport) -> tuple[Plan, RunningEngine, Measurement]:
         """Step 3: the bundled model in the embedded engine, predicted beside measured."""
-        from deploy.calibration_run import Launch
+        from deploy.calibration.run import Launch
         from deploy.catalog import load_catalog
         from deploy.engines import engine
         from deploy.engines.base import LaunchOptions
-        from deploy.launch import start
+        from deploy.launching.launch import start
         from deploy.plan import PlanRequest
         from deploy.planning.planner import plan_bundled
         from deploy.ports import free_port

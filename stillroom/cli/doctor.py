@@ -118,7 +118,7 @@ def _library(rooms: Rooms) -> Finding:
 
 
 def _deployment(rooms: Rooms) -> Finding:
-    from deploy.supervise import status
+    from deploy.supervision.supervise import status
 
     running = status(rooms.settings.state_dir)
     if running is None:

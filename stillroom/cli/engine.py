@@ -27,9 +27,9 @@ from stillroom.cli.rooms import Rooms, open_rooms
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from deploy.deployment import Deployment
     from deploy.plan import Plan
     from deploy.spec import LaunchSpec
+    from deploy.supervision.deployment import Deployment
 
 PANEL = "Hardware to endpoint"
 
@@ -131,7 +131,7 @@ def status(context: typer.Context, json: options.Json = False) -> None:
     """Show the running engine: its health, what it did, the memory it takes beside the prediction."""
     rooms = open_rooms(context)
 
-    from deploy.supervise import status as read_status
+    from deploy.supervision.supervise import status as read_status
 
     output = Output(as_json=json)
     deployment = read_status(rooms.settings.state_dir)
@@ -151,8 +151,8 @@ def logs(
         raise typer.BadParameter("--follow has no end, and --json prints one value: leave one of them out")
     rooms = open_rooms(context)
 
-    from deploy.supervise import follow_log
-    from deploy.supervise import logs as read_logs
+    from deploy.supervision.supervise import follow_log
+    from deploy.supervision.supervise import logs as read_logs
 
     output, state_dir = Output(as_json=json), rooms.settings.state_dir
     found = read_logs(state_dir, lines=lines)
@@ -172,7 +172,7 @@ def restart(context: typer.Context, json: options.Json = False) -> None:
     """Stop the running (or last) engine and start the same again."""
     rooms = open_rooms(context)
 
-    from deploy.supervise import restart as start_again
+    from deploy.supervision.supervise import restart as start_again
 
     output = Output(as_json=json)
     with output.working("Starting again") as update:
@@ -188,7 +188,7 @@ def down(
     """Stop the running engine; nothing is left behind."""
     rooms = open_rooms(context)
 
-    from deploy.supervise import down as stop
+    from deploy.supervision.supervise import down as stop
 
     stopped = stop(rooms.settings.state_dir, force=force)
 
@@ -202,8 +202,8 @@ def _bring_up(
     output: Output, rooms: Rooms, asked: Asked, plan: Plan, choices: LaunchChoices, *, as_planned: bool
 ) -> Deployment:
     """Start the plan, or what is left of it once memory was made room for; keep the plan that came up."""
-    from deploy.bring_up import bring_up
     from deploy.planning.plan_file import save_plan
+    from deploy.supervision.bring_up import bring_up
 
     def spec_of(wanted: Plan) -> LaunchSpec:
         return launch_spec(rooms, wanted, weights_to_load(output, rooms, wanted, fetch=True), choices)

@@ -12,10 +12,10 @@ from stillroom.cli.memory_tables import comparison_document
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from deploy.deployment import Deployment
-    from deploy.engine_http import Health
     from deploy.engines.base import Activity
+    from deploy.launching.engine_http import Health
     from deploy.measurement import Measurement
+    from deploy.supervision.deployment import Deployment
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _ALIVE = ("starting", "running", "restarting")
@@ -48,8 +48,8 @@ def look_at(deployment: Deployment, *, visible_gpus: str | None) -> Seen:
         deployment: as recorded.
         visible_gpus: as the settings have it.
     """
-    from deploy.engine_http import health
-    from deploy.supervise import activity, deviations, measure
+    from deploy.launching.engine_http import health
+    from deploy.supervision.supervise import activity, deviations, measure
 
     measured = measure(deployment, visible_gpus=visible_gpus)
     if deployment.state != "running":

@@ -139,8 +139,8 @@ def launch_spec(rooms: Rooms, plan: Plan, weights: Path | None, choices: LaunchC
         SettingsError: it would answer anybody on the network, without a key.
         EngineError: the engine cannot serve the plan, or what runs serves something else.
     """
-    from deploy.attaching import attached_to
     from deploy.engines import engine as engine_named
+    from deploy.launching.attaching import attached_to
 
     _require_key(choices.host, plan.engine, has_key=rooms.settings.engine_api_key is not None)
     chosen = engine_named(plan.engine, rooms.engine_homes)

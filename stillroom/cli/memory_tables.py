@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from deploy.comparison import TOTAL, compare
+from deploy.calibration.comparison import TOTAL, compare
 from deploy.serving import CPU
 from stillroom.cli.output import gib
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from deploy.comparison import ComparedTerm
+    from deploy.calibration.comparison import ComparedTerm
     from deploy.measurement import Measurement
     from deploy.spec import MemoryEstimate
 

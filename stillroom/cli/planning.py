@@ -36,7 +36,7 @@ def make_report(
         WeightsError: a file or URL cannot be read.
         EngineError: the calibration file is damaged.
     """
-    from deploy.calibration import UNCALIBRATED
+    from deploy.calibration.corrections import UNCALIBRATED
     from deploy.catalog import load_catalog
     from deploy.planning.planner import catalog_subjects, plan
 

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     import typer
 
     from agents.toolbox import Services
-    from deploy.calibration import Calibration
+    from deploy.calibration.corrections import Calibration
+    from deploy.calibration.observation import Observation
     from deploy.endpoint import Endpoint
     from deploy.engines import EngineHomes
-    from deploy.observation import Observation
     from deploy.spec import EngineName, Machine, Workload
     from rag.library import Library
     from stillroom.settings import Settings
@@ -128,8 +128,8 @@ class Rooms:
             EngineError: the file is damaged.
             EnvironmentUnfitError: it cannot be read.
         """
-        from deploy.calibration import UNCALIBRATED, Calibration
-        from deploy.calibration_file import read_observations
+        from deploy.calibration.corrections import UNCALIBRATED, Calibration
+        from deploy.calibration.file import read_observations
 
         observations = read_observations(self.settings.state_dir)
         if not observations:
@@ -159,7 +159,7 @@ class Rooms:
         """
         if self.settings.endpoint_url:
             return self.named_endpoint()
-        from deploy.supervise import current_endpoint
+        from deploy.supervision.supervise import current_endpoint
 
         return current_endpoint(self.settings.state_dir)
 

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from deploy.catalog import CatalogModel
-    from deploy.deployment import Deployment
     from deploy.download import Progress
     from deploy.measurement import Measurement
     from deploy.spec import LaunchSpec, Machine
+    from deploy.supervision.deployment import Deployment
 
 
 def show_machine(console: Console, machine: Machine) -> None:

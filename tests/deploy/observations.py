@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from deploy.observation import Observation
+from deploy.calibration.observation import Observation
 
 CPU_NAME = "a processor"
 

@@ -12,7 +12,7 @@ from deploy.chat import chat_model, json_schema_option, split_reasoning
 from deploy.endpoint import Capabilities, Endpoint
 from deploy.engines import engine
 from deploy.engines.base import LaunchOptions
-from deploy.launch import start
+from deploy.launching.launch import start
 from deploy.loopback import is_loopback
 from deploy.ports import free_port
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deploy.diagnosis import diagnose
 from deploy.engines import engine, engines
 from deploy.engines.base import LaunchOptions, attached
-from deploy.launch import start
+from deploy.launching.diagnosis import diagnose
+from deploy.launching.launch import start
 from deploy.serving import Placement, Serving
 from deploy.spec import ENGINE_NAMES, GIB, Artefact, Workload
 from stillroom.errors import EngineError, EngineUnavailableError

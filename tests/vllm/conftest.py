@@ -26,16 +26,16 @@ from deploy.planning.planner import as_plan
 from deploy.ports import free_port
 from deploy.serving import Placement, Serving
 from deploy.spec import Workload
-from deploy.supervise import status
+from deploy.supervision.supervise import status
 from deploy.weights import pull_bundled
 from tests.vllm.smollm2_folder import smollm2_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from deploy.deployment import Deployment
     from deploy.plan import Plan
     from deploy.spec import LaunchSpec
+    from deploy.supervision.deployment import Deployment
 
 PROGRAM = Path(__file__).resolve().parents[2] / ".venv-vllm" / "bin" / "vllm"
 # What vLLM calls the processes behind the one that answers HTTP.

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import deploy.launch
-from deploy.deployment import read_record
-from deploy.launch import start
+import deploy.launching.launch
+from deploy.launching.launch import start
 from deploy.planning.plan_file import save_plan
 from deploy.spec import GIB, Workload
+from deploy.supervision.deployment import read_record
 from stillroom.errors import EngineStartError, PortTakenError
 from tests.vllm.conftest import (
     API_KEY,
@@ -115,7 +115,7 @@ def test_a_port_that_is_taken_while_it_starts_is_told(
 ) -> None:
     spec = job().spec
     # As if the other program had come a moment later.
-    monkeypatch.setattr(deploy.launch, "require_free_port", lambda *_: None)
+    monkeypatch.setattr(deploy.launching.launch, "require_free_port", lambda *_: None)
     with socket.socket() as other:
         other.bind((spec.host, spec.port))
         other.listen()

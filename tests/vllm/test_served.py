@@ -17,10 +17,10 @@ import pytest
 
 from deploy.chat import chat_model, json_schema_option, stream_pieces
 from deploy.chat_errors import model_errors
-from deploy.deployment import lives
 from deploy.engines import engine
 from deploy.spec import GIB
-from deploy.supervise import activity, down, logs, measure, status, up
+from deploy.supervision.deployment import lives
+from deploy.supervision.supervise import activity, down, logs, measure, status, up
 from stillroom.errors import ModelError
 from tests.vllm.conftest import (
     API_KEY,
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from deploy.deployment import Deployment
     from deploy.endpoint import Endpoint
+    from deploy.supervision.deployment import Deployment
     from tests.vllm.conftest import Job
 
 pytestmark = pytest.mark.timeout(900)

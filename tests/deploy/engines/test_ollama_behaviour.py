@@ -23,7 +23,7 @@ from deploy.engines import engine
 from deploy.engines.base import LaunchOptions, attached
 from deploy.engines.ollama_library import OllamaLibrary
 from deploy.engines.ollama_program import find_program
-from deploy.launch import start
+from deploy.launching.launch import start
 from deploy.ports import free_port
 from deploy.spec import DerivedModel, Workload
 from stillroom.errors import EngineError

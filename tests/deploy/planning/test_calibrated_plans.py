@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from deploy.calibration import UNCALIBRATED, Calibration
+from deploy.calibration.corrections import UNCALIBRATED, Calibration
 from deploy.catalog import load_catalog
 from deploy.hardware.described import describe_machine
 from deploy.hardware.gpu_facts import common_names

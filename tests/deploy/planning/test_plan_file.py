@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from deploy.architectures.fields import shown_value
-from deploy.calibration import Calibration
+from deploy.calibration.corrections import Calibration
 from deploy.plan import Plan, PlanRequest
 from deploy.planning.plan_file import load_plan, save_plan
 from deploy.planning.planner import plan_bundled, require_pick

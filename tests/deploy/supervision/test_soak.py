@@ -1,0 +1,104 @@
+"""Twenty rounds in which a random one of our processes is killed: no orphan, no stuck lock, no lost state."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from deploy.engines import engine
+from deploy.engines.base import LaunchOptions
+from deploy.ports import free_port
+from deploy.supervision.deployment import read_record
+from deploy.supervision.supervise import current_endpoint, down, status, up
+from stillroom.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from deploy.plan import Plan
+    from deploy.spec import LaunchSpec
+    from deploy.weights import WeightsFile
+
+ROUNDS = 20
+STATES = {"starting", "running", "restarting", "failed", "exited", "lost"}
+
+
+def family(state_dir: Path) -> dict[str, psutil.Process]:
+    """The processes of a deployment, by what they are."""
+    deployment = status(state_dir)
+    assert deployment is not None
+    assert deployment.supervisor is not None
+    supervisor = psutil.Process(deployment.supervisor.pid)
+    found = {"supervisor": supervisor}
+    for child in supervisor.children(recursive=True):
+        if not runs(child):
+            continue
+        words = " ".join(child.cmdline())
+        found["guardian" if "guardian" in words else "engine"] = child
+    return found
+
+
+def runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.timeout(900)
+def test_whatever_is_killed_the_next_command_works_and_nothing_is_left(
+    bundled_plan: Plan, bundled_weights: WeightsFile, tmp_path: Path
+) -> None:
+    state_dir = tmp_path / "state"
+    chance = random.Random(20261126)  # noqa: S311  the same victims in every run
+    victims: list[str] = []
+
+    def spec() -> LaunchSpec:
+        options = LaunchOptions(port=free_port(), weights=bundled_weights.path, threads=1)
+        return engine("embedded").launch_spec(bundled_plan, options)
+
+    for _ in range(ROUNDS):
+        up(spec(), bundled_plan, state_dir=state_dir, on_progress=lambda _: None)
+        seen = family(state_dir)
+        assert set(seen) == {"supervisor", "guardian", "engine"}
+        victim = chance.choice(sorted(seen))
+        victims.append(victim)
+
+        os.kill(seen[victim].pid, signal.SIGKILL)
+        assert wait_until(lambda seen=seen, victim=victim: not runs(seen[victim]))  # type: ignore[misc]
+        found = status(state_dir)
+        assert found is not None
+        assert found.state in STATES
+        assert found.plan == bundled_plan
+
+        if victim == "supervisor":
+            up(spec(), bundled_plan, state_dir=state_dir, on_progress=lambda _: None)
+        else:
+            # The engine is started again by its supervisor, or only its guardian was killed.
+            with pytest.raises(EngineError, match="runs already"):
+                up(spec(), bundled_plan, state_dir=state_dir, on_progress=lambda _: None)
+            assert wait_until(lambda: current_endpoint(state_dir) is not None)
+        everybody = [*seen.values(), *family(state_dir).values()]
+
+        assert down(state_dir)
+        assert wait_until(lambda everybody=everybody: not any(runs(one) for one in everybody))  # type: ignore[misc]
+        assert read_record(state_dir) is None
+        assert not down(state_dir)
+
+    assert set(victims) == {"supervisor", "guardian", "engine"}
