@@ -10,6 +10,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 from deploy.loopback import is_loopback
+from deploy.tls import verification
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -52,6 +53,7 @@ def _ollama(endpoint: Endpoint, max_tokens: int, temperature: float, timeout_sec
     client: dict[str, Any] = {
         "timeout": timeout_seconds,
         "trust_env": not is_loopback(endpoint.base_url),
+        "verify": verification(endpoint.base_url),
     }
     if endpoint.api_key:
         client["headers"] = {"Authorization": f"Bearer {endpoint.api_key}"}
@@ -74,8 +76,10 @@ def _openai_compatible(
     from langchain_deepseek import ChatDeepSeek
     from pydantic import SecretStr
 
-    trust_env = not is_loopback(endpoint.base_url)
-    http_client = httpx.Client(trust_env=trust_env, timeout=timeout_seconds)
+    from deploy.plain_completions import PlainCompletions
+
+    trust_env, verify = not is_loopback(endpoint.base_url), verification(endpoint.base_url)
+    http_client = httpx.Client(trust_env=trust_env, verify=verify, timeout=timeout_seconds)
     model = ChatDeepSeek(
         model=endpoint.model,
         base_url=endpoint.base_url,
@@ -87,8 +91,9 @@ def _openai_compatible(
         max_retries=0,
         http_client=http_client,
         # Not shared with other models: its connections belong to one event loop.
-        http_async_client=httpx.AsyncClient(trust_env=trust_env, timeout=timeout_seconds),
+        http_async_client=httpx.AsyncClient(trust_env=trust_env, verify=verify, timeout=timeout_seconds),
     )
+    model.client = PlainCompletions(model.root_client)
     # A client that was handed over is not closed by the one that got it.
     weakref.finalize(model, http_client.close)
     return model
