@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from stillroom import __version__
-from stillroom.cli import chat, demo, doctor, engine, export, library, mcp, models, plan, settings
+from stillroom.cli import bench, chat, demo, doctor, engine, export, library, mcp, models, plan, settings
 from stillroom.cli.output import Output
 from stillroom.errors import EnvironmentUnfitError, StillroomError
 
@@ -35,6 +35,7 @@ REGISTER = (
     models.register,
     engine.register,
     export.register,
+    bench.register,
     library.register,
     chat.register,
     mcp.register,

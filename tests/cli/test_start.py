@@ -24,6 +24,7 @@ COMMANDS = (
     "status",
     "logs",
     "down",
+    "bench",
     "ingest",
     "sources",
     "search",
