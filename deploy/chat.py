@@ -102,6 +102,7 @@ def _openai_compatible(
     from pydantic import SecretStr
 
     from deploy.chat_transport import AsyncChatTransport, ChatTransport
+    from deploy.plain_completions import PlainCompletions
 
     common: dict[str, Any] = {"trust_env": _trust_env(endpoint), "timeout": patience.total_seconds}
     http_client = httpx.Client(transport=ChatTransport(endpoint.base_url, patience), **common)
@@ -121,6 +122,7 @@ def _openai_compatible(
             transport=AsyncChatTransport(endpoint.base_url, patience), **common
         ),
     )
+    model.client = PlainCompletions(model.root_client)
     # A client that was handed over is not closed by the one that got it.
     weakref.finalize(model, http_client.close)
     return model

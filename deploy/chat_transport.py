@@ -18,6 +18,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from deploy.loopback import is_loopback
+from deploy.tls import verification
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -60,7 +61,7 @@ class ChatTransport(httpx.BaseTransport):
     """
 
     def __init__(self, url: str, patience: Patience, *, whole_prompts: bool = False) -> None:
-        self._inner = httpx.HTTPTransport(proxy=_proxy_for(url), trust_env=not is_loopback(url))
+        self._inner = httpx.HTTPTransport(**_reaching(url))
         self._patience = patience
         self._whole_prompts = whole_prompts
 
@@ -92,7 +93,7 @@ class AsyncChatTransport(httpx.AsyncBaseTransport):
     """The same for an event loop."""
 
     def __init__(self, url: str, patience: Patience, *, whole_prompts: bool = False) -> None:
-        self._inner = httpx.AsyncHTTPTransport(proxy=_proxy_for(url), trust_env=not is_loopback(url))
+        self._inner = httpx.AsyncHTTPTransport(**_reaching(url))
         self._patience = patience
         self._whole_prompts = whole_prompts
 
@@ -179,6 +180,15 @@ def _asked_to_wait(response: httpx.Response) -> float | None:
     except ValueError:  # absent, or a date, which a local server does not send
         return None
     return seconds if 0 <= seconds <= _LONGEST_WAIT_SECONDS else None
+
+
+def _reaching(url: str) -> dict[str, Any]:
+    """How a transport of ``httpx`` reaches that address: proxy, environment, certificates."""
+    return {
+        "proxy": _proxy_for(url),
+        "trust_env": not is_loopback(url),
+        "verify": verification(url),
+    }
 
 
 def _proxy_for(url: str) -> str | None:

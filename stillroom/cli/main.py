@@ -19,6 +19,7 @@ import typer
 
 from stillroom import __version__
 from stillroom.cli import (
+    bench,
     calibration,
     chat,
     demo,
@@ -48,6 +49,7 @@ REGISTER = (
     engine.register,
     calibration.register,
     export.register,
+    bench.register,
     library.register,
     chat.register,
     mcp.register,

@@ -25,6 +25,7 @@ COMMANDS = (
     "status",
     "logs",
     "down",
+    "bench",
     "ingest",
     "sources",
     "search",

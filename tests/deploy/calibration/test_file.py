@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from deploy.calibration.file import FILE_NAME, add_observations, read_observations, remove_observations
+from deploy.calibration.file import (
+    FILE_NAME,
+    add_observations,
+    read_observations,
+    remove_observations,
+)
 from deploy.calibration.form import form_of
 from stillroom.errors import EngineError, EnvironmentUnfitError
 from tests.deploy.observations import observed

@@ -1,0 +1,52 @@
+"""OpenAI's chat completions with a stream's chunks left as the dictionaries that came.
+
+OpenAI's client makes typed objects of each token and LangChain turns them back into a dictionary: two thirds
+of the processor time that a token took here (profiled on 2026-11-26: 0.10 ms on an idle core with them, 0.03
+without). Requests and their errors stay OpenAI's. Nothing here knows what is in a chunk.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import openai
+
+
+class PlainCompletions:
+    """Stands where LangChain expects ``openai.OpenAI().chat.completions``.
+
+    Args:
+        client: sends the requests.
+
+    Attributes:
+        with_raw_response: OpenAI's own, which LangChain uses where nothing is streamed.
+    """
+
+    def __init__(self, client: openai.OpenAI) -> None:
+        self._client = client
+        self.with_raw_response = client.chat.completions.with_raw_response
+
+    def create(
+        self,
+        *,
+        extra_body: Mapping[str, Any] | None = None,
+        **body: Any,  # noqa: ANN401  whatever LangChain sends
+    ) -> openai.Stream[object]:
+        """Ask for a stream; each chunk is a ``dict``.
+
+        Raises:
+            openai.OpenAIError: as OpenAI's client does.
+        """
+        import openai
+
+        return self._client.post(
+            "/chat/completions",
+            cast_to=object,
+            body=body,
+            options={"extra_json": extra_body or {}},
+            stream=True,
+            stream_cls=openai.Stream[object],
+        )
