@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from stillroom.cli import models
 from stillroom.cli.asked import ModelOptions
 from stillroom.cli.planning import find_subjects, make_opener, make_report, make_request
-from stillroom.errors import EngineUnavailableError, SettingsError, WeightsError
+from stillroom.errors import EngineUnavailableError, PlanError, SettingsError, WeightsError
 
 if TYPE_CHECKING:
     from deploy.engines.base import LaunchOptions
@@ -183,9 +183,6 @@ def ladder_for(rooms: Rooms, asked: Asked, plan: Plan) -> Ladder | None:
     """What may be given up where the plan runs out of memory; None where its model cannot be weighed again.
 
     Another model takes its place only where none was named.
-
-    Raises:
-        PlanError, WeightsError: the model's file cannot be read.
     """
     from deploy.catalog import load_catalog
     from deploy.planning.ladder import Ladder
@@ -197,9 +194,13 @@ def ladder_for(rooms: Rooms, asked: Asked, plan: Plan) -> Ladder | None:
     known = [from_catalog(model) for model in catalog.models if model.id == plan.model_id]
     # The id of a local folder is the file within it; engines are given the folder again.
     name = plan.weights_path or plan.model_id
-    found = known or find_subjects(rooms, replace(asked, model=ModelOptions(name)))[0]
     adapters = tuple(Path(adapter.path) for adapter in plan.adapters)
-    subject = make_opener(rooms).with_adapters(found[0], adapters)
+    try:
+        found = known or find_subjects(rooms, replace(asked, model=ModelOptions(name)))[0]
+        subject = make_opener(rooms).with_adapters(found[0], adapters)
+    except (PlanError, WeightsError, EngineUnavailableError):
+        # Its header may be on another machine, or on a hub that cannot be reached: the plan may still start.
+        return None
     request = replace(
         asked.request, workload=plan.workload, engines=(plan.engine,), kv_cache_type=None, quantization=None
     )
