@@ -70,16 +70,12 @@ class Job:
 
 
 @pytest.fixture(scope="session")
-def job(folder: Path) -> Callable[..., Job]:
-    """What serves a folder with the model: by itself the converted one, with a context of 2048 tokens."""
+def job(folder: Path) -> Callable[[], Job]:
+    """What serves the model with a context of 2048 tokens, each time on another port."""
 
-    def make(
-        weights: Path = folder, *, context_tokens: int = CONTEXT_TOKENS, cache_bytes: int | None = None
-    ) -> Job:
-        plan = plan_for(weights, Workload(context_tokens, concurrent_sequences=2))
-        if cache_bytes is not None:
-            plan = with_cache(plan, cache_bytes)
-        options = LaunchOptions(port=free_port(), weights=weights, threads=2, api_key=API_KEY)
+    def make() -> Job:
+        plan = plan_for(folder, Workload(CONTEXT_TOKENS, concurrent_sequences=2))
+        options = LaunchOptions(port=free_port(), weights=folder, threads=2, api_key=API_KEY)
         return Job(plan, engine("vllm", HOMES).launch_spec(plan, options))
 
     return make

@@ -70,7 +70,7 @@ def failure(spec: LaunchSpec, tmp_path: Path) -> EngineStartError:
     return caught.value
 
 
-def test_a_missing_model_directory_is_named(job: Callable[..., Job], tmp_path: Path) -> None:
+def test_a_missing_model_directory_is_named(job: Callable[[], Job], tmp_path: Path) -> None:
     absent = tmp_path / "absent"
 
     error = failure(of_model(job().spec, str(absent)), tmp_path)
@@ -78,7 +78,7 @@ def test_a_missing_model_directory_is_named(job: Callable[..., Job], tmp_path: P
     assert error.message.endswith(f"the model directory {absent} is missing")
 
 
-def test_a_directory_without_a_model_is_named(job: Callable[..., Job], tmp_path: Path) -> None:
+def test_a_directory_without_a_model_is_named(job: Callable[[], Job], tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
 
@@ -88,7 +88,7 @@ def test_a_directory_without_a_model_is_named(job: Callable[..., Job], tmp_path:
 
 
 def test_a_model_that_would_have_to_be_fetched_without_a_network_is_said_so(
-    job: Callable[..., Job], tmp_path: Path
+    job: Callable[[], Job], tmp_path: Path
 ) -> None:
     error = failure(of_model(job().spec, "somebody/some-model"), tmp_path)
 
@@ -98,7 +98,7 @@ def test_a_model_that_would_have_to_be_fetched_without_a_network_is_said_so(
     assert "STILLROOM_HUB_URL" in error.hint
 
 
-def test_a_taken_port_is_refused_before_anything_starts(job: Callable[..., Job], tmp_path: Path) -> None:
+def test_a_taken_port_is_refused_before_anything_starts(job: Callable[[], Job], tmp_path: Path) -> None:
     spec = job().spec
     with socket.socket() as other:
         other.bind((spec.host, spec.port))
@@ -111,7 +111,7 @@ def test_a_taken_port_is_refused_before_anything_starts(job: Callable[..., Job],
 
 
 def test_a_port_that_is_taken_while_it_starts_is_told(
-    job: Callable[..., Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job: Callable[[], Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = job().spec
     # As if the other program had come a moment later.

@@ -66,7 +66,7 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(job: Callable[..., Job], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(job: Callable[[], Job], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The bundled model with a context of 2048 tokens, behind a key."""
     planned, steps, state_dir = job(), list[str](), tmp_path_factory.mktemp("served")
     deployment = up(planned.spec, planned.plan, state_dir=state_dir, on_progress=steps.append)
