@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from deploy.broken_connection import broken_connection
 from deploy.refusals import Refusal, read_refusal, refusal_error, server_words
 from stillroom.errors import ModelError
 
@@ -81,22 +82,6 @@ def readable_answer(endpoint: Endpoint) -> Iterator[None]:
             f"{endpoint.base_url} answered with something that is no chat answer of {endpoint.model}{words}",
             hint="look whether the address is that of an OpenAI-compatible server: stillroom status",
         ) from error
-
-
-def broken_connection(endpoint: Endpoint, error: Exception, *, hint: str = "stillroom status") -> ModelError:
-    """The error for a connection that could not be opened, or that broke."""
-    import httpx
-
-    # OpenAI's client and Ollama's say little themselves; the HTTP client's exception lies below theirs.
-    cause: BaseException = error
-    while not isinstance(cause, httpx.TransportError) and (cause.__cause__ or cause.__context__):
-        cause = cause.__cause__ or cause.__context__ or cause
-    if isinstance(cause, httpx.ConnectError | ConnectionError | httpx.ProxyError):
-        return ModelError(f"no model answers at {endpoint.base_url}: {cause}", hint=hint)
-    return ModelError(
-        f"{endpoint.model} at {endpoint.base_url} broke off before its answer was complete: {cause}",
-        hint=hint,
-    )
 
 
 def cut_off_text(error: LengthFinishReasonError) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import httpx
 
-from deploy.chat_errors import broken_connection
+from deploy.broken_connection import broken_connection
 from deploy.chat_transport import ChatTransport, Patience
 from deploy.loopback import is_loopback
 
