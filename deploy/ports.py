@@ -54,7 +54,7 @@ def accepts_connections(host: str, port: int) -> bool:
 
 
 def _bind_fails(host: str, port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+    with socket.socket(_family(host), socket.SOCK_STREAM) as probe:
         # A port whose last connection is still in TIME_WAIT is free for a listener.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -66,6 +66,26 @@ def _bind_fails(host: str, port: int) -> bool:
                 f"cannot listen on port {port} of {host}: {error.strerror}", hint=_HINT
             ) from error
     return False
+
+
+def require_own_address(host: str) -> None:
+    """Return if this machine can listen at that address.
+
+    Raises:
+        EnvironmentUnfitError: it cannot.
+    """
+    with socket.socket(_family(host), socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError as error:
+            raise EnvironmentUnfitError(
+                f"{host} is no address of this machine: {error.strerror or error}",
+                hint="--host 127.0.0.1 for this machine alone, --host 0.0.0.0 for all its addresses",
+            ) from error
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def listener_pid(port: int) -> int | None:

@@ -21,7 +21,7 @@ from deploy.engines.vllm_nodes import across_nodes
 from deploy.engines.vllm_options import model_options, place_options
 from deploy.loopback import local_root
 from deploy.memory_model.vllm_budget import cpu_cache_space_gib
-from deploy.spec import EngineName, LaunchSpec
+from deploy.spec import EngineName, LaunchSpec, NodeCommands
 from stillroom.errors import EngineUnavailableError
 
 if TYPE_CHECKING:
@@ -118,7 +118,9 @@ class Vllm:
         root = local_root(host, port)
         listening = {"--host": host, "--port": str(port)}
         serve = (self._home.program, "serve", model, *_words(flags | listening))
-        nodes = across_nodes(serve, plan.placement, options) if options.nodes > 1 else ()
+        nodes: tuple[NodeCommands, ...] = ()
+        if options.nodes > 1:
+            nodes, environment = across_nodes(serve, environment, plan.placement, options), {}
         argv: tuple[str, ...] = serve
         stop_argv: tuple[str, ...] = ()
         if self._home.image:

@@ -191,7 +191,7 @@ CAUSES: Final = (
         r"|what\(\):\s+Resource temporarily unavailable"  # no room for another thread's stack
         r"|Thread creation failed|can't start new thread",
         "it ran out of memory",
-        "stillroom plan again, with fewer tokens: --context 4096",
+        "ask for less (--context, --users, --quant), or leave --as-planned out",
     ),
     _cause(
         "context",

@@ -133,7 +133,8 @@ class Ladder:
         if old == 1:
             return None
         fewer = replace(plan.workload, concurrent_sequences=old // 2)
-        return self._rung("users", f"{old // 2} sequences at once instead of {old}", plan, workload=fewer)
+        words = f"{old // 2} sequence{'s' if old // 2 > 1 else ''} at once instead of {old}"
+        return self._rung("users", words, plan, workload=fewer)
 
     def _smaller_batch(self, plan: Plan) -> Rung | None:
         if plan.engine == "vllm":

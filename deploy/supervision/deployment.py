@@ -32,6 +32,9 @@ State = Literal["starting", "running", "restarting", "failed", "exited", "lost"]
 # It holds the endpoint's key and the hub's token: nobody else's to read.
 _OWNER_ONLY: Final = 0o600
 
+_DAMAGED_HINT: Final = "stillroom down --force"
+_LAST_PORT: Final = 65_535
+
 # Nobody holds the lock for longer than it takes to write a small file.
 _LOCK_SECONDS: Final = 10.0
 
@@ -229,15 +232,39 @@ def read_record(state_dir: Path) -> Deployment | None:
 
     path = state_dir / RECORD_NAME
     try:
-        return _record_type().validate_json(path.read_bytes())
+        deployment = _record_type().validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "its text"
         raise EngineError(
-            f"the state file {path} is damaged at {place}: {first['msg']}", hint="stillroom down --force"
+            f"the state file {path} is damaged at {place}: {first['msg']}", hint=_DAMAGED_HINT
         ) from error
+    _check(deployment, path)
+    return deployment
+
+
+def _check(deployment: Deployment, path: Path) -> None:
+    """Whether the record's numbers can be processes and a port.
+
+    Raises:
+        EngineError: one cannot.
+    """
+    for place, marked in (
+        ("supervisor", deployment.supervisor),
+        ("engine_process", deployment.engine_process),
+    ):
+        if marked is not None and marked.pid < 1:
+            raise EngineError(
+                f"the state file {path} is damaged at {place}.pid: {marked.pid} is no process's",
+                hint=_DAMAGED_HINT,
+            )
+    if not 0 < deployment.spec.port <= _LAST_PORT:
+        raise EngineError(
+            f"the state file {path} is damaged at spec.port: {deployment.spec.port} is no port",
+            hint=_DAMAGED_HINT,
+        )
 
 
 def _write_whole(path: Path, content: bytes) -> None:

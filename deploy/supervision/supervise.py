@@ -107,6 +107,8 @@ def up(
 def restart(state_dir: Path, *, on_progress: Callable[[str], None]) -> Deployment:
     """Stop what runs, and start the same again.
 
+    Where that fails or is interrupted, the record stays, so that it can be tried once more.
+
     Raises:
         EngineError: nothing was started here, or its record is damaged.
         EngineStartError and others: as ``up``.
@@ -114,14 +116,22 @@ def restart(state_dir: Path, *, on_progress: Callable[[str], None]) -> Deploymen
     deployment = read_record(state_dir)
     if deployment is None:
         raise EngineError("there is nothing to start again", hint="stillroom up")
-    down(state_dir)
-    return up(
-        deployment.spec,
-        deployment.plan,
-        state_dir=state_dir,
-        on_progress=on_progress,
-        steps=deployment.steps,
-    )
+    try:
+        down(state_dir)
+        return up(
+            deployment.spec,
+            deployment.plan,
+            state_dir=state_dir,
+            on_progress=on_progress,
+            steps=deployment.steps,
+        )
+    except BaseException as error:  # Ctrl-C included
+        if read_record(state_dir) is None:
+            why = error.message if isinstance(error, EngineError) else "it was interrupted"
+            ended = {"supervisor": None, "engine_process": None, "restarts": (), "exit_code": None}
+            said = {"message": f"it was not started again: {why}", "hint": "stillroom restart"}
+            write_record(state_dir, deployment.having(state="exited", **ended, **said))
+        raise
 
 
 def status(state_dir: Path) -> Deployment | None:

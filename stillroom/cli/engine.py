@@ -13,11 +13,13 @@ from stillroom.cli import options, tables
 from stillroom.cli.asked import Asked, ModelOptions, machine_flags
 from stillroom.cli.calibration import calibrate_deployment
 from stillroom.cli.endpoint_page import NamedEndpoint, named_endpoint, show_named_endpoint
+from stillroom.cli.launch_choices import LaunchChoices, check_choices
 from stillroom.cli.launching import (
-    LaunchChoices,
     ladder_for,
     launch_spec,
     plan_to_start,
+    require_devices,
+    spread_over,
     weights_to_load,
 )
 from stillroom.cli.output import Output
@@ -75,6 +77,7 @@ def up(
     nodes: options.Nodes = 1,
     node_launcher: options.NodeLauncher = "nnodes",
     head_address: options.HeadAddress = "",
+    no_calibration: options.NoCalibration = False,
     as_planned: Annotated[
         bool, typer.Option("--as-planned", help="Give nothing up where memory does not suffice: fail.")
     ] = False,
@@ -84,9 +87,11 @@ def up(
 ) -> None:
     """Start an engine for a plan and leave it running in the background."""
     name = one_name(model, named_model)
-    if bundled and (name or quant or engine not in {None, "embedded"}):
-        raise typer.BadParameter("--bundled is one model, quantization and engine: name no other beside it")
     machine = machine_flags(gpu, gpus, vram, ram, cores=cores)
+    if bundled and (name or quant or lora or machine or engine not in {None, "embedded"}):
+        raise typer.BadParameter(
+            "--bundled is one model, quantization and engine, on this machine: name no other beside it"
+        )
     if (machine or nodes > 1) and not dry_run:
         raise typer.BadParameter(
             "a described machine, or several machines, cannot be started from here: add --dry-run"
@@ -104,6 +109,7 @@ def up(
         machine,
         quantization=quant,
         request=PlanRequest(kv_cache_type=kv_cache),
+        calibrated=not no_calibration,
     )
     choices = LaunchChoices(
         port=port,
@@ -118,12 +124,19 @@ def up(
         elsewhere=bool(machine) or nodes > 1,
     )
     plan = plan_to_start(rooms, asked, plan_file, bundled=bundled)
+    check_choices(choices, plan.engine)
+    plan = spread_over(rooms, asked, plan, choices)
     if dry_run:
         spec = launch_spec(rooms, plan, weights_to_load(output, rooms, plan, fetch=False), choices)
         output.result(spec, lambda console: tables.show_launch_spec(console, spec))
         return
+    require_devices(rooms, plan)
     deployment = _bring_up(output, rooms, asked, plan, choices, as_planned=as_planned)
-    calibrate_deployment(output, rooms, deployment, planned_here=plan_file is None)
+    try:
+        calibrate_deployment(output, rooms, deployment, planned_here=plan_file is None)
+    except KeyboardInterrupt:
+        output.note("It runs, and was not measured. To stop it: stillroom down")
+        raise
     _show_running(output, rooms, deployment)
 
 

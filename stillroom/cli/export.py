@@ -12,7 +12,8 @@ import typer
 from deploy.plan import PlanRequest
 from stillroom.cli import options
 from stillroom.cli.asked import Asked, ModelOptions, machine_flags
-from stillroom.cli.launching import LaunchChoices, launch_options, plan_to_start, weights_to_load
+from stillroom.cli.launch_choices import LaunchChoices, check_choices
+from stillroom.cli.launching import launch_options, plan_to_start, spread_over, weights_to_load
 from stillroom.cli.output import Output
 from stillroom.cli.plan import one_name
 from stillroom.cli.planning import find_machine
@@ -106,8 +107,10 @@ def export(
     name = one_name(model, named_model)
     elsewhere = machine_flags(gpu, gpus, vram, ram, cores=cores)
     changed = (name, quant, engine, context_tokens, users, kv_cache, lora)
-    if bundled and (name or quant or engine not in {None, "embedded"}):
-        raise typer.BadParameter("--bundled is one model, quantization and engine: name no other beside it")
+    if bundled and (name or quant or lora or elsewhere or engine not in {None, "embedded"}):
+        raise typer.BadParameter(
+            "--bundled is one model, quantization and engine, on this machine: name no other beside it"
+        )
     if plan_file is not None and (bundled or elsewhere or any(value is not None for value in changed)):
         raise typer.BadParameter(
             "--plan says it all: name no model, adapter, quantization, engine, context, users, KV cache or "
@@ -133,6 +136,8 @@ def export(
         node_launcher=node_launcher,
         head_address=head_address,
     )
+    check_choices(choices, plan.engine)
+    plan = spread_over(rooms, asked, plan, choices)
     launch = _Launch(plan, find_machine(rooms, asked), weights_to_load(output, rooms, plan, fetch=False))
     _say_what_is_missing(output, launch)
     exported = _exported(rooms, launch, choices, format_, file)

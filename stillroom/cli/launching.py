@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from stillroom.cli import models
 from stillroom.cli.asked import ModelOptions
-from stillroom.cli.planning import find_subjects, make_opener, make_report, make_request
+from stillroom.cli.launch_choices import LaunchChoices, check_choices
+from stillroom.cli.planning import (
+    find_calibration,
+    find_machine,
+    find_subjects,
+    make_opener,
+    make_report,
+    make_request,
+)
 from stillroom.errors import EngineUnavailableError, PlanError, SettingsError, WeightsError
 
 if TYPE_CHECKING:
     from deploy.engines.base import LaunchOptions
     from deploy.plan import Plan
     from deploy.planning.ladder import Ladder
+    from deploy.planning.subject import Subject
     from deploy.spec import EngineName, LaunchSpec
     from stillroom.cli.asked import Asked
     from stillroom.cli.output import Output
@@ -51,10 +60,45 @@ def plan_to_start(
         return load_plan(plan_file)
     if bundled:
         machine, request = rooms.machine(), make_request(rooms, None, asked.request)
-        return plan_bundled(machine, request, load_catalog(), calibration=rooms.calibration(machine))
+        calibration = find_calibration(rooms, asked, machine)
+        return plan_bundled(machine, request, load_catalog(), calibration=calibration)
     if engines is None:
         engines = rooms.engines if asked.elsewhere else _installed_engines(rooms)
     return require_pick(make_report(rooms, asked, engines=engines))
+
+
+def require_devices(rooms: Rooms, plan: Plan) -> None:
+    """Return if this machine has the GPUs that the plan puts the model on.
+
+    Raises:
+        PlanError: it has not: the plan was made for another machine.
+    """
+    here = {gpu.index for gpu in rooms.machine().gpus}
+    missing = [f"gpu:{index}" for index in plan.placement.gpus if index not in here]
+    if missing:
+        has = f"has {len(here)} GPU{'s' if len(here) > 1 else ''}" if here else "has no GPU"
+        raise PlanError(
+            f"the plan puts {plan.model_tag} on {', '.join(missing)}, and this machine {has}",
+            hint="stillroom plan, or look at the command: stillroom up --plan FILE --dry-run",
+        )
+
+
+def spread_over(rooms: Rooms, asked: Asked, plan: Plan, choices: LaunchChoices) -> Plan:
+    """The plan over the GPUs of several machines, where several were asked for.
+
+    Raises:
+        BadParameter: the engine serves on one machine only.
+        PlanError, NothingFitsError: they cannot share the model.
+    """
+    if choices.nodes == 1:
+        return plan
+    from deploy.planning.nodes import over_machines
+    from deploy.planning.options import Weigher
+
+    check_choices(choices, plan.engine)
+    machine = find_machine(rooms, asked)
+    weigher = Weigher(machine, asked.request, calibration=find_calibration(rooms, asked, machine))
+    return over_machines(plan, weigher, _subject_of(rooms, asked, plan), nodes=choices.nodes)
 
 
 def _installed_engines(rooms: Rooms) -> tuple[EngineName, ...]:
@@ -103,35 +147,6 @@ def weights_to_load(output: Output, rooms: Rooms, plan: Plan, *, fetch: bool) ->
     return weights_path(model, quantization, cache_dir=rooms.settings.cache_dir)
 
 
-@dataclass(frozen=True)
-class LaunchChoices:
-    """What was typed of the launch itself.
-
-    Attributes:
-        port: 0 attaches to a server that runs, or finds a free port.
-        host: the address to listen on.
-        quantize: what Ollama turns 16-bit weights into while it imports them; empty for nothing.
-        keep_alive: how long Ollama keeps an idle model.
-        exact_kv_cache: vLLM gets its cache's size in bytes.
-        prefix_caching: computed starts of prompts are kept.
-        nodes: machines that serve together.
-        node_launcher: what joins them.
-        head_address: of the first of them.
-        elsewhere: the engine is started on a machine that was described, not here.
-    """
-
-    port: int = 0
-    host: str = "127.0.0.1"
-    quantize: str = ""
-    keep_alive: str = "-1"
-    exact_kv_cache: bool = False
-    prefix_caching: bool = True
-    nodes: int = 1
-    node_launcher: Literal["nnodes", "ray"] = "nnodes"
-    head_address: str = ""
-    elsewhere: bool = False
-
-
 def launch_spec(rooms: Rooms, plan: Plan, weights: Path | None, choices: LaunchChoices) -> LaunchSpec:
     """How to start the engine on a port of ours, or how to attach to one that runs.
 
@@ -141,7 +156,11 @@ def launch_spec(rooms: Rooms, plan: Plan, weights: Path | None, choices: LaunchC
     """
     from deploy.engines import engine as engine_named
     from deploy.launching.attaching import attached_to
+    from deploy.ports import require_own_address
 
+    check_choices(choices, plan.engine)
+    if not choices.elsewhere:
+        require_own_address(choices.host)
     _require_key(choices.host, plan.engine, has_key=rooms.settings.engine_api_key is not None)
     chosen = engine_named(plan.engine, rooms.engine_homes)
     spec = chosen.launch_spec(plan, launch_options(rooms, weights, choices))
@@ -188,26 +207,36 @@ def ladder_for(rooms: Rooms, asked: Asked, plan: Plan) -> Ladder | None:
     from deploy.planning.ladder import Ladder
     from deploy.planning.options import Weigher
     from deploy.planning.planner import catalog_subjects
-    from deploy.planning.subject import from_catalog
 
-    catalog = load_catalog()
-    known = [from_catalog(model) for model in catalog.models if model.id == plan.model_id]
-    # The id of a local folder is the file within it; engines are given the folder again.
-    name = plan.weights_path or plan.model_id
-    adapters = tuple(Path(adapter.path) for adapter in plan.adapters)
     try:
-        found = known or find_subjects(rooms, replace(asked, model=ModelOptions(name)))[0]
-        subject = make_opener(rooms).with_adapters(found[0], adapters)
+        subject = _subject_of(rooms, asked, plan)
     except (PlanError, WeightsError, EngineUnavailableError):
         # Its header may be on another machine, or on a hub that cannot be reached: the plan may still start.
         return None
     request = replace(
         asked.request, workload=plan.workload, engines=(plan.engine,), kv_cache_type=None, quantization=None
     )
-    others = () if asked.model.name or subject.bundled else catalog_subjects(catalog)
+    others = () if asked.model.name or subject.bundled else catalog_subjects(load_catalog())
     machine = rooms.machine()
-    weigher = Weigher(machine, request, named=True, calibration=rooms.calibration(machine))
-    return Ladder(weigher, subject, others)
+    calibration = find_calibration(rooms, asked, machine)
+    return Ladder(Weigher(machine, request, named=True, calibration=calibration), subject, others)
+
+
+def _subject_of(rooms: Rooms, asked: Asked, plan: Plan) -> Subject:
+    """The planned model, with its adapters.
+
+    Raises:
+        PlanError, WeightsError, EngineUnavailableError: it is not in the catalog and cannot be read again.
+    """
+    from deploy.catalog import load_catalog
+    from deploy.planning.subject import from_catalog
+
+    known = [from_catalog(model) for model in load_catalog().models if model.id == plan.model_id]
+    # The id of a local folder is the file within it; engines are given the folder again.
+    name = plan.weights_path or plan.model_id
+    found = known or find_subjects(rooms, replace(asked, model=ModelOptions(name)))[0]
+    adapters = tuple(Path(adapter.path) for adapter in plan.adapters)
+    return make_opener(rooms).with_adapters(found[0], adapters)
 
 
 def _require_key(host: str, engine: EngineName, *, has_key: bool) -> None:

@@ -41,6 +41,9 @@ Users = Annotated[
 ]
 Engine = Annotated[str | None, typer.Option("--engine", help="auto, ollama, vllm or embedded.")]
 NamedModel = Annotated[str | None, typer.Option("--model", help="The same as the argument MODEL.")]
+NoCalibration = Annotated[
+    bool, typer.Option("--no-calibration", help="Plan by formulas alone, whatever launches measured.")
+]
 Adapters = Annotated[list[Path] | None, typer.Option("--lora", help="A LoRA adapter's folder; repeatable.")]
 KvCache = Annotated[
     str | None,

@@ -88,9 +88,7 @@ def plan(
     ] = False,
     params: Annotated[float | None, typer.Option("--params", help="Billions of parameters.")] = None,
     bits: Annotated[float | None, typer.Option("--bits", help="Bits a parameter: 16, 8 or 4.")] = None,
-    no_calibration: Annotated[
-        bool, typer.Option("--no-calibration", help="Plan by formulas alone, whatever launches measured.")
-    ] = False,
+    no_calibration: options.NoCalibration = False,
     explain: Annotated[bool, typer.Option("--explain", help="Each term of the pick as arithmetic.")] = False,
     save: Annotated[
         Path | None, typer.Option("--save", help="Write the plan to this file, for stillroom up --plan.")

@@ -11,6 +11,7 @@ from deploy.hardware.described import describe_machine
 from stillroom.cli.plan_commands import repeating, typed_options
 
 if TYPE_CHECKING:
+    from deploy.calibration.corrections import Calibration
     from deploy.plan import PlanRequest
     from deploy.planning.opening import Opener
     from deploy.planning.planner import PlanReport
@@ -36,7 +37,6 @@ def make_report(
         WeightsError: a file or URL cannot be read.
         EngineError: the calibration file is damaged.
     """
-    from deploy.calibration.corrections import UNCALIBRATED
     from deploy.catalog import load_catalog
     from deploy.planning.planner import catalog_subjects, plan
 
@@ -47,7 +47,7 @@ def make_report(
     named = asked.model.name is not None or asked.model.config is not None
     others = catalog_subjects(load_catalog()) if named else ()
     machine = find_machine(rooms, asked)
-    calibration = rooms.calibration(machine) if asked.calibrated else UNCALIBRATED
+    calibration = find_calibration(rooms, asked, machine)
     report = plan(machine, request, subjects, named=named, others=others, calibration=calibration)
     if exact and report.pick is not None:
         engine, picked = report.pick.engine, report.shown.quantization
@@ -55,6 +55,17 @@ def make_report(
         only = replace(request, engines=(engine,), quantization=picked)
         report = plan(machine, only, (known,), named=True, others=others, calibration=calibration)
     return repeating(report, typed_options(asked, request))
+
+
+def find_calibration(rooms: Rooms, asked: Asked, machine: Machine) -> Calibration:
+    """What earlier launches measured, unless it was asked to plan without.
+
+    Raises:
+        EngineError: the calibration file is damaged.
+    """
+    from deploy.calibration.corrections import UNCALIBRATED
+
+    return rooms.calibration(machine) if asked.calibrated else UNCALIBRATED
 
 
 def find_machine(rooms: Rooms, asked: Asked) -> Machine:

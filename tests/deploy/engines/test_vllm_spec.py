@@ -189,7 +189,7 @@ def test_two_machines_get_a_command_each_and_nothing_is_started_here(plan: Plan,
     assert value(serve, "--tensor-parallel-size") == "8"
     assert value(serve, "--pipeline-parallel-size") == "2"
     if launcher == "ray":
-        assert head[0][2:5] == ("ray", "start", "--head")
+        assert head[0][4:7] == ("ray", "start", "--head")
         assert "--address=10.0.0.1:6379" in other[0]
         assert value(serve, "--distributed-executor-backend") == "ray"
     else:
@@ -197,13 +197,15 @@ def test_two_machines_get_a_command_each_and_nothing_is_started_here(plan: Plan,
         assert (value(serve, "--node-rank"), value(other[0], "--node-rank")) == ("0", "1")
         assert "--headless" in other[0]
         assert "--headless" not in serve
-        assert serve[:2] == ("env", "CUDA_VISIBLE_DEVICES=0,1,2,3,4,5,6,7")
+    for command in (*head, *other):
+        assert command[:3] == ("env", "VLLM_NO_USAGE_STATS=1", "DO_NOT_TRACK=1")
+        assert command[3] == "CUDA_VISIBLE_DEVICES=0,1,2,3,4,5,6,7"
 
 
 @pytest.mark.parametrize(
     ("gpus", "nodes", "head", "message"),
     [
-        (3, 2, "10.0.0.1", "3 GPUs cannot be divided among 2 machines"),
+        (3, 2, "10.0.0.1", "3 GPUs with a tensor parallel size of 1 cannot be divided among 2 machines"),
         (4, 2, "", "2 machines need the address of the first"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,11 +20,19 @@ from deploy.engines import engine
 from deploy.engines.base import LaunchOptions, attached
 from deploy.ports import free_port
 from deploy.spec import LaunchSpec
-from deploy.supervision.deployment import RECORD_NAME, Deployment, Restart, lives, read_record, write_record
+from deploy.supervision.deployment import (
+    RECORD_NAME,
+    Deployment,
+    ProcessMark,
+    Restart,
+    lives,
+    read_record,
+    write_record,
+)
 from deploy.supervision.engine_log import previous
 from deploy.supervision.restarting import MOST_RESTARTS
-from deploy.supervision.supervise import current_endpoint, down, logs, measure, status, up
-from stillroom.errors import EngineError, EngineStartError, EnvironmentUnfitError
+from deploy.supervision.supervise import current_endpoint, down, logs, measure, restart, status, up
+from stillroom.errors import EngineError, EngineStartError, EnvironmentUnfitError, PortTakenError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -343,6 +352,73 @@ def test_a_server_of_somebody_else_is_attached_to_and_left_running(
     assert measure(deployment) is None
     assert down(state_dir)
     assert httpx.get(f"{server.url}/health", trust_env=False).status_code == 200
+
+
+def test_a_restart_that_fails_keeps_the_record_for_another_try(
+    spec: LaunchSpec, bundled_plan: Plan, state_dir: Path
+) -> None:
+    first = up(spec, bundled_plan, state_dir=state_dir, on_progress=lambda _: None)
+    os.kill(processes(first)[0], signal.SIGKILL)
+    assert wait_until(lambda: not lives(first.engine_process))
+
+    with socket.socket() as stranger:
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # past what TIME_WAIT holds
+        stranger.bind((spec.host, spec.port))
+        stranger.listen()
+        with pytest.raises(PortTakenError):
+            restart(state_dir, on_progress=lambda _: None)
+    left = status(state_dir)
+    assert left is not None
+    assert (left.state, left.hint) == ("exited", "stillroom restart")
+    assert left.message.startswith("it was not started again: port")
+
+    assert restart(state_dir, on_progress=lambda _: None).state == "running"
+
+
+def test_an_interrupted_restart_keeps_the_record_too(
+    spec: LaunchSpec, bundled_plan: Plan, state_dir: Path
+) -> None:
+    up(spec, bundled_plan, state_dir=state_dir, on_progress=lambda _: None)
+
+    def interrupt(_: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        restart(state_dir, on_progress=interrupt)
+
+    left = status(state_dir)
+    assert left is not None
+    assert left.message == "it was not started again: it was interrupted"
+    assert left.spec == spec
+
+
+def test_a_restart_of_nothing_says_how_to_start(state_dir: Path) -> None:
+    state_dir.mkdir()
+
+    with pytest.raises(EngineError, match="there is nothing to start again") as caught:
+        restart(state_dir, on_progress=lambda _: None)
+
+    assert caught.value.hint == "stillroom up"
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"supervisor": ProcessMark(-1, 0.0)}, "supervisor.pid: -1"),
+        ({"engine_process": ProcessMark(0, 0.0)}, "engine_process.pid: 0"),
+    ],
+)
+def test_a_record_with_a_process_that_cannot_be_is_damaged(
+    spec: LaunchSpec, bundled_plan: Plan, state_dir: Path, changes: dict[str, ProcessMark], place: str
+) -> None:
+    deployment = up(spec, bundled_plan, state_dir=state_dir, on_progress=lambda _: None)
+    write_record(state_dir, deployment.having(**changes))
+
+    with pytest.raises(EngineError, match=f"damaged at {place}"):
+        status(state_dir)
+
+    assert down(state_dir, force=True)
+    assert wait_until(lambda: not lives(deployment.engine_process))
 
 
 def test_a_damaged_state_file_names_itself_and_the_command_that_mends_it(
