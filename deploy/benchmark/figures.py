@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from deploy.benchmark.spread import Spread, spread
+from deploy.benchmark.spread import Spread, median_interval, spread
 from deploy.benchmark.timing import CLIENTS, ClientName, Round
 
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 # The targets: the issue that asked for this benchmark.
 MOST_TOKENS_PER_S_RATIO = 1.03
 MOST_FIRST_TOKEN_MS = 10.0
-
-# Of fewer pairs the quartiles say nothing.
-FEWEST_PAIRS = 4
 
 Verdict = Literal["met", "missed", "unclear"]
 
@@ -110,25 +107,28 @@ def failures(rounds: Sequence[Round]) -> tuple[Failure, ...]:
     return tuple(Failure(*key, count) for key, count in counts.items())
 
 
-def verdict(tokens_per_s_ratio: Spread, first_token_difference_ms: Spread) -> Verdict:
-    """Whether both medians meet their targets.
+def verdict(tokens_per_s_ratios: Sequence[float], first_token_differences_ms: Sequence[float]) -> Verdict:
+    """Whether both medians meet their targets, by the figures of each pair of rounds.
 
-    Unclear of fewer than ``FEWEST_PAIRS`` pairs, and where a median misses its target by less than its own
-    spread.
+    Missed where one median is above its target with 95 % confidence, met where both are within; unclear
+    between, and with fewer pairs than give such confidence.
 
     Example:
-        >>> verdict(Spread(1.01, 0.99, 1.04, 8), Spread(2.0, 1.0, 3.0, 8))
+        >>> verdict([1.01, 1.02, 1.0, 0.99, 1.01, 1.02], [1.0, 2.0, 3.0, 1.0, 2.0, 3.0])
         'met'
     """
-    pairs = (
-        (tokens_per_s_ratio, MOST_TOKENS_PER_S_RATIO),
-        (first_token_difference_ms, MOST_FIRST_TOKEN_MS),
-    )
-    if tokens_per_s_ratio.count < FEWEST_PAIRS:
+    judged = [
+        (median_interval(values), spread(values), most)
+        for values, most in (
+            (tokens_per_s_ratios, MOST_TOKENS_PER_S_RATIO),
+            (first_token_differences_ms, MOST_FIRST_TOKEN_MS),
+        )
+    ]
+    if any(interval is None for interval, _, _ in judged):
         return "unclear"
-    if all(seen.median <= most for seen, most in pairs):
-        return "met"
-    return "missed" if any(seen.low > most for seen, most in pairs) else "unclear"
+    if any(interval is not None and interval[0] > most for interval, _, most in judged):
+        return "missed"
+    return "met" if all(seen is not None and seen.median <= most for _, seen, most in judged) else "unclear"
 
 
 def _level(concurrency: int, rounds: Sequence[Round]) -> Level:
@@ -169,12 +169,13 @@ def _overhead(raw: Mapping[int, Round], toolkit: Mapping[int, Round]) -> Overhea
         for number in raw.keys() & toolkit.keys()
         if not raw[number].failed and not toolkit[number].failed
     ]
-    ratio = spread(one.tokens_per_s / other.tokens_per_s for one, other in pairs)
-    difference = spread(_first_token_ms(other) - _first_token_ms(one) for one, other in pairs)
+    ratios = [one.tokens_per_s / other.tokens_per_s for one, other in pairs]
+    differences = [_first_token_ms(other) - _first_token_ms(one) for one, other in pairs]
+    ratio, difference = spread(ratios), spread(differences)
     cpu = spread(_cpu_ms_per_token(other) - _cpu_ms_per_token(one) for one, other in pairs)
     if ratio is None or difference is None or cpu is None:
         return None
-    return Overhead(ratio, difference, cpu, verdict(ratio, difference))
+    return Overhead(ratio, difference, cpu, verdict(ratios, differences))
 
 
 def _cpu_ms_per_token(each: Round) -> float:

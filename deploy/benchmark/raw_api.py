@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from deploy.benchmark.failure import failed, server_message
+from deploy.benchmark.failure import failed
 from deploy.benchmark.timing import Answered, Failed, Stopwatch, Usage
 from deploy.loopback import is_loopback
+from deploy.refusals import server_words
 from deploy.tls import verification
 
 if TYPE_CHECKING:
@@ -24,13 +25,13 @@ _DATA: Final = "data:"
 _END: Final = "[DONE]"
 _OK: Final = 200
 
-# llama.cpp's server hangs up after 5 s without a request (CPPHTTPLIB_KEEPALIVE_TIMEOUT_SECOND), which is also
-# httpx's own limit: a request that is sent at that moment fails.
-_KEPT_SECONDS: Final = 1.0
+# A connection for each request, as the toolkit has it: llama.cpp's server now and then closes a kept one just
+# when the next request is sent on it (3 of 180 requests on 2026-11-26).
+_KEPT_CONNECTIONS: Final = 0
 
 
 class RawApi:
-    """Sends one streamed chat request at a time on each thread, over connections that are kept.
+    """Sends one streamed chat request at a time on each thread.
 
     Args:
         timeout_seconds: of each wait for the server, for a connection or for more of an answer.
@@ -47,7 +48,7 @@ class RawApi:
             trust_env=not is_loopback(endpoint.base_url),
             verify=verification(endpoint.base_url),
             timeout=timeout_seconds,
-            limits=httpx.Limits(keepalive_expiry=_KEPT_SECONDS),
+            limits=httpx.Limits(max_keepalive_connections=_KEPT_CONNECTIONS),
             headers={"Authorization": f"Bearer {key}"} if key else {},
         )
 
@@ -67,7 +68,7 @@ class RawApi:
         with self._http.stream("POST", chat_url(self._endpoint), json=body) as response:
             if response.status_code != _OK:
                 response.read()
-                return Failed(server_message(response.text), status=response.status_code)
+                return Failed(server_words(response.text), status=response.status_code)
             for line in response.iter_lines():
                 read(line, watch)
                 if stop.is_set():
@@ -95,7 +96,7 @@ def chat_url(endpoint: Endpoint) -> str:
 def chat_body(endpoint: Endpoint, prompt: str, output_tokens: int, *, ignore_eos: bool) -> dict[str, Any]:
     """The request: temperature 0, streamed, with the server's count of tokens.
 
-    For Ollama the same context as the toolkit asks for: another one would make it load the model again.
+    To Ollama the same context as the toolkit asks for: another one would make it load the model again.
     """
     body: dict[str, Any] = {
         "model": endpoint.model,
@@ -104,7 +105,9 @@ def chat_body(endpoint: Endpoint, prompt: str, output_tokens: int, *, ignore_eos
     }
     if endpoint.engine == "ollama":
         options = {"num_ctx": endpoint.context_tokens, "num_predict": output_tokens, "temperature": 0.0}
-        return body | {"options": options} | ({"think": True} if endpoint.capabilities.reasoning else {})
+        able = endpoint.capabilities
+        thinks = able.reasoning and able.reasoning_form == "apart"
+        return body | {"options": options, "truncate": False} | ({"think": True} if thinks else {})
     body |= {"max_tokens": output_tokens, "temperature": 0.0, "stream_options": {"include_usage": True}}
     return body | ({"ignore_eos": True} if ignore_eos else {})
 
@@ -123,7 +126,7 @@ def read_openai(line: str, watch: Stopwatch) -> None:
         return
     chunk = json.loads(data)
     if "error" in chunk:
-        raise ValueError(server_message(data))
+        raise ValueError(server_words(data))
     if usage := chunk.get("usage"):
         cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
         watch.usage = Usage(usage["prompt_tokens"], usage["completion_tokens"], cached)
@@ -145,7 +148,7 @@ def read_ollama(line: str, watch: Stopwatch) -> None:
         return
     chunk = json.loads(line)
     if "error" in chunk:
-        raise ValueError(server_message(line))
+        raise ValueError(server_words(line))
     message = chunk["message"]
     if message.get("content") or message.get("thinking"):
         watch.text_came()

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from deploy.benchmark.failure import failed
 from deploy.benchmark.timing import Answered, Failed, Stopwatch, Usage
 from deploy.chat import chat_model
+from deploy.chat_errors import model_errors, readable_answer
 from stillroom.errors import StillroomError
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessageChunk
 
     from deploy.endpoint import Endpoint
+
+# The limit is that of each wait: an answer may take as long as it comes.
+_WHOLE_ANSWER_SECONDS: Final = 86_400.0
 
 _FINISHED: Final = ("finish_reason", "done_reason")
 
@@ -42,32 +45,24 @@ class Toolkit:
 
     def ask(self, prompt: str, *, output_tokens: int, stop: Event) -> Answered | Failed:
         """Send the prompt and read the answer to its end, or until ``stop`` is set."""
-        import httpx
-        import ollama
-        import openai
-
         try:
             return self._ask(prompt, output_tokens, stop)
-        except (
-            openai.OpenAIError,
-            ollama.ResponseError,
-            httpx.HTTPError,
-            ConnectionError,  # as Ollama's client says that nobody listens
-            StillroomError,
-            ValueError,
-            LookupError,
-            TypeError,
-            AttributeError,
-        ) as error:
-            return failed(error)
+        except StillroomError as error:
+            return Failed(error.message)
 
     def _ask(self, prompt: str, output_tokens: int, stop: Event) -> Answered | Failed:
         watch = Stopwatch()
-        model = chat_model(self._endpoint, max_tokens=output_tokens, timeout_seconds=self._timeout_seconds)
-        for chunk in model.stream(prompt, **self._options):
-            _read(chunk, watch)
-            if stop.is_set():
-                return Failed("stopped")
+        with model_errors(self._endpoint), readable_answer(self._endpoint):
+            model = chat_model(
+                self._endpoint,
+                max_tokens=output_tokens,
+                timeout_seconds=_WHOLE_ANSWER_SECONDS,
+                first_byte_seconds=self._timeout_seconds,
+            )
+            for chunk in model.stream(prompt, **self._options):
+                _read(chunk, watch)
+                if stop.is_set():
+                    return Failed("stopped")
         return watch.result()
 
 

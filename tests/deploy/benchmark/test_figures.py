@@ -15,10 +15,6 @@ def answer(first_token_s: float, *, tokens: int = 11, per_token_s: float = 0.1) 
     return Answered(first_token_s, last_token_s, tokens, Usage(100, tokens, cached_tokens=25))
 
 
-def spread_of(median: float, low: float, high: float) -> Spread:
-    return Spread(median, low, high, count=8)
-
-
 def test_each_clients_figures_are_medians_over_requests_and_over_rounds() -> None:
     rounds = [
         a_round("raw", answer(0.2), answer(0.4), wall_s=2.0, cpu_s=0.022),
@@ -102,17 +98,29 @@ def test_failures_are_counted_by_client_level_and_reason() -> None:
     )
 
 
+NINE = range(-4, 5)
+
+
 @pytest.mark.parametrize(
-    ("ratio", "difference", "expected"),
+    ("ratio", "ratio_step", "difference_ms", "difference_step_ms", "expected"),
     [
-        (spread_of(1.03, 0.9, 1.2), spread_of(10.0, 0.0, 90.0), "met"),
-        (spread_of(1.05, 1.04, 1.06), spread_of(1.0, 0.0, 2.0), "missed"),
-        (spread_of(1.00, 0.99, 1.01), spread_of(12.0, 11.0, 14.0), "missed"),
-        (spread_of(1.05, 0.98, 1.10), spread_of(1.0, 0.0, 2.0), "unclear"),
-        (Spread(1.0, 1.0, 1.0, 3), Spread(1.0, 1.0, 1.0, 3), "unclear"),
+        (1.03, 0.1, 10.0, 50.0, "met"),
+        # 95 % confidence reaches from the second of nine to the last but one: three steps from the median.
+        (1.10, 0.02, 1.0, 1.0, "missed"),
+        (1.10, 0.03, 1.0, 1.0, "unclear"),
+        (1.00, 0.01, 20.0, 3.0, "missed"),
+        (1.00, 0.01, 20.0, 4.0, "unclear"),
     ],
 )
-def test_a_target_is_missed_only_by_more_than_the_spread(
-    ratio: Spread, difference: Spread, expected: str
+def test_a_target_is_missed_only_by_more_than_chance(
+    ratio: float, ratio_step: float, difference_ms: float, difference_step_ms: float, expected: str
 ) -> None:
-    assert verdict(ratio, difference) == expected
+    ratios = [ratio + ratio_step * step for step in NINE]
+    differences_ms = [difference_ms + difference_step_ms * step for step in NINE]
+
+    assert verdict(ratios, differences_ms) == expected
+
+
+def test_five_pairs_of_rounds_are_too_few_to_judge() -> None:
+    assert verdict([1.0] * 5, [0.0] * 5) == "unclear"
+    assert verdict([1.0] * 6, [0.0] * 6) == "met"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.benchmark.spread import Spread, quantile, spread
+from deploy.benchmark.spread import Spread, median_interval, quantile, spread
 
 
 def test_quartiles_lie_between_neighbours_by_their_distance() -> None:
@@ -37,3 +37,23 @@ def test_quartiles_agree_with_the_standard_librarys(values: list[float]) -> None
 def test_the_ends_are_the_least_and_the_most() -> None:
     assert quantile([1, 2, 9], 0.0) == 1
     assert quantile([1, 2, 9], 1.0) == 9
+
+
+@pytest.mark.parametrize(
+    ("count", "first", "last"),
+    [
+        # Two-sided sign test: of 6 values all fall on one side in 2 of 64 cases, 3 %, of 5 in 2 of 32, 6 %.
+        (6, 0, 5),
+        (8, 0, 7),
+        (9, 1, 7),
+        (12, 2, 9),
+    ],
+)
+def test_a_median_is_enclosed_by_the_values_of_the_sign_test(count: int, first: int, last: int) -> None:
+    assert median_interval(range(count)) == (first, last)
+
+
+def test_few_values_enclose_a_median_only_with_less_confidence() -> None:
+    assert median_interval(range(5)) is None
+    assert median_interval([]) is None
+    assert median_interval(range(5), confidence=0.9) == (0, 4)
