@@ -69,7 +69,7 @@ def calibrate(
         EnvironmentUnfitError: it cannot be read or written.
     """
     setup = setup_on(machine, launch.plan, device_names)
-    filled = _fill(launch)
+    filled = fill_buffers(launch.spec, launch.plan)
     measured = launch.measure()
     if measured is None:
         return None
@@ -103,10 +103,9 @@ def filling_tokens(plan: Plan) -> int:
     return tokens if plan.placement.gpus else 0
 
 
-def _fill(launch: Launch) -> bool:
-    """Send the prompt; whether it went through the model."""
-    tokens = filling_tokens(launch.plan)
+def fill_buffers(spec: LaunchSpec, plan: Plan) -> bool:
+    """Send a prompt of a whole micro-batch, so that memory can be compared; whether it went through the model."""
+    tokens = filling_tokens(plan)
     if not tokens:
         return False
-    prompt = _WORD * tokens
-    return first_completion(launch.spec, timeout_seconds=_FILLING_TIMEOUT_SECONDS, prompt=prompt).answered
+    return first_completion(spec, timeout_seconds=_FILLING_TIMEOUT_SECONDS, prompt=_WORD * tokens).answered

@@ -190,6 +190,11 @@ def restart(context: typer.Context, json: options.Json = False) -> None:
     output = Output(as_json=json)
     with output.working("Starting again") as update:
         deployment = start_again(rooms.settings.state_dir, on_progress=update)
+    if deployment.engine_process is not None:
+        from deploy.calibration.run import fill_buffers
+
+        with output.working("Measuring what it takes"):
+            fill_buffers(deployment.spec, deployment.plan)
     _show_running(output, rooms, deployment)
 
 
