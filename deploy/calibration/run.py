@@ -104,7 +104,7 @@ def filling_tokens(plan: Plan) -> int:
 
 
 def fill_buffers(spec: LaunchSpec, plan: Plan) -> bool:
-    """Send a prompt of a whole micro-batch, so that memory can be compared; whether it went through the model."""
+    """Send a prompt of a whole micro-batch, so that memory can be compared; whether it was answered."""
     tokens = filling_tokens(plan)
     if not tokens:
         return False
