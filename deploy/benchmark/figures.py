@@ -57,8 +57,8 @@ class Overhead:
     Attributes:
         tokens_per_s_ratio: raw over toolkit: 1.03 where the raw API is 3 % faster.
         first_token_difference_ms: the toolkit's median less the raw one's, in each pair.
-        cpu_difference_ms_per_token: the processor time that it takes more. What else runs on the machine
-            hardly changes it, and a token cannot be delayed by more.
+        cpu_difference_ms_per_token: the processor time that it takes more, which what else runs on the
+            machine hardly changes; a token is delayed by about that much where the engine has no other core.
     """
 
     tokens_per_s_ratio: Spread
