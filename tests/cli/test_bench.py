@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+import httpx
 import pytest
 
 from tests.cli.conftest import refused
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from deploy.endpoint import Endpoint
     from tests.conftest import Home
 
@@ -26,6 +32,44 @@ def served(home: Home, bundled_endpoint: Endpoint) -> Home:
     home.environment["STILLROOM_ENDPOINT_ENGINE"] = bundled_endpoint.engine
     home.environment["STILLROOM_CONTEXT_TOKENS"] = str(bundled_endpoint.context_tokens)
     return home
+
+
+@contextmanager
+def relay(endpoint: Endpoint, *, most_streams: int) -> Iterator[str]:
+    """A server before the engine that answers so many streamed requests and refuses the others."""
+    streams = 0
+
+    class Handler(BaseHTTPRequestHandler):
+        def handle_one(self) -> None:
+            nonlocal streams
+            asked = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            streams += b'"stream":true' in asked.replace(b" ", b"")
+            if streams > most_streams:
+                self.reply(500, b'{"error": {"message": "enough for today"}}', "application/json")
+                return
+            root = endpoint.base_url.removesuffix("/v1")
+            said = httpx.request(self.command, root + self.path, content=asked, timeout=60, trust_env=False)
+            self.reply(said.status_code, said.content, said.headers["Content-Type"])
+
+        def reply(self, status: int, body: bytes, content_type: str) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = handle_one  # noqa: N815  the base class's names
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class's name
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_both_clients_are_measured_at_each_concurrency(served: Home, bundled_endpoint: Endpoint) -> None:
@@ -98,6 +142,22 @@ def test_ctrl_c_prints_what_was_measured_so_far(served: Home) -> None:
     assert not report["complete"]
     assert report["levels"][0]["overhead"]["tokens_per_s_ratio"]["count"] >= 2
     assert report["failures"] == []
+
+
+def test_failed_requests_are_listed_beside_what_was_measured(
+    served: Home, bundled_endpoint: Endpoint
+) -> None:
+    # Two trials, a request of either client to warm up, the first raw round, and no more.
+    with relay(bundled_endpoint, most_streams=5) as url:
+        served.environment["STILLROOM_ENDPOINT_URL"] = url
+        done = served.run("bench", "--concurrency", "1", *SMALL)
+
+    assert done.returncode == 1, done.stderr
+    assert any(line.startswith("1 raw") for line in done.stdout.splitlines())
+    assert "failed: 1 through toolkit with 1 at once:" in done.stdout
+    assert "enough for today" in done.stdout
+    assert "1 of 2 requests failed" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_without_an_engine_the_way_to_one_is_named(home: Home) -> None:
