@@ -42,7 +42,7 @@ def read_observations(state_dir: Path) -> tuple[Observation, ...]:
     path = state_dir / FILE_NAME
     try:
         content = read_small_file(path, most_bytes=_MOST_FILE_BYTES)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # the latter is told where something is written
         return ()
     except OSError as error:
         raise EnvironmentUnfitError(f"cannot read {path}: {error.strerror}", hint=RESET) from error

@@ -161,3 +161,10 @@ def test_what_is_no_file_is_said(tmp_path: Path) -> None:
 
     with pytest.raises(EnvironmentUnfitError, match="it is a folder, and a file is needed"):
         read_observations(tmp_path)
+
+
+def test_a_file_in_the_folders_place_holds_no_observations(tmp_path: Path) -> None:
+    in_the_way = tmp_path / "state"
+    in_the_way.write_text("", encoding="utf-8")
+
+    assert read_observations(in_the_way) == ()
