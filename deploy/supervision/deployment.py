@@ -197,6 +197,15 @@ def amend_record(state_dir: Path, deployment: Deployment) -> bool:
         return True
 
 
+def is_recorded(state_dir: Path, deployment: Deployment) -> bool:
+    """Whether the record there is still of that start; a damaged one is taken for it."""
+    try:
+        current = read_record(state_dir)
+    except EngineError:
+        return True
+    return current is not None and current.id == deployment.id
+
+
 def remove_record(state_dir: Path) -> None:
     """Forget the deployment; safe to call again."""
     with locked(state_dir):

@@ -19,7 +19,14 @@ from deploy.launching import engine_http
 from deploy.launching.diagnosis import diagnose
 from deploy.launching.launch import RunningEngine, start
 from deploy.probing.probe import probed_or_planned
-from deploy.supervision.deployment import Deployment, Restart, amend_record, mark, read_record
+from deploy.supervision.deployment import (
+    Deployment,
+    Restart,
+    amend_record,
+    is_recorded,
+    mark,
+    read_record,
+)
 from deploy.supervision.engine_log import keep_previous, rotate_if_large
 from deploy.supervision.restarting import MOST_RESTARTS, WINDOW_SECONDS, seconds_until_restart
 from stillroom.errors import EngineMemoryError, StillroomError
@@ -120,6 +127,8 @@ class Supervisor:
         while refusals < _MOST_REFUSALS:
             if running.wait(_HEALTH_SECONDS):
                 return diagnose(running.log(), running.exit_code).sentence
+            if not is_recorded(self._state_dir, self._record):
+                _leave()  # somebody removed the state: nobody could take this down any more
             healthy = engine_http.health(running.spec) in {"healthy", "silent"}
             refusals = 0 if healthy else refusals + 1
             moved = rotate_if_large(running.log_path)

@@ -19,7 +19,7 @@ from deploy.supervision.supervise import current_endpoint, down, status, up
 from stillroom.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from deploy.plan import Plan
@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 
 ROUNDS = 20
 STATES = {"starting", "running", "restarting", "failed", "exited", "lost"}
+
+
+@pytest.fixture
+def state_dir(tmp_path: Path) -> Iterator[Path]:
+    """A state directory whose deployment is gone after the test, whatever it did."""
+    folder = tmp_path / "state"
+    yield folder
+    down(folder, force=True)
 
 
 def family(state_dir: Path) -> dict[str, psutil.Process]:
@@ -63,9 +71,8 @@ def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
 
 @pytest.mark.timeout(900)
 def test_whatever_is_killed_the_next_command_works_and_nothing_is_left(
-    bundled_plan: Plan, bundled_weights: WeightsFile, tmp_path: Path
+    bundled_plan: Plan, bundled_weights: WeightsFile, state_dir: Path
 ) -> None:
-    state_dir = tmp_path / "state"
     chance = random.Random(20261126)  # noqa: S311  the same victims in every run
     victims: list[str] = []
 

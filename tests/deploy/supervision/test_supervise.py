@@ -218,6 +218,17 @@ def test_an_engine_that_keeps_crashing_is_given_up_with_the_last_reason(
     assert current_endpoint(state_dir) is None
 
 
+def test_a_deployment_whose_state_was_removed_ends_by_itself(
+    spec: LaunchSpec, bundled_plan: Plan, state_dir: Path
+) -> None:
+    supervisor, child = processes(up(spec, bundled_plan, state_dir=state_dir, on_progress=lambda _: None))
+
+    shutil.rmtree(state_dir)
+
+    # At its next look, within a quarter of a minute: nobody could take it down any more.
+    assert wait_until(lambda: not runs(supervisor) and not runs(child), seconds=60)
+
+
 def test_a_guardian_ends_the_group_of_an_engine_that_ignores_its_parents_end(
     bundled_plan: Plan, state_dir: Path, tmp_path: Path
 ) -> None:
