@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import httpx
 
 from deploy.loopback import is_loopback
+from deploy.tls import verification
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -119,6 +120,7 @@ def first_completion(spec: LaunchSpec, *, timeout_seconds: float, prompt: str = 
             headers=_bearer(spec.api_key),
             timeout=timeout_seconds,
             trust_env=not is_loopback(url),
+            verify=verification(url),
         )
         answer = response.json()
     except (httpx.TransportError, ValueError) as error:
@@ -129,8 +131,13 @@ def first_completion(spec: LaunchSpec, *, timeout_seconds: float, prompt: str = 
 
 
 def _get(url: str, api_key: str | None) -> httpx.Response:
+    # Asked ten times a second while an engine starts: reading certificates would take 13 ms each time.
     return httpx.get(
-        url, headers=_bearer(api_key), timeout=_PROBE_TIMEOUT_SECONDS, trust_env=not is_loopback(url)
+        url,
+        headers=_bearer(api_key),
+        timeout=_PROBE_TIMEOUT_SECONDS,
+        trust_env=not is_loopback(url),
+        verify=verification(url),
     )
 
 
