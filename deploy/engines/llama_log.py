@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from deploy.engines.base import MeasuredTerm
+from deploy.engines.log_steps import last_step
 from deploy.serving import CPU
 from deploy.spec import MIB
 
@@ -25,7 +26,7 @@ _BUFFER_LINE: Final = re.compile(
     r"\s*=\s*(?P<mib>\d+(?:\.\d+)?) MiB"
 )
 
-# Of the lines that tell how far a start has come; the last that is found is where it stands.
+# Of the lines that tell how far a start has come.
 _STEPS: Final = (
     (re.compile(r"loaded meta data with|print_info: file format"), "reads the model's header"),
     (re.compile(r"load_tensors: loading model tensors"), "loads weights"),
@@ -137,12 +138,7 @@ def read_llama_cpp_progress(log: str) -> str:
         >>> read_llama_cpp_progress("cmn  llama_context: constructing llama_context")
         'makes room for the context'
     """
-    last, said = -1, ""
-    for pattern, sentence in _STEPS:
-        for match in pattern.finditer(log):
-            if match.start() > last:
-                last, said = match.start(), sentence
-    return said
+    return last_step(log, _STEPS).sentence
 
 
 def finished_requests(log: str) -> int:

@@ -12,8 +12,9 @@ from typing import Final
 
 from deploy.engines.base import Activity
 from deploy.engines.llama_log import read_llama_cpp_progress
+from deploy.engines.log_steps import last_step
 
-# Steps of a start; the last that is found is where it stands, unless llama.cpp has told more since.
+# Steps of a start, unless llama.cpp has told more since.
 _STEPS: Final = (
     (re.compile(r'msg="Listening on '), "listens"),
     (re.compile(r'msg="discovering available GPUs'), "looks for GPUs"),
@@ -66,12 +67,8 @@ def read_progress(log: str) -> str:
         >>> read_progress('level=INFO source=llama_server.go:433 msg="starting llama-server" cmd="…"')
         'starts llama.cpp'
     """
-    end, said = 0, ""
-    for pattern, sentence in _STEPS:
-        for match in pattern.finditer(log):
-            if match.end() > end:
-                end, said = match.end(), sentence
-    return read_llama_cpp_progress(log[end:]) or said
+    own = last_step(log, _STEPS)
+    return read_llama_cpp_progress(log[own.end :]) or own.sentence
 
 
 def read_version(log: str) -> str:

@@ -9,9 +9,10 @@ import re
 from typing import Final
 
 from deploy.engines.base import Activity
+from deploy.engines.log_steps import last_step
 from deploy.engines.prometheus import metric_sums
 
-# Of every line of its log that tells how far a start has come. The last that is found is where it stands.
+# Of every line of its log that tells how far a start has come.
 _STEPS: Final = (
     (re.compile(r"non-default args:"), "reads the model's configuration"),
     (re.compile(r"Initializing a V1 LLM engine"), "starts its engine process"),
@@ -31,12 +32,7 @@ _VERSION: Final = re.compile(r"(?:version |LLM engine \(v)(?P<version>\d[\w.+-]*
 
 def read_progress(log: str) -> str:
     """The last step that the log tells of; empty before the first."""
-    last, said = -1, ""
-    for pattern, sentence in _STEPS:
-        for match in pattern.finditer(log):
-            if match.start() > last:
-                last, said = match.start(), sentence.format(**match.groupdict())
-    return said
+    return last_step(log, _STEPS).sentence
 
 
 def read_version(log: str) -> str:
