@@ -23,7 +23,7 @@ _KILL_WAIT_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.05
 
 # As psutil computes it from the time of boot, which a correction of the clock moves.
-_CREATION_TOLERANCE_SECONDS: Final = 2.0
+CREATION_TOLERANCE_SECONDS: Final = 2.0
 
 
 class ProcessGroup:
@@ -114,8 +114,8 @@ def members_of(group: int, *, since: float) -> tuple[int, ...]:
         if not same or process.info["status"] == psutil.STATUS_ZOMBIE:
             continue
         later = process.info["create_time"] - since
-        if later < -_CREATION_TOLERANCE_SECONDS or (
-            process.pid == group and later > _CREATION_TOLERANCE_SECONDS
+        if later < -CREATION_TOLERANCE_SECONDS or (
+            process.pid == group and later > CREATION_TOLERANCE_SECONDS
         ):
             return ()  # the pid was given away again
         found.append(process.pid)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from deploy.endpoint import Endpoint  # noqa: TC001  pydantic reads the annotations of a record
 from deploy.engines.base import MeasuredTerm  # noqa: TC001
+from deploy.launching.process_group import CREATION_TOLERANCE_SECONDS
 from deploy.plan import Plan  # noqa: TC001
 from deploy.spec import LaunchSpec  # noqa: TC001
 from stillroom.errors import EngineError, EnvironmentUnfitError
@@ -28,6 +29,7 @@ RECORD_NAME: Final = "deployment.json"
 _LOCK_NAME: Final = "deployment.lock"
 
 State = Literal["starting", "running", "restarting", "failed", "exited", "lost"]
+_GOES_ON: Final = frozenset({"starting", "running", "restarting"})
 
 # It holds the endpoint's key and the hub's token: nobody else's to read.
 _OWNER_ONLY: Final = 0o600
@@ -37,9 +39,6 @@ _LAST_PORT: Final = 65_535
 
 # Nobody holds the lock for longer than it takes to write a small file.
 _LOCK_SECONDS: Final = 10.0
-
-# Times of creation are computed from the time of boot, which a correction of the clock moves.
-_CREATION_TOLERANCE_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +129,11 @@ class Deployment:
     exit_code: int | None = None
 
     @property
+    def goes_on(self) -> bool:
+        """Whether a supervisor looks after it, by its state."""
+        return self.state in _GOES_ON
+
+    @property
     def plan_summary(self) -> str:
         """Model, quantization, device, context, sequences in words."""
         plan, workload = self.plan, self.plan.workload
@@ -169,7 +173,7 @@ def lives(marked: ProcessMark | None) -> bool:
 
     try:
         process = psutil.Process(marked.pid)
-        same = abs(process.create_time() - marked.create_time) < _CREATION_TOLERANCE_SECONDS
+        same = abs(process.create_time() - marked.create_time) < CREATION_TOLERANCE_SECONDS
         return same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
@@ -177,7 +181,7 @@ def lives(marked: ProcessMark | None) -> bool:
 
 def write_record(state_dir: Path, deployment: Deployment) -> None:
     """Put the record in place as a whole: a reader sees the old one or the new one."""
-    with locked(state_dir):
+    with _locked(state_dir):
         _write_whole(state_dir / RECORD_NAME, _record_type().dump_json(deployment, indent=1))
 
 
@@ -186,7 +190,7 @@ def amend_record(state_dir: Path, deployment: Deployment) -> bool:
 
     A supervisor that was taken down, or whose place another start took, writes nothing.
     """
-    with locked(state_dir):
+    with _locked(state_dir):
         try:
             current = read_record(state_dir)
         except EngineError:  # damaged: what is written now is whole again
@@ -208,12 +212,12 @@ def is_recorded(state_dir: Path, deployment: Deployment) -> bool:
 
 def remove_record(state_dir: Path) -> None:
     """Forget the deployment; safe to call again."""
-    with locked(state_dir):
+    with _locked(state_dir):
         (state_dir / RECORD_NAME).unlink(missing_ok=True)
 
 
 @contextmanager
-def locked(state_dir: Path) -> Iterator[None]:
+def _locked(state_dir: Path) -> Iterator[None]:
     """Hold the state's lock: the system lets go of it when its holder ends, however that ends.
 
     Raises:

@@ -141,7 +141,7 @@ def status(state_dir: Path) -> Deployment | None:
         EngineError: the record is damaged.
     """
     deployment = read_record(state_dir)
-    if deployment is None or deployment.state in {"failed", "exited"}:
+    if deployment is None or not deployment.goes_on:
         return deployment
     if lives(deployment.supervisor) or _is_about_to_speak(deployment):
         return deployment
@@ -173,22 +173,25 @@ def measure(deployment: Deployment, *, visible_gpus: str | None = None) -> Measu
     )
 
 
-def activity(deployment: Deployment) -> Activity:
+def log_of(deployment: Deployment) -> str:
+    """What its engine wrote since its last start; empty for a server that was attached to."""
+    return read_log(deployment.log_path) if deployment.spec.argv else ""
+
+
+def activity(deployment: Deployment, log: str) -> Activity:
     """What a running deployment did and does, as its engine counts; empty where it does not answer."""
     spec = deployment.spec
     url = spec.activity_url
     answer = engine_http.answers((url,), spec.api_key).get(url, "") if url else ""
-    log = read_log(deployment.log_path) if spec.argv else ""
     found = engine(spec.engine).read_activity(log, answer)
     if found.requests is None or not deployment.rotated_requests:
         return found
     return replace(found, requests=found.requests + deployment.rotated_requests)
 
 
-def deviations(deployment: Deployment) -> tuple[str, ...]:
+def deviations(deployment: Deployment, log: str) -> tuple[str, ...]:
     """Where the server does not serve as planned, now: a sentence each."""
     spec = deployment.spec
-    log = read_log(deployment.log_path) if spec.argv else ""
     answers = engine_http.answers(spec.memory_urls, spec.api_key)
     return engine(spec.engine).deviations(spec, deployment.plan, log, answers)
 
@@ -211,7 +214,7 @@ def follow_log(state_dir: Path) -> Iterator[str]:
 
     def goes_on() -> bool:
         deployment = status(state_dir)
-        return deployment is not None and deployment.state in {"starting", "running", "restarting"}
+        return deployment is not None and deployment.goes_on
 
     return follow(state_dir / _LOG_NAME, go_on=goes_on)
 
@@ -278,7 +281,7 @@ def _require_nothing_runs(state_dir: Path) -> None:
     deployment = status(state_dir)
     if deployment is None:
         return
-    if deployment.state in {"starting", "running", "restarting"}:
+    if deployment.goes_on:
         raise EngineError(
             f"{deployment.endpoint.model} runs already at {deployment.endpoint.base_url}",
             hint="stillroom down",

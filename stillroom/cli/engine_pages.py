@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from deploy.supervision.deployment import Deployment
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
-_ALIVE = ("starting", "running", "restarting")
 
 
 @dataclass(frozen=True)
@@ -49,19 +48,20 @@ def look_at(deployment: Deployment, *, visible_gpus: str | None) -> Seen:
         visible_gpus: as the settings have it.
     """
     from deploy.launching.engine_http import health
-    from deploy.supervision.supervise import activity, deviations, measure
+    from deploy.supervision.supervise import activity, deviations, log_of, measure
 
     measured = measure(deployment, visible_gpus=visible_gpus)
     if deployment.state != "running":
         return Seen(deployment, None, None, None, measured, deployment.deviations)
+    log = log_of(deployment)
     ready_at = deployment.ready_at or deployment.started_at
     return Seen(
         deployment,
         uptime_seconds=max(0.0, time.time() - ready_at),
         health=health(deployment.spec),
-        activity=activity(deployment),
+        activity=activity(deployment, log),
         measured=measured,
-        deviations=deviations(deployment),
+        deviations=deviations(deployment, log),
     )
 
 
@@ -114,7 +114,7 @@ def _lines(seen: Seen) -> list[str]:
     deployment = seen.deployment
     lines = [f"gave up: {step.description}" for step in deployment.steps]
     lines += [f"not as planned: {sentence}" for sentence in seen.deviations]
-    if deployment.restarts and deployment.state in _ALIVE:
+    if deployment.restarts and deployment.goes_on:
         last = deployment.restarts[-1]
         times = "once" if len(deployment.restarts) == 1 else f"{len(deployment.restarts)} times"
         lines.append(f"restarted {times}, last {duration(time.time() - last.at)} ago: {last.why}")

@@ -20,7 +20,7 @@ from deploy.chat_errors import model_errors
 from deploy.engines import engine
 from deploy.spec import GIB
 from deploy.supervision.deployment import lives
-from deploy.supervision.supervise import activity, down, logs, measure, status, up
+from deploy.supervision.supervise import activity, down, log_of, logs, measure, status, up
 from stillroom.errors import ModelError
 from tests.vllm.conftest import (
     API_KEY,
@@ -147,9 +147,9 @@ def test_an_answer_streams_and_is_the_one_that_comes_at_once(endpoint: Endpoint)
 
 
 def test_what_was_asked_and_answered_is_counted(served: Served, endpoint: Endpoint) -> None:
-    before = activity(served.deployment)
+    before = activity(served.deployment, log_of(served.deployment))
     chat_model(endpoint, max_tokens=8).invoke("Name a colour.")
-    after = activity(served.deployment)
+    after = activity(served.deployment, log_of(served.deployment))
 
     assert (after.requests or 0) - (before.requests or 0) == 1
     assert 0 < (after.output_tokens or 0) - (before.output_tokens or 0) <= 8
