@@ -38,7 +38,7 @@ class _Attempt:
 
 def bring_up(
     plan: Plan,
-    ladder: Ladder | None,
+    find_ladder: Callable[[], Ladder | None],
     *,
     spec_of: Callable[[Plan], LaunchSpec],
     state_dir: Path,
@@ -49,7 +49,7 @@ def bring_up(
 
     Args:
         plan: what was planned.
-        ladder: what may be given up; None for nothing.
+        find_ladder: asked once memory has run out, for what may be given up; None for nothing.
         spec_of: how to start a plan; fetches its weights where they are missing.
         state_dir: where the record is.
         on_progress: is given one short sentence a step.
@@ -62,6 +62,7 @@ def bring_up(
     steps: tuple[LadderStep, ...] = ()
     without: frozenset[str] = frozenset()
     last: _Attempt | None = None
+    ladder: Ladder | None = None
     while True:
         try:
             return up(spec_of(plan), plan, state_dir=state_dir, on_progress=on_progress, steps=steps)
@@ -74,6 +75,7 @@ def bring_up(
             # this version lacks: it is taken back, and something else is given up.
             without |= {steps[-1].kind}
             on_step(f"{steps[-1].description} does not start: {error.message}")
+        ladder = ladder or find_ladder()
         rung = ladder and ladder.below(
             last.plan, fitting_context_tokens=last.failure.context_tokens, without=without
         )

@@ -13,7 +13,12 @@ from stillroom.cli import options, tables
 from stillroom.cli.asked import Asked, ModelOptions, machine_flags
 from stillroom.cli.calibration import calibrate_deployment
 from stillroom.cli.endpoint_page import NamedEndpoint, named_endpoint, show_named_endpoint
-from stillroom.cli.launch_choices import LaunchChoices, check_choices
+from stillroom.cli.launch_choices import (
+    LaunchChoices,
+    check_choices,
+    refuse_beside_bundled,
+    refuse_beside_plan,
+)
 from stillroom.cli.launching import (
     ladder_for,
     launch_spec,
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from deploy.plan import Plan
+    from deploy.planning.ladder import Ladder
     from deploy.spec import LaunchSpec
     from deploy.supervision.deployment import Deployment
 
@@ -88,20 +94,15 @@ def up(
     """Start an engine for a plan and leave it running in the background."""
     name = one_name(model, named_model)
     machine = machine_flags(gpu, gpus, vram, ram, cores=cores)
-    if bundled and (name or quant or lora or machine or engine not in {None, "embedded"}):
-        raise typer.BadParameter(
-            "--bundled is one model, quantization and engine, on this machine: name no other beside it"
-        )
+    if bundled:
+        refuse_beside_bundled(name, quant, lora, machine, engine not in {None, "embedded"})
     if (machine or nodes > 1) and not dry_run:
         raise typer.BadParameter(
             "a described machine, or several machines, cannot be started from here: add --dry-run"
         )
-    changed = (name, quant, engine, context_tokens, users, kv_cache, lora)
-    if plan_file is not None and (bundled or machine or any(value is not None for value in changed)):
-        raise typer.BadParameter(
-            "--plan says it all: name no model, adapter, quantization, engine, context, users, KV cache or "
-            "machine beside it"
-        )
+    if plan_file is not None:
+        changed = (name, quant, engine, context_tokens, users, kv_cache, lora)
+        refuse_beside_plan(*changed, bundled or None, machine or None)
     output = Output(as_json=json)
     rooms = open_rooms(context, context_tokens=context_tokens, concurrent_sequences=users, engine=engine)
     asked = Asked(
@@ -226,14 +227,16 @@ def _bring_up(
     def spec_of(wanted: Plan) -> LaunchSpec:
         return launch_spec(rooms, wanted, weights_to_load(output, rooms, wanted, fetch=True), choices)
 
-    # Weights first: a bar of its own shows them, and a ladder may have to read their file.
+    def find_ladder() -> Ladder | None:
+        return None if as_planned else ladder_for(rooms, asked, plan)
+
+    # Weights first: a bar of its own shows them.
     weights_to_load(output, rooms, plan, fetch=True)
-    ladder = None if as_planned else ladder_for(rooms, asked, plan)
     state_dir = rooms.settings.state_dir
     with output.working(f"Starting {plan.model_tag} with the {plan.engine} engine") as update:
         deployment = bring_up(
             plan,
-            ladder,
+            find_ladder,
             spec_of=spec_of,
             state_dir=state_dir,
             on_progress=update,

@@ -12,7 +12,12 @@ import typer
 from deploy.plan import PlanRequest
 from stillroom.cli import options
 from stillroom.cli.asked import Asked, ModelOptions, machine_flags
-from stillroom.cli.launch_choices import LaunchChoices, check_choices
+from stillroom.cli.launch_choices import (
+    LaunchChoices,
+    check_choices,
+    refuse_beside_bundled,
+    refuse_beside_plan,
+)
 from stillroom.cli.launching import launch_options, plan_to_start, spread_over, weights_to_load
 from stillroom.cli.output import Output
 from stillroom.cli.plan import one_name
@@ -106,16 +111,11 @@ def export(
     """Write a plan as a Compose file, a shell script or a Modelfile; start nothing."""
     name = one_name(model, named_model)
     elsewhere = machine_flags(gpu, gpus, vram, ram, cores=cores)
-    changed = (name, quant, engine, context_tokens, users, kv_cache, lora)
-    if bundled and (name or quant or lora or elsewhere or engine not in {None, "embedded"}):
-        raise typer.BadParameter(
-            "--bundled is one model, quantization and engine, on this machine: name no other beside it"
-        )
-    if plan_file is not None and (bundled or elsewhere or any(value is not None for value in changed)):
-        raise typer.BadParameter(
-            "--plan says it all: name no model, adapter, quantization, engine, context, users, KV cache or "
-            "machine beside it"
-        )
+    if bundled:
+        refuse_beside_bundled(name, quant, lora, elsewhere, engine not in {None, "embedded"})
+    if plan_file is not None:
+        changed = (name, quant, engine, context_tokens, users, kv_cache, lora)
+        refuse_beside_plan(*changed, bundled or None, elsewhere or None)
     output = Output(as_json=json)
     rooms = open_rooms(context, context_tokens=context_tokens, concurrent_sequences=users, engine=engine)
     asked = Asked(

@@ -46,6 +46,31 @@ class LaunchChoices:
     elsewhere: bool = False
 
 
+def refuse_beside_bundled(*others: object) -> None:
+    """Return if nothing was typed beside ``--bundled`` that it settles itself.
+
+    Raises:
+        BadParameter: something was: one of these is neither None nor empty.
+    """
+    if any(others):
+        raise typer.BadParameter(
+            "--bundled is one model, quantization and engine, on this machine: name no other beside it"
+        )
+
+
+def refuse_beside_plan(*others: object) -> None:
+    """Return if nothing was typed beside ``--plan`` that the plan says.
+
+    Raises:
+        BadParameter: something was: one of these is not None.
+    """
+    if any(value is not None for value in others):
+        raise typer.BadParameter(
+            "--plan says it all: name no model, adapter, quantization, engine, context, users, KV cache or "
+            "machine beside it"
+        )
+
+
 def check_choices(choices: LaunchChoices, engine: EngineName) -> None:
     """Return if all that was typed means something to the planned engine.
 

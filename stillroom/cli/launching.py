@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from stillroom.cli import models
 from stillroom.cli.asked import ModelOptions
-from stillroom.cli.launch_choices import LaunchChoices, check_choices
 from stillroom.cli.planning import (
     find_calibration,
     find_machine,
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from deploy.planning.subject import Subject
     from deploy.spec import EngineName, LaunchSpec
     from stillroom.cli.asked import Asked
+    from stillroom.cli.launch_choices import LaunchChoices
     from stillroom.cli.output import Output
     from stillroom.cli.rooms import Rooms
 
@@ -73,6 +73,8 @@ def require_devices(rooms: Rooms, plan: Plan) -> None:
     Raises:
         PlanError: it has not: the plan was made for another machine.
     """
+    if not plan.placement.gpus:
+        return
     here = {gpu.index for gpu in rooms.machine().gpus}
     missing = [f"gpu:{index}" for index in plan.placement.gpus if index not in here]
     if missing:
@@ -87,7 +89,6 @@ def spread_over(rooms: Rooms, asked: Asked, plan: Plan, choices: LaunchChoices) 
     """The plan over the GPUs of several machines, where several were asked for.
 
     Raises:
-        BadParameter: the engine serves on one machine only.
         PlanError, NothingFitsError: they cannot share the model.
     """
     if choices.nodes == 1:
@@ -95,7 +96,6 @@ def spread_over(rooms: Rooms, asked: Asked, plan: Plan, choices: LaunchChoices) 
     from deploy.planning.nodes import over_machines
     from deploy.planning.options import Weigher
 
-    check_choices(choices, plan.engine)
     machine = find_machine(rooms, asked)
     weigher = Weigher(machine, asked.request, calibration=find_calibration(rooms, asked, machine))
     return over_machines(plan, weigher, _subject_of(rooms, asked, plan), nodes=choices.nodes)
@@ -158,7 +158,6 @@ def launch_spec(rooms: Rooms, plan: Plan, weights: Path | None, choices: LaunchC
     from deploy.launching.attaching import attached_to
     from deploy.ports import require_own_address
 
-    check_choices(choices, plan.engine)
     if not choices.elsewhere:
         require_own_address(choices.host)
     _require_key(choices.host, plan.engine, has_key=rooms.settings.engine_api_key is not None)
@@ -173,6 +172,7 @@ def launch_spec(rooms: Rooms, plan: Plan, weights: Path | None, choices: LaunchC
 def launch_options(rooms: Rooms, weights: Path | None, choices: LaunchChoices) -> LaunchOptions:
     """What was typed of the launch, and what the settings and this machine add to it."""
     from deploy.engines.base import LaunchOptions
+    from deploy.hardware.cpu import cpu_cores
     from deploy.ports import free_port
     from stillroom.settings import PUBLIC_HUB
 
@@ -183,7 +183,7 @@ def launch_options(rooms: Rooms, weights: Path | None, choices: LaunchChoices) -
         port=choices.port or free_port(),
         weights=weights,
         host=choices.host,
-        threads=rooms.machine().cpu_cores,
+        threads=cpu_cores(),
         api_key=key.get_secret_value() if key else None,
         hub_url="" if hub == PUBLIC_HUB else hub,
         hub_token=token.get_secret_value() if token else None,

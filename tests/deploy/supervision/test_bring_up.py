@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from deploy.plan import Plan
     from deploy.spec import LaunchSpec
+    from deploy.supervision.deployment import Deployment
     from deploy.weights import WeightsFile
 
 # 8 sequences of 8,192 tokens at 23,040 B each: 1,440 MiB of KV cache.
@@ -72,19 +73,26 @@ def limited(weights: WeightsFile, address_space_bytes: int) -> Callable[[Plan], 
     return spec_of
 
 
+def brought_up(
+    plan: Plan, ladder: Ladder | None, spec_of: Callable[[Plan], LaunchSpec], state_dir: Path, told: list[str]
+) -> Deployment:
+    """What came up in the end; ``told`` gets what was said of steps on the way."""
+    return bring_up(
+        plan,
+        lambda: ladder,
+        spec_of=spec_of,
+        state_dir=state_dir,
+        on_progress=lambda _: None,
+        on_step=told.append,
+    )
+
+
 def test_a_real_engine_out_of_memory_gives_up_cache_and_context_until_it_answers(
     plan: Plan, ladder: Ladder, bundled_weights: WeightsFile, state_dir: Path
 ) -> None:
     told: list[str] = []
 
-    deployment = bring_up(
-        plan,
-        ladder,
-        spec_of=limited(bundled_weights, 1000 * MIB),
-        state_dir=state_dir,
-        on_progress=lambda _: None,
-        on_step=told.append,
-    )
+    deployment = brought_up(plan, ladder, limited(bundled_weights, 1000 * MIB), state_dir, told)
 
     assert all("it ran out of memory; trying " in sentence for sentence in told), told
     kinds = [step.kind for step in deployment.steps]
@@ -109,14 +117,7 @@ def test_where_nothing_is_left_to_give_up_the_error_names_what_was(
     small = replace(plan, workload=Workload(2048, 1))
 
     with pytest.raises(EngineMemoryError, match=r"a KV cache in .*: nothing more can be given up"):
-        bring_up(
-            small,
-            ladder,
-            spec_of=limited(bundled_weights, 420 * MIB),
-            state_dir=state_dir,
-            on_progress=lambda _: None,
-            on_step=lambda _: None,
-        )
+        brought_up(small, ladder, limited(bundled_weights, 420 * MIB), state_dir, [])
 
     assert status(state_dir) is None
 
@@ -125,14 +126,7 @@ def test_without_a_ladder_the_plan_starts_or_fails(
     plan: Plan, bundled_weights: WeightsFile, state_dir: Path
 ) -> None:
     with pytest.raises(EngineMemoryError, match="it ran out of memory") as caught:
-        bring_up(
-            plan,
-            None,
-            spec_of=limited(bundled_weights, 1000 * MIB),
-            state_dir=state_dir,
-            on_progress=lambda _: None,
-            on_step=lambda _: None,
-        )
+        brought_up(plan, None, limited(bundled_weights, 1000 * MIB), state_dir, [])
 
     assert "--context" in caught.value.hint
 
@@ -149,14 +143,7 @@ def test_a_step_that_does_not_start_at_all_is_taken_back_for_another(
         unknown = {"q8_0": "q8_9", "q4_0": "q4_9"}
         return replace(spec, argv=tuple(unknown.get(word, word) for word in spec.argv))
 
-    deployment = bring_up(
-        plan,
-        ladder,
-        spec_of=without_quantized_caches,
-        state_dir=state_dir,
-        on_progress=lambda _: None,
-        on_step=told.append,
-    )
+    deployment = brought_up(plan, ladder, without_quantized_caches, state_dir, told)
 
     assert "a KV cache in q8_0 instead of f16 does not start" in told[1]
     assert "kv_cache" not in {step.kind for step in deployment.steps}
@@ -171,13 +158,6 @@ def test_a_failure_that_is_not_of_memory_gives_nothing_up(
     told: list[str] = []
 
     with pytest.raises(EngineStartError, match="is missing"):
-        bring_up(
-            plan,
-            ladder,
-            spec_of=limited(absent, 4000 * MIB),
-            state_dir=state_dir,
-            on_progress=lambda _: None,
-            on_step=told.append,
-        )
+        brought_up(plan, ladder, limited(absent, 4000 * MIB), state_dir, told)
 
     assert told == []
