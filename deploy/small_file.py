@@ -1,12 +1,13 @@
-"""A small file of this machine, read whole: one that somebody named, so it may be anything.
+"""A small file of this machine: one that somebody named, read whole; one of ours, written whole.
 
-A device has no end, a pipe may never have one, and a wrong name may be that of a model's weights: none of
-them is read. What the file should hold is not its to know.
+What somebody named may be anything. A device has no end, a pipe may never have one, and a wrong name may be
+that of a model's weights: none of them is read. What a file should hold is not its to know.
 """
 
 from __future__ import annotations
 
 import errno
+import os
 import stat
 from typing import TYPE_CHECKING
 
@@ -39,3 +40,26 @@ def read_small_file(path: Path, *, most_bytes: int) -> bytes:
     if len(content) > most_bytes:
         raise OSError(errno.EFBIG, f"it has more than {most_bytes:,} bytes, the most that is read", str(path))
     return content
+
+
+def write_whole(path: Path, content: bytes, *, owner_only: bool = False) -> None:
+    """Write a file so that a reader sees the old one or the new one, never a part of it.
+
+    Args:
+        path: in a folder that is there.
+        content: all of it.
+        owner_only: nobody else may read it, because keys are in it.
+
+    Raises:
+        OSError: it cannot be written; what was there stays.
+    """
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        part.unlink(missing_ok=True)  # an older one would keep its own permissions
+        mode = 0o600 if owner_only else 0o666  # of the latter the process's umask takes what it takes
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.write(content)
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise

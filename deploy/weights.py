@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from deploy.download import CHUNK_BYTES, Download, Progress, download, require_space, sha256_of
+from deploy.small_file import write_whole
 from stillroom.errors import EnvironmentUnfitError, MissingExtraError, WeightsError
 
 if TYPE_CHECKING:
@@ -172,9 +173,7 @@ def _record(target: Path, *, sha256: str, source: str) -> WeightsFile:
     weights = WeightsFile(target, sha256, target.stat().st_size, source)
     fields = asdict(weights)
     del fields["path"]  # a cache may be moved
-    draft = _record_path(target).with_suffix(".tmp")
-    draft.write_text(json.dumps(fields, indent=1), encoding="utf-8")
-    draft.replace(_record_path(target))
+    write_whole(_record_path(target), json.dumps(fields, indent=1).encode())
     return weights
 
 

@@ -7,11 +7,10 @@ knows nothing of what the figures mean.
 from __future__ import annotations
 
 import json
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from deploy.small_file import read_small_file
+from deploy.small_file import read_small_file, write_whole
 from stillroom.errors import EngineError, EnvironmentUnfitError
 
 if TYPE_CHECKING:
@@ -139,14 +138,10 @@ def _write(state_dir: Path, observations: tuple[Observation, ...]) -> None:
     from deploy.calibration.form import form_of
 
     path = state_dir / FILE_NAME
-    draft = path.with_name(f"{FILE_NAME}.{os.getpid()}.part")
+    text = json.dumps(form_of(observations), ensure_ascii=False, indent=1) + "\n"
     try:
-        draft.write_text(
-            json.dumps(form_of(observations), ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
-        )
-        draft.replace(path)
+        write_whole(path, text.encode())
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise _unwritable(path, error) from error
 
 

@@ -7,11 +7,11 @@ all cores; reading the remembered figure takes none. It knows nothing of GPUs.
 from __future__ import annotations
 
 import json
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from deploy.small_file import write_whole
 from deploy.spec import MIB
 from stillroom.errors import EnvironmentUnfitError
 
@@ -73,11 +73,9 @@ def remember_bandwidth(cache_dir: Path, cpu_name: str, cores: int, bytes_per_s: 
     """
     path = cache_dir / _FILE
     known = _read(path) | {_key(cpu_name, cores): bytes_per_s}
-    part = path.with_name(f"{_FILE}.{os.getpid()}.part")
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(known, indent=1, ensure_ascii=False), encoding="utf-8")
-        part.replace(path)
+        write_whole(path, json.dumps(known, indent=1, ensure_ascii=False).encode())
     except OSError as exc:
         raise EnvironmentUnfitError(
             f"{path} cannot be written: {exc.strerror or exc}", hint="stillroom settings, see cache_dir"

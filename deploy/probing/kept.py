@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from deploy.probing.report import Report
+from deploy.small_file import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,15 +64,10 @@ def write(cache_dir: Path, name: str, report: Report, *, now: float) -> None:
     entries = {key: entry for key, entry in _entries(cache_dir).items() if key != name}
     entries[name] = {"at": now, "report": _report_type().dump_python(report, mode="json")}
     newest = dict(list(entries.items())[-_MOST_ENTRIES:])
-    path = cache_dir / FILE_NAME
-    part = path.with_name(f"{FILE_NAME}.{os.getpid()}.part")
+    text = json.dumps({"version": _VERSION, "entries": newest}, indent=1, ensure_ascii=False)
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
-        part.write_text(
-            json.dumps({"version": _VERSION, "entries": newest}, indent=1, ensure_ascii=False),
-            encoding="utf-8",
-        )
-        part.replace(path)
+        write_whole(cache_dir / FILE_NAME, text.encode())
     except OSError:  # a cache that cannot be written is no reason to fail
         return
 

@@ -6,7 +6,6 @@ This module reads and writes the record and asks whether a process lives; it sta
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -17,6 +16,7 @@ from deploy.endpoint import Endpoint  # noqa: TC001  pydantic reads the annotati
 from deploy.engines.base import MeasuredTerm  # noqa: TC001
 from deploy.launching.process_group import CREATION_TOLERANCE_SECONDS
 from deploy.plan import Plan  # noqa: TC001
+from deploy.small_file import write_whole
 from deploy.spec import LaunchSpec  # noqa: TC001
 from stillroom.errors import EngineError, EnvironmentUnfitError
 
@@ -30,9 +30,6 @@ _LOCK_NAME: Final = "deployment.lock"
 
 State = Literal["starting", "running", "restarting", "failed", "exited", "lost"]
 _GOES_ON: Final = frozenset({"starting", "running", "restarting"})
-
-# It holds the endpoint's key and the hub's token: nobody else's to read.
-_OWNER_ONLY: Final = 0o600
 
 _DAMAGED_HINT: Final = "stillroom down --force"
 _LAST_PORT: Final = 65_535
@@ -286,13 +283,9 @@ def _write_whole(path: Path, content: bytes) -> None:
     Raises:
         EnvironmentUnfitError: it cannot be written.
     """
-    draft = path.with_name(path.name + ".tmp")
     try:
-        draft.unlink(missing_ok=True)  # an older one would keep its own permissions
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        draft.replace(path)
+        # It holds the endpoint's key and the hub's token.
+        write_whole(path, content, owner_only=True)
     except OSError as error:
         raise _unwritable(path, error) from error
 
