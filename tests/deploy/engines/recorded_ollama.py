@@ -14,10 +14,13 @@ import re
 import signal
 import sys
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
+
+from deploy.engines.ollama_library import OllamaLibrary
+from deploy.spec import DerivedModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -293,3 +296,16 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+
+
+def derived(base: object, **changes: Any) -> DerivedModel:  # noqa: ANN401  any field's
+    """A model that is made of that base."""
+    plain = DerivedModel("stillroom-tiny:ctx2048-01234567", str(base), {"num_ctx": 2048, "num_gpu": 0})
+    return replace(plain, **changes)
+
+
+def make(server: RecordedOllama, model: DerivedModel) -> list[str]:
+    """Have the model made; what was said on the way."""
+    said: list[str] = []
+    OllamaLibrary(server.url, said.append).make(model)
+    return said

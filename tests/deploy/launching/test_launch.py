@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -28,9 +27,9 @@ from stillroom.errors import (
     MissingExtraError,
     PortTakenError,
 )
+from tests.processes import runs, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from deploy.plan import Plan
@@ -56,22 +55,6 @@ def script_spec(source: str, **changes: object) -> LaunchSpec:
         served_model="none",
     )
     return replace(spec, **changes)  # type: ignore[arg-type]
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 def test_a_started_engine_answers_is_measured_and_leaves_nothing(
@@ -143,7 +126,7 @@ def test_the_embedded_engine_dies_with_a_parent_that_is_killed(
         assert wait_until(lambda: log.exists() and moment in log.read_bytes())
         parent.send_signal(signal.SIGKILL)
 
-    assert wait_until(lambda: gone(child_pid))
+    assert wait_until(lambda: not runs(child_pid))
 
 
 def test_the_embedded_engine_outlives_the_thread_that_started_it(
@@ -267,7 +250,7 @@ def test_ctrl_c_while_loading_stops_the_whole_group_even_if_it_ignores_sigterm(t
         )
 
     for pid in map(int, children.read_text(encoding="utf-8").split()):
-        assert wait_until(lambda pid=pid: gone(pid))  # type: ignore[misc]
+        assert wait_until(lambda pid=pid: not runs(pid))  # type: ignore[misc]
 
 
 def test_a_log_that_cannot_be_written_is_an_error_of_the_environment(tmp_path: Path) -> None:

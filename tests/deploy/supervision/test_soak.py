@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import time
 from typing import TYPE_CHECKING
 
 import psutil
@@ -17,9 +16,9 @@ from deploy.ports import free_port
 from deploy.supervision.deployment import read_record
 from deploy.supervision.supervise import current_endpoint, down, status, up
 from stillroom.errors import EngineError
+from tests.processes import runs, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from deploy.plan import Plan
@@ -30,14 +29,6 @@ ROUNDS = 20
 STATES = {"starting", "running", "restarting", "failed", "exited", "lost"}
 
 
-@pytest.fixture
-def state_dir(tmp_path: Path) -> Iterator[Path]:
-    """A state directory whose deployment is gone after the test, whatever it did."""
-    folder = tmp_path / "state"
-    yield folder
-    down(folder, force=True)
-
-
 def family(state_dir: Path) -> dict[str, psutil.Process]:
     """The processes of a deployment, by what they are."""
     deployment = status(state_dir)
@@ -46,27 +37,11 @@ def family(state_dir: Path) -> dict[str, psutil.Process]:
     supervisor = psutil.Process(deployment.supervisor.pid)
     found = {"supervisor": supervisor}
     for child in supervisor.children(recursive=True):
-        if not runs(child):
+        if not runs(child.pid):
             continue
         words = " ".join(child.cmdline())
         found["guardian" if "guardian" in words else "engine"] = child
     return found
-
-
-def runs(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 @pytest.mark.timeout(900)
@@ -88,7 +63,7 @@ def test_whatever_is_killed_the_next_command_works_and_nothing_is_left(
         victims.append(victim)
 
         os.kill(seen[victim].pid, signal.SIGKILL)
-        assert wait_until(lambda seen=seen, victim=victim: not runs(seen[victim]))  # type: ignore[misc]
+        assert wait_until(lambda seen=seen, victim=victim: not runs(seen[victim].pid))  # type: ignore[misc]
         found = status(state_dir)
         assert found is not None
         assert found.state in STATES
@@ -104,7 +79,7 @@ def test_whatever_is_killed_the_next_command_works_and_nothing_is_left(
         everybody = [*seen.values(), *family(state_dir).values()]
 
         assert down(state_dir)
-        assert wait_until(lambda everybody=everybody: not any(runs(one) for one in everybody))  # type: ignore[misc]
+        assert wait_until(lambda everybody=everybody: not any(runs(one.pid) for one in everybody))  # type: ignore[misc]
         assert read_record(state_dir) is None
         assert not down(state_dir)
 
