@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
+
+from tests.processes import runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,14 +175,6 @@ def test_an_engine_is_started_shown_and_stopped_with_nothing_left(serving: Home)
     assert json.loads(serving.run("down", "--json").stdout) == {"stopped": True}
     assert not any(runs(pid) for pid in pids)
     assert serving.run("status").stdout.startswith("Nothing is running")
-
-
-def runs(pid: int) -> bool:
-    """Whether the process still runs; one that only waits to be reaped by init does not."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def test_a_second_engine_is_refused(serving: Home) -> None:

@@ -13,25 +13,14 @@ from deploy.planning.document import COMPONENTS, SCHEMA_VERSION, plan_document
 from deploy.planning.planner import PlanReport, catalog_subjects, plan
 from deploy.planning.subject import from_catalog
 from deploy.spec import GIB, Gpu, Machine, Workload
+from tests.deploy.planning import conftest
 
 CATALOG = load_catalog()
 ENDS = ("low", "expected", "high")
 
 
 def machine(*gpus_gib: float, ram_gib: float = 32) -> Machine:
-    gpus = tuple(
-        Gpu(
-            index,
-            "a GPU",
-            int(size * GIB),
-            int(size * GIB),
-            bandwidth_bytes_per_s=1e12,
-            compute_capability=8.9,
-        )
-        for index, size in enumerate(gpus_gib)
-    )
-    ram = int(ram_gib * GIB)
-    return Machine("a processor", 8, ram, ram, "physical", 1000 * GIB, gpus)
+    return conftest.machine(*gpus_gib, ram_gib=ram_gib)
 
 
 def planned(
