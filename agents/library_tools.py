@@ -41,7 +41,7 @@ class LibraryTools:
             query: what to look for: a question or key words, in the documents' language.
             limit: how many passages at most.
         """
-        from rag.retrieve import retrieve
+        from rag.retrieval.retrieve import retrieve
 
         hits = retrieve(self.services.library(), query, limit=limit)
         return SearchResults(
@@ -58,7 +58,7 @@ class LibraryTools:
         Args:
             question: one question, in English or Chinese.
         """
-        from rag.answer import answer
+        from rag.answering.answer import answer
 
         made = answer(question, self.services.library(), endpoint=self.services.endpoint())
         return LibraryAnswer(question, made.kind, made.text, made.citations, made.dropped, made.notice)
@@ -110,8 +110,8 @@ def cite(marker: int, passage: Passage, query: str) -> Citation:
 
     Example: the passage "A is b. The cache grows." cited for "cache" quotes "The cache grows."
     """
-    from rag.quotes import citation
-    from rag.sentences import split_sentences
+    from rag.answering.quotes import citation
+    from rag.passages.sentences import split_sentences
     from rag.tokens import content_terms, coverage
 
     terms = frozenset(content_terms(query))

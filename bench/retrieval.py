@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.embedders import open_embedder
-from rag.fusion import fuse
-from rag.ingest import ingest
+from rag.ingesting.ingest import ingest
 from rag.library import Library
+from rag.retrieval.fusion import fuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

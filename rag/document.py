@@ -5,8 +5,13 @@ Text offsets count characters of the document's stored text, not bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SectionKind = Literal["prose", "table", "code"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,20 +22,39 @@ class Section:
         text: its text, as it will be stored.
         page: page number from 1, where the format has pages.
         heading: the headings above it, outermost first.
+        kind: ``table``: a row a line, each ``| a | b |``; ``code``: lines that mean something by their
+            indentation; ``prose``: the rest, in which single tables and fenced code may stand too.
+        place: where a person finds it, where that is neither a page nor a line of a file: ``slide 3``,
+            ``sheet Prices``, ``cell 4``.
+        row: in a table whose rows a person can count, such as a sheet's, the number of the first line's row,
+            from 1; the lines that follow are the rows that follow.
+        header: the table's head, which is repeated wherever its rows are read alone; no part of ``text``.
     """
 
     text: str
     page: int | None = None
     heading: tuple[str, ...] = ()
+    kind: SectionKind = "prose"
+    place: str = ""
+    row: int | None = None
+    header: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedDocument:
-    """What a parser makes of a file: a title and its sections in reading order."""
+    """What a parser makes of a file.
+
+    Attributes:
+        sections: in reading order.
+        metadata: what the file says of itself: ``author``, ``created`` (ISO 8601), ``subject`` and so on.
+        notes: what a person should know of how it was read: pages without text, text from OCR.
+    """
 
     title: str
     format: str
     sections: tuple[Section, ...]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +62,13 @@ class Document:
     """A document as the library holds it.
 
     Attributes:
-        id: derived from the path within its source; stable when the content changes.
-        path: absolute path of the file it came from.
-        content_hash: SHA-256 of the file's bytes, in hex.
+        id: derived from its text: the same text is one document, whatever its files are called.
+        path: absolute path of the file that its text was read from; ``archive.zip!/inner.txt`` in an archive.
+        content_hash: SHA-256 of that file's bytes, in hex.
         language: ISO 639-1 code of most of its text: ``en`` or ``zh``.
+        other_paths: further files with the same text.
+        metadata: what its files say of themselves and what a person gave: see `rag.filters`.
+        modified: when its file was last changed, ISO 8601 in UTC.
     """
 
     id: str
@@ -52,6 +79,9 @@ class Document:
     language: str
     characters: int
     passages: int
+    other_paths: tuple[str, ...] = ()
+    metadata: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    modified: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +95,10 @@ class Passage:
         page: page number from 1, where the format has pages.
         line: line number from 1 of its first character in the stored text.
         heading: the headings above it, outermost first.
+        place: such as ``slide 3``, ``sheet Prices``; empty where page or line say it.
+        row: the number of the table's row that its first line is, from 1.
+        header: the head of the table that its rows were cut from; no part of ``text``.
+        section: which of the document's sections it was cut from, from 0.
     """
 
     id: str
@@ -77,11 +111,25 @@ class Passage:
     page: int | None
     line: int
     heading: tuple[str, ...] = ()
+    place: str = ""
+    row: int | None = None
+    header: str = ""
+    section: int = 0
 
     @property
     def locator(self) -> str:
-        """Where a person finds it: ``p. 3`` or ``line 12``."""
-        return f"p. {self.page}" if self.page is not None else f"line {self.line}"
+        """Where a person finds it: ``p. 3``, ``line 12``, ``slide 3``, ``sheet Prices, row 7``."""
+        return self.locator_at(0)
+
+    def locator_at(self, offset: int) -> str:
+        """Where a person finds ``text[offset:]``; a passage lies on one page and may have many lines."""
+        lines = self.text.count("\n", 0, offset)
+        if self.row is not None:
+            row = f"row {self.row + lines}"
+            return f"{self.place}, {row}" if self.place else row
+        if self.page is not None:
+            return f"p. {self.page}"
+        return self.place or f"line {self.line + lines}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The private library as the other rooms see it: its documents and passages, and indexes to search them.
 
-It reads. Writing is `rag.ingest`'s, searching is `rag.retrieve`'s. The truth is a SQLite file in the
+It reads. Writing is `rag.ingesting`'s, searching `rag.retrieval`'s. The truth is a SQLite file in the
 library's directory; the indexes beside it are derived from it, opened at the first search, and opened again
 when another process has written.
 """
@@ -12,10 +12,10 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from rag import records
-from rag.database import open_database, translated_errors
-from rag.indexes import Indexes, agree, index_directory
-from rag.writer import check_fingerprint, open_current, writing
+from rag.store import records
+from rag.store.database import open_database, translated_errors
+from rag.store.indexes import Indexes, agree, index_directory
+from rag.store.writer import check_fingerprint, open_current, writing
 from stillroom.errors import LibraryBusyError, LibraryDamagedError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Library:
         Args:
             directory: holds everything of the library.
             embedder: must be the one that the library was indexed with.
-            for_rebuild: the caller is about to `rag.ingest.rebuild`: accept any embedder, mend nothing.
+            for_rebuild: the caller is about to rebuild it: accept any embedder, mend nothing.
 
         Raises:
             LibraryOutdatedError: it was indexed with another embedder or version.

@@ -11,7 +11,7 @@ import importlib
 import re
 from typing import TYPE_CHECKING, Final
 
-from rag.document import ParsedDocument
+from rag.parsers.options import ParseOptions
 from rag.parsers.sniff import sniff_format
 from stillroom.errors import ParseError
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import PurePath
 
-    Parser = Callable[[bytes, PurePath], ParsedDocument]
+    from rag.document import ParsedDocument
+
+    Parser = Callable[[bytes, PurePath, ParseOptions], ParsedDocument]
 
 # Raised when the same bytes would give another text: documents are then parsed again by the next ingest.
 PARSERS_VERSION = 3
@@ -27,7 +29,7 @@ PARSERS_VERSION = 3
 # A file is read into memory whole, and some parsers take twenty times its size.
 MAX_FILE_BYTES = 64 * 1024**2
 
-# Each module has a function ``parse(content, path)``; it is imported when a file of that format comes.
+# Each module has a function ``parse(content, path, options)``; it is imported when its format comes.
 _MODULES: Final[Mapping[str, str]] = {
     "markdown": "rag.parsers.markdown",
     "text": "rag.parsers.text",
@@ -42,12 +44,17 @@ _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufeff]")
 _TRAILING_SPACE = re.compile(r"[^\S\n]+$", re.MULTILINE)
 
 
-def parse_document(content: bytes, path: PurePath) -> ParsedDocument:
+def parse_document(
+    content: bytes,
+    path: PurePath,
+    options: ParseOptions = ParseOptions(),  # noqa: B008 (frozen)
+) -> ParsedDocument:
     """The document's title and its sections, each with some text.
 
     Args:
         content: the file's bytes.
         path: where they came from; used for its suffix, for a title of last resort and in messages.
+        options: what a person said about how files are read.
 
     Raises:
         ParseError: the file is empty, damaged, encrypted, of an unknown format or without text; the hint
@@ -57,7 +64,7 @@ def parse_document(content: bytes, path: PurePath) -> ParsedDocument:
         raise ParseError(f"{path} is empty (0 bytes)", hint="remove it, or write something into it")
     document_format = sniff_format(content, path)
     parser: Parser = importlib.import_module(_MODULES[document_format]).parse
-    parsed = parser(content, path)
+    parsed = parser(content, path, options)
     sections = tuple(
         dataclasses.replace(section, text=text)
         for section in parsed.sections
@@ -69,7 +76,7 @@ def parse_document(content: bytes, path: PurePath) -> ParsedDocument:
             hint="open it in its own program: what is seen there may be pictures only",
         )
     title = " ".join(_clean(parsed.title).split()) or path.stem
-    return ParsedDocument(title=title, format=document_format, sections=sections)
+    return dataclasses.replace(parsed, title=title, format=document_format, sections=sections)
 
 
 def _clean(text: str) -> str:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import PurePath
 
+    from rag.parsers.options import ParseOptions
+
 # Word's built-in style names in English and Chinese; "Title" stands above every heading.
 _HEADING_STYLE = re.compile(r"^(?:heading|标题)\s*(\d)$", re.IGNORECASE)
 _TITLE_STYLES = frozenset({"Title", "标题"})
@@ -39,7 +41,7 @@ _DAMAGE: Final = (
 _MAX_UNPACKED_BYTES = 512 * 1024**2
 
 
-def parse(content: bytes, path: PurePath) -> ParsedDocument:
+def parse(content: bytes, path: PurePath, _options: ParseOptions) -> ParsedDocument:
     """The body's sections by heading.
 
     Raises:

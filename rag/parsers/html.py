@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from lxml.html import HtmlElement
 
+    from rag.parsers.options import ParseOptions
+
 # An encoding stated in the first bytes, as browsers look for it.
 _STATED_ENCODING = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
 _HEAD_BYTES = 1024
@@ -37,7 +39,7 @@ _BLOCKS = ("p", "div", "li", "tr", "br", "h1", "h2", "h3", "h4", "h5", "h6", "pr
 _BLANK_LINES = re.compile(r"\s*\n\s*\n\s*|[ \t]*\n[ \t]*")
 
 
-def parse(content: bytes, path: PurePath) -> ParsedDocument:
+def parse(content: bytes, path: PurePath, _options: ParseOptions) -> ParsedDocument:
     """The main text's sections by heading.
 
     Raises:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import PurePath
 
+    from rag.parsers.options import ParseOptions
+
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 _ATX = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
 _UNDERLINE = re.compile(r"^ {0,3}(=+|-{3,})[ \t]*$")
@@ -23,7 +25,7 @@ _FRONT_TITLE = re.compile(r"\A---\n(?:.*\n)*?title:[ \t]*[\"']?(.*?)[\"']?[ \t]*
 _MARKS = re.compile(r"[*_`]+|\[([^\]]*)\]\([^)]*\)")
 
 
-def parse(content: bytes, path: PurePath) -> ParsedDocument:
+def parse(content: bytes, path: PurePath, _options: ParseOptions) -> ParsedDocument:
     """The file's sections by heading.
 
     Raises:

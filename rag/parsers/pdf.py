@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     import pypdf
 
+    from rag.parsers.options import ParseOptions
+
 # What pypdf lets through, besides its own errors, when a file's structure is not what it claims to be.
 _DAMAGE = (
     ValueError,
@@ -51,7 +53,7 @@ _PAGE_NUMBER = re.compile(r"\s*(page\s+)?[-–—]?\s*\d{1,4}(\s*(/|of)\s*\d{1,4
 _FULL_LINE = 0.75
 
 
-def parse(content: bytes, path: PurePath) -> ParsedDocument:
+def parse(content: bytes, path: PurePath, _options: ParseOptions) -> ParsedDocument:
     """The pages that have text, numbered from 1.
 
     Raises:

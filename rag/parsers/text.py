@@ -10,6 +10,8 @@ from rag.parsers.decoding import decode
 if TYPE_CHECKING:
     from pathlib import PurePath
 
+    from rag.parsers.options import ParseOptions
+
 # In prose, a first line up to this many characters that stands alone and does not end like a sentence is
 # taken for a title. Program text and tables of values have none.
 _TITLE_CHARACTERS = 80
@@ -17,7 +19,7 @@ _PROSE_SUFFIXES = frozenset({"", ".txt", ".text"})
 _SENTENCE_ENDS = tuple(".,;:!?。，；：！？")
 
 
-def parse(content: bytes, path: PurePath) -> ParsedDocument:
+def parse(content: bytes, path: PurePath, _options: ParseOptions) -> ParsedDocument:
     """The file as one section.
 
     Raises:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from deploy.plan import Plan
     from deploy.planning.planner import PlanReport
     from rag.document import Answer
-    from rag.ingest import IngestReport
+    from rag.ingesting.ingest import IngestReport
     from rag.library import Library
 
 STEPS = 7
@@ -164,7 +164,7 @@ class Demo:
 
     def ingest(self) -> IngestReport:
         """Step 4: the example library."""
-        from rag.ingest import ingest
+        from rag.ingesting.ingest import ingest
 
         self.step(4, "The example library, ingested")
         with self.output.working("Opening the library") as update:
@@ -175,7 +175,7 @@ class Demo:
 
     def _library(self) -> Library:
         """The demo's own library; one that another version indexed is indexed anew."""
-        from rag.ingest import rebuild
+        from rag.ingesting.ingest import rebuild
 
         try:
             return self.rooms.library
@@ -187,7 +187,7 @@ class Demo:
 
     def ask(self, endpoint: Endpoint) -> tuple[Answer, ...]:
         """Step 5: an English question, a Chinese one, and one that the library cannot answer."""
-        from rag.answer import answer
+        from rag.answering.answer import answer
 
         self.step(5, "Questions, answered with checked citations or refused")
         answers = []

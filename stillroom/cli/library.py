@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from rag.ingest import IngestProgress, IngestReport
+    from rag.ingesting.ingest import IngestProgress, IngestReport
 
 PANEL = "Library"
 
@@ -43,8 +43,8 @@ def ingest(
     output = Output(as_json=json)
     rooms = open_rooms(context, library=library)
 
-    from rag.ingest import ingest as take_in
-    from rag.ingest import rebuild as make_indexes
+    from rag.ingesting.ingest import ingest as take_in
+    from rag.ingesting.ingest import rebuild as make_indexes
 
     with output.working("Opening the library") as update:
         held = rooms.open_library(for_rebuild=rebuild)
@@ -87,7 +87,7 @@ def search(
     """Find passages by meaning and by words."""
     rooms = open_rooms(context, library=library)
 
-    from rag.retrieve import retrieve
+    from rag.retrieval.retrieve import retrieve
 
     hits = retrieve(rooms.library, query, limit=limit)
 
@@ -110,7 +110,7 @@ def ask(
     output = Output(as_json=json)
     rooms = open_rooms(context, library=library)
 
-    from rag.answer import answer
+    from rag.answering.answer import answer
 
     endpoint = rooms.endpoint()
     if endpoint is None:

@@ -13,7 +13,7 @@ from agents.tools import cap_text
 from deploy.catalog import load_catalog
 from deploy.hardware.detect import detect_machine
 from rag.embedders import open_embedder
-from rag.ingest import ingest
+from rag.ingesting.ingest import ingest
 from rag.library import Library
 from stillroom.errors import ToolError
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from rag.embedders import open_embedder
-from rag.ingest import ingest
+from rag.ingesting.ingest import ingest
 from rag.library import Library
-from rag.retrieve import retrieve
+from rag.retrieval.retrieve import retrieve
 from stillroom.errors import LibraryError
 
 NOTES = {

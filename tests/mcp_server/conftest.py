@@ -74,7 +74,7 @@ def library_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fill(directory: Path, documents: dict[str, str]) -> None:
     """Ingest the documents into the library in ``directory``, as another process would."""
     from rag.embedders import open_embedder
-    from rag.ingest import ingest
+    from rag.ingesting.ingest import ingest
     from rag.library import Library
 
     sources = directory.parent / "sources"

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rag.changes import add_source
-from rag.database import DATABASE_NAME, index_error, open_database, transaction
-from rag.ingest import ingest, rebuild
+from rag.ingesting.ingest import ingest, rebuild
 from rag.library import Library
-from rag.records import read_sources
-from rag.retrieve import retrieve
+from rag.retrieval.retrieve import retrieve
+from rag.store.changes import add_source
+from rag.store.database import DATABASE_NAME, index_error, open_database, transaction
+from rag.store.records import read_sources
 from stillroom.errors import EnvironmentUnfitError, LibraryDamagedError, LibraryError
 
 if TYPE_CHECKING:

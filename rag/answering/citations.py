@@ -1,0 +1,212 @@
+"""Check what a model claims against the passages that it was given.
+
+A claim is kept when its quote stands in a passage, is long enough to prove something, has every number of
+the claim in its passage, and shares the claim's terms. Pure: it knows no model, prompt or endpoint. It
+cannot tell whether a sentence that shares all terms says the opposite.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from rag.answering.quotes import citation, find_quote
+from rag.answering.wording import Wording, wording
+from rag.language import Language, detect_language
+from rag.tokens import content_terms, coverage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rag.document import Citation, Passage
+
+# Fewer distinct terms than these occur together by chance ("the model", 显存). Three terms are about three
+# English words beside stop words, or four Chinese characters in a row.
+FEWEST_QUOTE_TERMS: Final = 3
+
+# The share of a claim's distinct content terms that its quote, title or headings must have. Chosen by
+# reading, not fitted: more than half of what a claim says is on the page, and a reworded sentence still
+# passes.
+LOWEST_SUPPORT: Final = 0.6
+
+# The share of the question's distinct content terms that a claim and its quote must have together. Chosen
+# by reading as well. It asks only that they speak of the same thing: a small model likes to quote the
+# sentence before the right one.
+LOWEST_RELEVANCE: Final = 0.25
+
+_NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
+_LATIN: Final = re.compile(r"[a-z0-9]")
+_SHOWN_CHARACTERS: Final = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a model wrote, unchecked.
+
+    Attributes:
+        text: one sentence of its answer.
+        passage: the id that the prompt gave the passage: ``P1``.
+        quote: what it says stands there.
+    """
+
+    text: str
+    passage: str
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedClaim:
+    """A claim whose quote is ``passage.text[start:end]``.
+
+    Attributes:
+        other_language: the quote is in another language, so that only numbers and names were compared.
+    """
+
+    text: str
+    passage: Passage
+    start: int
+    end: int
+    other_language: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The claims that stand, and one line for each that was dropped or amended."""
+
+    kept: tuple[CheckedClaim, ...]
+    dropped: tuple[str, ...]
+
+
+def check_claims(claims: Sequence[Claim], passages: Mapping[str, Passage], question: str) -> Verdict:
+    """Sort claims into those that their passages prove and those that they do not.
+
+    A quote that stands in another passage than the claim names is taken from there.
+
+    Args:
+        claims: as the model wrote them.
+        passages: by the ids that the prompt gave them.
+        question: what they should answer; its language is that of the reasons.
+    """
+    words = wording(detect_language(question))
+    kept: list[CheckedClaim] = []
+    dropped: list[str] = []
+    for claim in claims:
+        checked = _check(claim, passages, words)
+        if isinstance(checked, str):
+            dropped.append(checked)
+        elif _is_off(checked, question):
+            dropped.append(words.off_question.format(text=_shown(checked.text)))
+        elif checked.text not in {other.text for other in kept}:
+            kept.append(checked)
+    return Verdict(tuple(kept), tuple(dropped))
+
+
+def cited_text(kept: Sequence[CheckedClaim], language: Language) -> tuple[str, tuple[Citation, ...]]:
+    """The claims as running text with markers such as ``[1]``, and the citations that they stand for.
+
+    Claims with the same quote share a marker.
+
+    Example: two claims from one sentence read "It is small [1]. It is fast [1]."
+    """
+    markers: dict[tuple[str, int, int], int] = {}
+    citations: list[Citation] = []
+    sentences: list[str] = []
+    for claim in kept:
+        place = (claim.passage.id, claim.start, claim.end)
+        if place not in markers:
+            markers[place] = len(markers) + 1
+            citations.append(citation(markers[place], claim.passage, claim.start, claim.end))
+        sentences.append(_with_marker(claim.text, markers[place], language))
+    return ("" if language == "zh" else " ").join(sentences), tuple(citations)
+
+
+def _check(claim: Claim, passages: Mapping[str, Passage], words: Wording) -> CheckedClaim | str:
+    """The claim with the place of its quote, or why it is dropped."""
+    text = " ".join(claim.text.split())
+    if len(set(content_terms(claim.quote))) < FEWEST_QUOTE_TERMS:
+        return words.short_quote.format(quote=_shown(claim.quote))
+    found = _locate(claim, passages)
+    if found is None:
+        if claim.passage not in passages:
+            return words.unknown_passage.format(passage=_shown(claim.passage), text=_shown(text))
+        return words.invented_quote.format(quote=_shown(claim.quote))
+    passage, start, end = found
+    context = "\n".join((passage.document_title, *passage.heading))
+    if foreign := _numbers(text) - _numbers(f"{context}\n{passage.text}"):
+        return words.other_number.format(number=min(foreign), text=_shown(text))
+    other_language = detect_language(text) != detect_language(passage.text[start:end])
+    evidence = passage.text if other_language else passage.text[start:end]
+    if support(text, f"{context}\n{evidence}", names_only=other_language) < LOWEST_SUPPORT:
+        return words.unsupported.format(text=_shown(text))
+    return CheckedClaim(text, passage, start, end, other_language)
+
+
+def _is_off(claim: CheckedClaim, question: str) -> bool:
+    """Whether the claim only repeats the question, or shares too few words with it, where words can tell."""
+    quote = claim.passage.text[claim.start : claim.end]
+    if claim.other_language or detect_language(claim.text) != detect_language(question):
+        return False
+    asked = frozenset(content_terms(question))
+    if asked.issuperset(content_terms(claim.text)):
+        return True
+    return coverage(asked, f"{claim.text}\n{quote}") < LOWEST_RELEVANCE
+
+
+def _locate(claim: Claim, passages: Mapping[str, Passage]) -> tuple[Passage, int, int] | None:
+    """The quote in the passage that the claim names, else in the first other that has it."""
+    named = [passages[claim.passage]] if claim.passage in passages else []
+    for passage in (*named, *passages.values()):
+        if span := find_quote(claim.quote, passage.text):
+            return passage, *span
+    return None
+
+
+def support(claim: str, evidence: str, *, names_only: bool = False) -> float:
+    """The share of the claim's distinct content terms that the evidence has, 0 to 1.
+
+    Args:
+        claim: one sentence.
+        evidence: what should prove it.
+        names_only: the evidence is in another language. Of a Chinese claim only the terms in Latin letters
+            or digits are compared, because they survive translation; of an English one, whose words all
+            look like that, nothing is.
+
+    Example:
+        >>> support("vLLM pages the cache", "The cache of vLLM is paged.")
+        1.0
+    """
+    terms = frozenset(content_terms(claim))
+    if names_only:
+        terms = frozenset(term for term in terms if _LATIN.match(term)) if _chinese(claim) else frozenset()
+        if not terms:
+            return 1.0
+    if not terms:
+        return 0.0
+    return len(terms.intersection(content_terms(evidence))) / len(terms)
+
+
+def _chinese(text: str) -> bool:
+    return detect_language(text) == "zh"
+
+
+def _numbers(text: str) -> set[str]:
+    """The numbers in a text as written, thousands separators left out: 3,600 is 3600."""
+    return {
+        re.sub(r",(?=\d{3}(?:\D|$))", "", number)
+        for number in _NUMBER.findall(unicodedata.normalize("NFKC", text))
+    }
+
+
+def _with_marker(sentence: str, marker: int, language: Language) -> str:
+    """The marker in front of the closing full stop, as both languages set it."""
+    end = sentence[-1:] if sentence[-1:] in set(".。!！?？") else ("。" if language == "zh" else ".")
+    body = sentence.rstrip(".。!！?？ ")
+    return f"{body}[{marker}]{end}" if language == "zh" else f"{body} [{marker}]{end}"
+
+
+def _shown(text: str) -> str:
+    """Model output inside a line for a person: one line, not endless."""
+    line = " ".join(text.split())
+    return line if len(line) <= _SHOWN_CHARACTERS else f"{line[:_SHOWN_CHARACTERS]}…"

@@ -1,0 +1,88 @@
+"""Find a quote in a passage, whatever a model did to its spaces, widths, quotation marks and case.
+
+Pure. It says where the passage's own characters are; it does not judge whether they prove anything.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING, Final
+
+from rag.document import Citation
+
+if TYPE_CHECKING:
+    from rag.document import Passage
+
+# Marks that models, keyboards and typesetters exchange freely, each as the one they are compared by.
+_FOLDED: Final = str.maketrans(
+    {
+        **dict.fromkeys("“”„‟«»「」『』＂", '"'),
+        **dict.fromkeys("‘’‚‛`´", "'"),
+        **dict.fromkeys("‐‑‒–—―−", "-"),
+        "‹": "<",  # how the prompt writes a "<" that would open a fence
+        "。": ".",
+        "、": ",",
+    }
+)
+# Emphasis of Markdown, and characters that show nothing: a model seldom copies them.
+_IGNORED: Final = frozenset("*_\u00ad\u200b\u200c\u200d\ufeff")
+# What may stand at a quote's ends without being in the passage.
+_EDGES: Final = ".,;:!?\"'-()[]<>"
+
+
+def find_quote(quote: str, text: str) -> tuple[int, int] | None:
+    """Offsets ``(start, end)`` of ``quote`` in ``text``, or None where it does not occur.
+
+    Compared without whitespace, case, width and Markdown emphasis; quotation marks and dashes are all alike.
+    Marks at the quote's ends need not match. A match may not begin or end inside a Latin word or a number.
+
+    Example:
+        >>> find_quote('the  “KV” Cache.', 'Then the "KV" cache grows.')
+        (5, 19)
+    """
+    folded, offsets = _fold(text)
+    needle, _ = _fold(quote)
+    for candidate in dict.fromkeys((needle, needle.strip(_EDGES))):
+        position = folded.find(candidate) if candidate else -1
+        while position >= 0:
+            start, end = offsets[position], offsets[position + len(candidate) - 1] + 1
+            if not _inside_word(text, start) and not _inside_word(text, end):
+                return start, end
+            position = folded.find(candidate, position + 1)
+    return None
+
+
+def citation(marker: int, passage: Passage, start: int, end: int) -> Citation:
+    """A citation of ``passage.text[start:end]``; page or line are those of the quote, not of the passage.
+
+    A passage lies on one page. A quote further down in it has its own line.
+    """
+    return Citation(
+        marker=marker,
+        document_id=passage.document_id,
+        document_title=passage.document_title,
+        path=passage.path,
+        passage_id=passage.id,
+        locator=passage.locator_at(start),
+        quote=passage.text[start:end],
+    )
+
+
+def _fold(text: str) -> tuple[str, list[int]]:
+    """The text as it is compared, and for each of its characters the offset that it came from."""
+    characters: list[str] = []
+    offsets: list[int] = []
+    for offset, original in enumerate(text):
+        # A compatibility form may become several characters: ㎏ is kg, … is three full stops. Accents
+        # are taken off their letters because some programs store them apart.
+        for character in unicodedata.normalize("NFKD", original.translate(_FOLDED)).casefold():
+            if not character.isspace() and character not in _IGNORED:
+                characters.append(character)
+                offsets.append(offset)
+    return "".join(characters), offsets
+
+
+def _inside_word(text: str, offset: int) -> bool:
+    """Whether the offset falls between two letters or digits of one Latin word or number."""
+    around = text[max(0, offset - 1) : offset + 1]
+    return len(around) == 2 and around.isascii() and around.isalnum()  # noqa: PLR2004 (one on each side)

@@ -1,0 +1,1 @@
+"""Bringing files into the library: finding them, what changed, storing and indexing."""
