@@ -19,7 +19,7 @@ from rag.passages.sentences import split_sentences
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from rag.document import Section
+    from rag.document import Section, SectionKind
 
 # Raised when the same text would be cut differently: stored passages are then cut again by a rebuild.
 CHUNKER_VERSION = 2
@@ -42,17 +42,25 @@ class PlacedSection:
     end: int
     page: int | None = None
     heading: tuple[str, ...] = ()
+    kind: SectionKind = "prose"
+    place: str = ""
+    row: int | None = None
+    header: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """One passage as a span of the stored text; ``line`` counts from 1."""
+    """One passage as a span of the stored text; each field but the span is that of `rag.document.Passage`."""
 
     start: int
     end: int
     page: int | None
     line: int
     heading: tuple[str, ...]
+    place: str = ""
+    row: int | None = None
+    header: str = ""
+    section: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +86,20 @@ def join_sections(sections: Sequence[Section]) -> tuple[str, tuple[PlacedSection
             parts.append(_SECTION_SEPARATOR)
             position += len(_SECTION_SEPARATOR)
         parts.append(section.text)
-        placed.append(PlacedSection(position, position + len(section.text), section.page, section.heading))
-        position += len(section.text)
+        end = position + len(section.text)
+        placed.append(
+            PlacedSection(
+                position,
+                end,
+                page=section.page,
+                heading=section.heading,
+                kind=section.kind,
+                place=section.place,
+                row=section.row,
+                header=section.header,
+            )
+        )
+        position = end
     return "".join(parts), tuple(placed)
 
 
@@ -106,12 +126,24 @@ def cut_passages(
         raise ValueError(f"a budget of {budget_tokens} tokens leaves no room for text")
     cuts: list[Cut] = []
     line, counted_to = 1, 0
-    for section in sections:
+    for number, section in enumerate(sections):
         counter = _Counter(text, count_tokens, room)
         for start, end in counter.passages(section.start, section.end):
             line += text.count("\n", counted_to, start)
             counted_to = start
-            cuts.append(Cut(start, end, section.page, line, section.heading))
+            cuts.append(
+                Cut(
+                    start,
+                    end,
+                    page=section.page,
+                    line=line,
+                    heading=section.heading,
+                    place=section.place,
+                    row=None if section.row is None else section.row + text.count("\n", section.start, start),
+                    header=section.header,
+                    section=number,
+                )
+            )
     return tuple(cuts)
 
 
