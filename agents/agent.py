@@ -14,8 +14,8 @@ from agents.langchain_tools import langchain_tool
 from agents.trace import EndedBy, Limits, Step, Trace, shorten
 from deploy.chat import chat_model, split_reasoning
 from deploy.chat_errors import model_errors
-from rag.answering.model_call import thinking_tokens
 from rag.language import detect_language
+from rag.model_call import thinking_tokens
 from rag.tokens import content_terms
 from stillroom.errors import ModelError
 

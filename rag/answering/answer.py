@@ -13,13 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rag.answering.citations import Claim, check_claims, cited_text
 from rag.answering.evidence import E5_DENSE_FLOORS, STRONG_COVERAGE, best_sentences, is_sufficient
-from rag.answering.model_call import ask_for_json, json_objects, thinking_tokens
 from rag.answering.prompt import LONGEST_TEXT_CHARACTERS, build_prompt
 from rag.answering.quotes import citation
 from rag.answering.wording import wording
 from rag.document import Answer
 from rag.embedders import BUNDLED_EMBEDDER
 from rag.language import detect_language
+from rag.model_call import ask_for_json, json_objects, thinking_tokens
 from rag.passages.sentences import split_sentences
 
 if TYPE_CHECKING:
