@@ -1,4 +1,4 @@
-"""From a file's bytes to text with places: the registry of formats, one file a format beside this one.
+"""From a file's bytes to text with places; one file a format beside this one, and the registry of them.
 
 The content decides what a file is, its name only where content cannot (Markdown is plain text). A file that
 yields no text is an error with a hint, never an empty document. Nothing here reads a disk or cuts passages.
@@ -9,35 +9,27 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from rag.parsers.options import ParseOptions
-from rag.parsers.sniff import sniff_format
+from rag.parsers.registry import expected_format, find_format, parser_version
 from stillroom.errors import ParseError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import PurePath
 
     from rag.document import ParsedDocument
 
     Parser = Callable[[bytes, PurePath, ParseOptions], ParsedDocument]
 
-# Raised when the same bytes would give another text: documents are then parsed again by the next ingest.
-PARSERS_VERSION = 3
+__all__ = ["MAX_FILE_BYTES", "PARSERS_VERSION", "ParseOptions", "parse_document", "parser_version"]
+
+# What all parsers together had before each had a version of its own.
+PARSERS_VERSION = 4
 
 # A file is read into memory whole, and some parsers take twenty times its size.
 MAX_FILE_BYTES = 64 * 1024**2
-
-# Each module has a function ``parse(content, path, options)``; it is imported when its format comes.
-_MODULES: Final[Mapping[str, str]] = {
-    "markdown": "rag.parsers.markdown",
-    "text": "rag.parsers.text",
-    "html": "rag.parsers.html",
-    "pdf": "rag.parsers.pdf",
-    "docx": "rag.parsers.docx",
-}
-FORMATS = tuple(_MODULES)
 
 # What no reader sees and what breaks others: C0 controls but tab and newline, DEL, byte-order marks.
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufeff]")
@@ -62,8 +54,13 @@ def parse_document(
     """
     if not content:
         raise ParseError(f"{path} is empty (0 bytes)", hint="remove it, or write something into it")
-    document_format = sniff_format(content, path)
-    parser: Parser = importlib.import_module(_MODULES[document_format]).parse
+    found = find_format(content, path)
+    if not found.parser:
+        raise ParseError(
+            f"{path} is an archive ({found.name}), and has no text of its own",
+            hint="its members are read as files of their own",
+        )
+    parser: Parser = importlib.import_module(found.parser).parse
     parsed = parser(content, path, options)
     sections = tuple(
         dataclasses.replace(section, text=text)
@@ -72,11 +69,19 @@ def parse_document(
     )
     if not sections:
         raise ParseError(
-            f"{path} has no text ({len(content):,} bytes of {document_format})",
+            f"{path} has no text ({len(content):,} bytes of {found.name})",
             hint="open it in its own program: what is seen there may be pictures only",
         )
     title = " ".join(_clean(parsed.title).split()) or path.stem
-    return dataclasses.replace(parsed, title=title, format=document_format, sections=sections)
+    promised = expected_format(path)
+    mislabelled = (f"it is called {path.suffix} and is {found.name}",) if promised != found.name else ()
+    return dataclasses.replace(
+        parsed,
+        title=title,
+        format=found.name,
+        sections=sections,
+        notes=(*(mislabelled if promised else ()), *parsed.notes),
+    )
 
 
 def _clean(text: str) -> str:

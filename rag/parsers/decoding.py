@@ -31,8 +31,21 @@ _CHINESE = (
 # Running Chinese text is nine tenths everyday characters; text read in the wrong encoding a third.
 _EVERYDAY_SHARE = 0.7
 
+# Text holds next to no control characters; of compressed or random bytes they are a ninth.
+_CONTROLS = bytes({*range(9), *range(0x0E, 0x1B), *range(0x1C, 0x20), 0x7F})
+_CONTROL_SHARE = 0.03
+_SAMPLE_BYTES = 64 * 1024
+
 _SAMPLE_CHARACTERS = 4_000
 _FIRST_HAN, _LAST_HAN = "\u3400", "\u9fff"
+
+
+def looks_like_text(content: bytes) -> bool:
+    """Whether the bytes are text in some encoding: by a mark, or for want of control characters."""
+    if content.startswith(tuple(mark for mark, _ in _MARKS)):
+        return True
+    sample = content[:_SAMPLE_BYTES]
+    return len(sample) - len(sample.translate(None, _CONTROLS)) <= _CONTROL_SHARE * len(sample)
 
 
 def decode(content: bytes, path: PurePath) -> str:

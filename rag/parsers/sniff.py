@@ -1,90 +1,163 @@
-"""What format a file is in, from its first bytes, and from its name where bytes cannot tell.
+"""What can be seen of a file before it is parsed, and small tests of it by which formats are recognized.
 
-It names formats; it does not know how they are parsed.
+A test is a function from `Evidence` to yes or no; `rag.parsers.registry` gives each format one. This module
+knows signatures and containers; it does not know which formats are parsed, or how.
 """
 
 from __future__ import annotations
 
+import functools
 import io
 import re
 import struct
 import zipfile
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rag.parsers.decoding import looks_like_text
 from stillroom.errors import ParseError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import PurePath
 
-_MARKDOWN_SUFFIXES = frozenset({".md", ".markdown", ".mdown", ".mkd"})
-_HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
+    Test = Callable[["Evidence"], bool]
+
+_ZIP_MARKS = (b"PK\x03\x04", b"PK\x05\x06")  # with entries, without
+_OLE_MARK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 # How far HTML may begin after a byte-order mark, an XML declaration or comments, in bytes.
 _HEAD_BYTES = 2048
 _HTML = re.compile(rb"<(?:!doctype\s+html|html|head|body)[\s>]", re.IGNORECASE)
+_HTML_LETTERS = re.compile(r"<(?:!doctype\s+html|html|head|body)[\s>]", re.IGNORECASE)
 
 # The PDF specification's readers accept the mark anywhere in the first 1,024 bytes.
 _PDF_MARK_WITHIN = 1024
 
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-
-# Formats that are met in document folders and not parsed, with what a person can do about each.
-_UNREAD = (
-    (b"\xd0\xcf\x11\xe0", "an old Office file (.doc, .xls, .ppt)", "save it as .docx"),
-    (b"{\\rtf", "Rich Text", "save it as .docx"),
-    (b"\x89PNG", "a picture", "ocrmypdf --image-dpi 300 IN.png OUT.pdf"),
-    (b"\xff\xd8\xff", "a picture", "ocrmypdf --image-dpi 300 IN.jpg OUT.pdf"),
-    (b"GIF8", "a picture", "ocrmypdf --image-dpi 300 IN.gif OUT.pdf"),
-    (b"\x1f\x8b", "a gzip archive", "unpack it first"),
-    (b"7z\xbc\xaf", "a 7-Zip archive", "unpack it first"),
+# RFC 5322: a name of printable ASCII, a colon. A mail has a sender or a way that it came, and a second field.
+_FIELD = re.compile(rb"([!-9;-~]+):[ \t]?[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*\r?\n")
+_MAIL_FIELDS = frozenset(
+    {b"from", b"to", b"date", b"subject", b"message-id", b"mime-version", b"received", b"return-path"}
+    | {b"delivered-to", b"reply-to", b"content-type", b"x-mailer", b"sender", b"cc"}
 )
-_UNREAD_ZIPS = (
-    ("ppt/presentation.xml", "a PowerPoint file", "export it as PDF"),
-    ("xl/workbook.xml", "an Excel file", "export it as PDF or text"),
-    ("META-INF/container.xml", "an EPUB", "convert it to HTML"),
-    ("content.xml", "an OpenDocument file", "save it as .docx"),
-)
+_MAIL_FIELDS_NEEDED = 3
 
 
-def sniff_format(content: bytes, path: PurePath) -> str:
-    """One of `rag.parsers.FORMATS`.
+@dataclass(frozen=True)  # no slots: cached properties live in the instance's dictionary
+class Evidence:
+    """A file's bytes and name, and what a look inside shows; each look is taken once, when asked for."""
 
-    Raises:
-        ParseError: the content is of a format that is not parsed.
-    """
-    suffix = path.suffix.lower()
-    if b"%PDF-" in content[:_PDF_MARK_WITHIN]:
-        return "pdf"
-    if content.startswith(b"PK\x03\x04"):
-        return _zip_format(content, path)
-    for mark, what, hint in _UNREAD:
-        if content.startswith(mark):
-            raise ParseError(f"{path} is {what}, which is not read yet", hint=hint)
-    if suffix not in _MARKDOWN_SUFFIXES and (
-        suffix in _HTML_SUFFIXES or _HTML.search(content[:_HEAD_BYTES].lstrip()[:_HEAD_BYTES])
-    ):
-        return "html"
-    if b"\0" in content and not content.startswith(_UTF16_MARKS):
-        raise ParseError(
-            f"{path} is binary and of no format that is read",
-            hint="formats: Markdown, text, HTML, PDF, DOCX",
-        )
-    return "markdown" if suffix in _MARKDOWN_SUFFIXES else "text"
+    content: bytes
+    path: PurePath
+
+    @functools.cached_property
+    def suffix(self) -> str:
+        """The name's last suffix in lower case, with its dot."""
+        return self.path.suffix.lower()
+
+    @functools.cached_property
+    def is_text(self) -> bool:
+        """Whether the bytes are text in some encoding."""
+        return looks_like_text(self.content)
+
+    @functools.cached_property
+    def zip_names(self) -> frozenset[str]:
+        """The names of a ZIP archive's entries; none where it is no ZIP archive.
+
+        Raises:
+            ParseError: it begins as a ZIP archive, and its directory cannot be read.
+        """
+        if not self.content.startswith(_ZIP_MARKS):
+            return frozenset()
+        try:
+            with zipfile.ZipFile(io.BytesIO(self.content)) as archive:
+                return frozenset(archive.namelist())
+        # Besides its own error: a version from the future, a name or a number that cannot be decoded.
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
+            raise ParseError(
+                f"{self.path} is damaged: its ZIP directory cannot be read ({error})",
+                hint="get it again from where it came from",
+            ) from error
+
+    @functools.cached_property
+    def ole_streams(self) -> frozenset[str]:
+        """The streams of an OLE file (old Office, Outlook), parted by ``/``; none where it is no OLE file.
+
+        Raises:
+            ParseError: it begins as an OLE file, and its directory cannot be read.
+        """
+        if not self.content.startswith(_OLE_MARK[:4]):
+            return frozenset()
+        import olefile
+
+        try:
+            with olefile.OleFileIO(io.BytesIO(self.content)) as ole:
+                return frozenset("/".join(entry) for entry in ole.listdir(streams=True, storages=True))
+        # What olefile lets through on damaged sectors, besides its own OSError.
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, struct.error) as error:
+            raise ParseError(
+                f"{self.path} is damaged: its OLE directory cannot be read ({error})",
+                hint="get it again from where it came from",
+            ) from error
 
 
-def _zip_format(content: bytes, path: PurePath) -> str:
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            names = frozenset(archive.namelist())
-    # Besides its own error: a version from the future, a name or a number that cannot be decoded.
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
-        raise ParseError(
-            f"{path} is damaged: its ZIP directory cannot be read ({error})",
-            hint="get it again from where it came from",
-        ) from error
-    if "word/document.xml" in names:
-        return "docx"
-    for name, what, hint in _UNREAD_ZIPS:
-        if name in names:
-            raise ParseError(f"{path} is {what}, which is not read yet", hint=hint)
-    raise ParseError(f"{path} is a ZIP archive, which is not read", hint="unpack it first")
+def begins(*marks: bytes) -> Test:
+    """A test whether the file begins with one of ``marks``."""
+    return lambda evidence: evidence.content.startswith(marks)
+
+
+def holds_entry(*names: str) -> Test:
+    """A test whether the file is a ZIP archive that holds one of ``names``."""
+    return lambda evidence: not evidence.zip_names.isdisjoint(names)
+
+
+def holds_stream(*names: str) -> Test:
+    """A test whether the file is an OLE file that holds one of ``names``, streams or storages."""
+    return lambda evidence: not evidence.ole_streams.isdisjoint(names)
+
+
+def named(*suffixes: str) -> Test:
+    """A test whether the file is text and its name ends with one of ``suffixes``."""
+    return lambda evidence: evidence.suffix in suffixes and evidence.is_text
+
+
+def is_zip(evidence: Evidence) -> bool:
+    """Whether it is a ZIP archive, whatever it holds."""
+    return evidence.content.startswith(_ZIP_MARKS)
+
+
+def is_pdf(evidence: Evidence) -> bool:
+    """Whether a PDF begins in the first 1,024 bytes."""
+    return b"%PDF-" in evidence.content[:_PDF_MARK_WITHIN]
+
+
+def is_tar(evidence: Evidence) -> bool:
+    """Whether it is a tar archive, POSIX or GNU (the mark stands at byte 257)."""
+    return evidence.content[257:262] == b"ustar"
+
+
+def is_html(evidence: Evidence) -> bool:
+    """Whether its first bytes, or its name, say that it is HTML."""
+    if evidence.suffix in {".html", ".htm", ".xhtml"} and evidence.is_text:
+        return True
+    head = evidence.content.lstrip()[:_HEAD_BYTES]
+    # UTF-16 puts a NUL beside each letter of a tag.
+    return bool(_HTML.search(head) or _HTML_LETTERS.search(head.replace(b"\0", b"").decode("latin-1")))
+
+
+def is_mail(evidence: Evidence) -> bool:
+    """Whether it begins with the header of a mail message."""
+    if not evidence.is_text:
+        return False
+    names, position = set(), 0
+    head = evidence.content[:16_384].removeprefix(b"\xef\xbb\xbf")
+    while match := _FIELD.match(head, position):
+        names.add(match.group(1).lower())
+        position = match.end()
+    known = len(names & _MAIL_FIELDS)
+    return known >= (1 if evidence.suffix == ".eml" else _MAIL_FIELDS_NEEDED)
+
+
+def is_text(evidence: Evidence) -> bool:
+    """Whether it is text in some encoding."""
+    return evidence.is_text

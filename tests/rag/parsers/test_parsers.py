@@ -181,7 +181,8 @@ def test_plain_text_keeps_its_lines() -> None:
         ("a.pptx", zip_of("ppt/presentation.xml"), "PowerPoint", "PDF"),
         ("a.zip", zip_of("x"), "ZIP archive", "unpack"),
         ("a.doc", b"\xd0\xcf\x11\xe0rest", "old Office file", ".docx"),
-        ("a.bin", b"\x01\0\x02\0", "binary", "formats"),
+        ("a.bin", b"\x01\0\x02\0", "binary", "file a.bin"),
+        ("a.bin", b"\x7fELF\0\0", "a program", "leave it out"),
     ],
 )
 def test_a_file_without_text_is_an_error_with_a_hint(

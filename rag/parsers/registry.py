@@ -1,0 +1,87 @@
+"""The formats that are read: for each its parser, the parser's version and what it is recognized by.
+
+The first format whose test says yes is the file's. Those that content alone decides come first, then those
+that are text and differ by name (Markdown, program text), and plain text last. A parser's module is imported
+when its format comes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from rag.parsers import sniff
+from rag.parsers.sniff import holds_entry, named
+from rag.parsers.unread import unread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import PurePath
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format that is read.
+
+    Attributes:
+        name: as documents carry it.
+        version: raised when the same bytes would give another text, or when files that were of this format
+            are now taken for another: the next ingest parses this format's files again, and no others.
+        recognized: whether a file is of this format.
+        suffixes: what its files are usually called; a file of this format with another format's suffix is
+            mislabelled, and its document carries a note that says so.
+        parser: a module with ``parse(content, path, options)``; empty where there are only members.
+        opener: a module with ``members(content, path, options)``, for what holds other files.
+    """
+
+    name: str
+    version: int
+    recognized: Callable[[sniff.Evidence], bool]
+    suffixes: tuple[str, ...]
+    parser: str = ""
+    opener: str = ""
+
+
+_MARKDOWN: Final = (".md", ".markdown", ".mdown", ".mkd")
+
+FORMATS: Final = (
+    # By content alone.
+    Format("pdf", 4, sniff.is_pdf, (".pdf",), "rag.parsers.pdf"),
+    Format("docx", 4, holds_entry("word/document.xml"), (".docx", ".docm"), "rag.parsers.docx"),
+    # Text, by its name …
+    Format("markdown", 4, named(*_MARKDOWN), _MARKDOWN, "rag.parsers.markdown"),
+    # … by what it says …
+    Format("html", 4, sniff.is_html, (".html", ".htm", ".xhtml"), "rag.parsers.html"),
+    # … and all other text.
+    Format("text", 4, sniff.is_text, (".txt", ".text", ".log", ""), "rag.parsers.text"),
+)
+
+_BY_NAME: Final = {entry.name: entry for entry in FORMATS}
+
+
+def find_format(content: bytes, path: PurePath) -> Format:
+    """The format of a file that is not empty.
+
+    Raises:
+        ParseError: it is of no format that is read, or damaged beyond recognition.
+    """
+    evidence = sniff.Evidence(content, path)
+    for entry in FORMATS:
+        if entry.recognized(evidence):
+            return entry
+    raise unread(evidence)
+
+
+def parser_version(format_name: str) -> int:
+    """The version of a format's parser: a document that another version made is parsed again.
+
+    It is 0 for a format that is read no more, which no document was ever made by.
+    """
+    entry = _BY_NAME.get(format_name)
+    return entry.version if entry else 0
+
+
+def expected_format(path: PurePath) -> str:
+    """The format that a file's name promises, or empty where it promises none."""
+    suffix = path.suffix.lower()
+    return next((entry.name for entry in FORMATS if suffix and suffix in entry.suffixes), "")
