@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from rag.store import records
 from rag.store.database import open_database, translated_errors
+from rag.store.filters import matching_documents
 from rag.store.indexes import Indexes, agree, index_directory
 from rag.store.writer import check_fingerprint, open_current, writing
 from stillroom.errors import LibraryBusyError, LibraryDamagedError
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
     from rag.document import Document, Passage
     from rag.embedders import Embedder
+    from rag.passages.chunker import PlacedSection
+    from rag.store.filters import Filter
+    from rag.store.records import Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,26 @@ class Library:
         with translated_errors(self.directory):
             return records.read_sources(self._connection)
 
+    def notes(self, document_id: str) -> tuple[str, ...]:
+        """What a person should know of how a document was read: pages without text, text from pictures."""
+        with translated_errors(self.directory):
+            return records.read_notes(self._connection, document_id)
+
+    def sections(self, document_id: str) -> tuple[PlacedSection, ...]:
+        """Where a document's sections lie in its text, in reading order; none for an unknown document."""
+        with translated_errors(self.directory):
+            return records.read_sections(self._connection, document_id)
+
+    def failures(self) -> tuple[Failure, ...]:
+        """The files that could not be read, by path."""
+        with translated_errors(self.directory):
+            return records.read_failures(self._connection)
+
+    def matching(self, wanted: Filter) -> frozenset[str] | None:
+        """Ids of the documents that a filter lets through; None where it lets all through."""
+        with translated_errors(self.directory):
+            return matching_documents(self._connection, wanted)
+
     def counts(self) -> LibraryCounts:
         """How much the library and its indexes hold."""
         with translated_errors(self.directory):
@@ -140,7 +164,7 @@ class Library:
     def empty(self) -> bool:
         """Whether nothing was ingested yet, or nothing is left."""
         with translated_errors(self.directory):
-            return records.count_passages(self._connection)[1] == 0
+            return not records.has_passages(self._connection)
 
     @contextlib.contextmanager
     def searching(self) -> Iterator[Indexes]:

@@ -18,18 +18,26 @@ from rag.ingesting.walk import find_files
 from rag.language import detect_language
 from rag.parsers import MAX_FILE_BYTES, PARSERS_VERSION, parse_document
 from rag.passages.chunker import cut_passages, join_sections
-from rag.store.changes import StoredDocument, add_source, put_document, remove_document
+from rag.store.changes import (
+    StoredDocument,
+    StoredFile,
+    add_source,
+    put_failure,
+    put_file,
+    remove_file,
+)
 from rag.store.database import transaction
+from rag.store.records import read_files
 from rag.store.writer import Writer, rebuild_indexes, writing
 from stillroom.errors import ParseError
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Mapping, Sequence
 
     from rag.embedders import Embedder
     from rag.ingesting.walk import Found
     from rag.library import Library
+    from rag.store.records import KnownFile
 
 # Passages committed before the indexes follow. More make fewer index commits; fewer make less to finish
 # after a crash (32 passages take the bundled embedder about 5 s on two cores).
@@ -97,13 +105,15 @@ def ingest(
     started = time.monotonic()
     found = find_files(paths)
     with writing(library.directory, library.embedder) as writer:
-        run = _Run(writer, library.embedder, _known(writer.connection), len(found.files), on_progress)
+        run = _Run(writer, library.embedder, read_files(writer.connection), len(found.files), on_progress)
         run.failed.extend(FailedFile(str(path), reason) for path, reason in found.unreadable)
         run.remove_deleted(found)
         for path in found.files:
             run.take(path)
         run.flush(str(found.files[-1]) if found.files else "")
         with transaction(writer.connection, library.directory):
+            for path, reason in found.unreadable:
+                put_failure(writer.connection, str(path), reason, "")
             for path in filter(Path.exists, paths):
                 add_source(writer.connection, str(path.absolute()))
     return IngestReport(
@@ -141,27 +151,13 @@ def rebuild(
     return done
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What the library has at a path."""
-
-    id: str
-    content_hash: str
-    parsers_version: int
-
-
-def _known(connection: sqlite3.Connection) -> Mapping[str, _Known]:
-    rows = connection.execute("SELECT path, id, content_hash, parsers_version FROM documents")
-    return {path: _Known(*rest) for path, *rest in rows}
-
-
 @dataclass(slots=True)
 class _Run:
     """One ingest under way: what it has counted, and the batch that the indexes do not have yet."""
 
     writer: Writer
     embedder: Embedder
-    known: Mapping[str, _Known]
+    known: Mapping[str, KnownFile]
     files_total: int
     on_progress: Callable[[IngestProgress], None]
     failed: list[FailedFile] = field(default_factory=list)
@@ -182,6 +178,8 @@ class _Run:
         except ParseError as error:
             self.files_done += 1
             self.failed.append(FailedFile(str(path), error.message, error.hint))
+            with transaction(self.writer.connection, self.writer.directory):
+                put_failure(self.writer.connection, str(path), error.message, error.hint)
             self.report("failed", str(path))
             return
         self.files_done += 1
@@ -189,13 +187,16 @@ class _Run:
             self.unchanged += 1
             self.report("unchanged", str(path))
             return
+        file, document = stored
         with transaction(self.writer.connection, self.writer.directory):
-            put_document(self.writer.connection, stored)
-        if stored.path in self.known:
+            again = put_file(self.writer.connection, file, document)
+        if file.path in self.known:
             self.replaced += 1
         else:
             self.added += 1
-        self.batched += len(stored.cuts)
+        self.batched += len(document.cuts)
+        for orphan in again:
+            self.take(Path(orphan))
         if self.batched >= _PASSAGES_A_BATCH:
             self.flush(str(path))
 
@@ -203,7 +204,7 @@ class _Run:
         """Remove documents whose files are gone."""
         for path in found.deleted(map(Path, self.known)):
             with transaction(self.writer.connection, self.writer.directory):
-                remove_document(self.writer.connection, self.known[str(path)].id)
+                remove_file(self.writer.connection, str(path))
             self.removed += 1
 
     def flush(self, path: str) -> None:
@@ -222,24 +223,25 @@ class _Run:
         """Tell the caller how far it is."""
         self.on_progress(IngestProgress(step, path, self.files_done, self.files_total, self.passages))
 
-    def _changed(self, path: Path, content: bytes) -> StoredDocument | None:
-        """The document to store, or None where the library has it as it is."""
+    def _changed(self, path: Path, content: bytes) -> tuple[StoredFile, StoredDocument] | None:
+        """The file and document to store, or None where the library has them as they are."""
         content_hash = hashlib.sha256(content).hexdigest()
         known = self.known.get(str(path))
-        if known and (known.content_hash, known.parsers_version) == (content_hash, PARSERS_VERSION):
+        if known and (known.content_hash, known.parser_version) == (content_hash, PARSERS_VERSION):
             return None
         parsed = parse_document(content, path)
         text, sections = join_sections(parsed.sections)
-        return StoredDocument(
-            path=str(path),
+        file = StoredFile(str(path), content_hash, len(content), path.stat().st_mtime_ns)
+        return file, StoredDocument(
             title=parsed.title,
             format=parsed.format,
-            content_hash=content_hash,
-            parsers_version=PARSERS_VERSION,
+            parser_version=PARSERS_VERSION,
             language=detect_language(text),
             text=text,
             sections=sections,
             cuts=cut_passages(text, sections, self.embedder.count_tokens),
+            metadata=parsed.metadata,
+            notes=parsed.notes,
         )
 
 

@@ -1,6 +1,6 @@
-"""The library's SQLite file, which is the truth: its tables, how it is opened, what its errors mean.
+"""The library's SQLite file, which is the truth: how it is opened, and what its errors mean.
 
-Vectors and words are derived from what stands here. This module knows tables and errors, no documents.
+Vectors and words are derived from what stands here. This module knows connections and errors, no documents.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 from typing import TYPE_CHECKING
 
+from rag.store.tables import SCHEMA_VERSION, create_tables, migrate
 from stillroom.errors import EnvironmentUnfitError, LibraryBusyError, LibraryDamagedError, LibraryError
 
 if TYPE_CHECKING:
@@ -19,53 +20,11 @@ if TYPE_CHECKING:
 
 DATABASE_NAME = "library.sqlite3"
 
-# Kept in SQLite's user_version; raised with each change of the tables.
-SCHEMA_VERSION = 1
-
 # With less than this free, what an index says of its trouble is a consequence.
 _LEAST_FREE_BYTES = 1024 * 1024
 
 # A reader waits this long for a checkpoint; a second writer is stopped by the write lock long before.
 _TIMEOUT_SECONDS = 10.0
-
-# ``stale_passages`` holds ids that left the truth and may still stand in the indexes.
-_TABLES = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE sources (path TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE documents (
-    id TEXT PRIMARY KEY,
-    path TEXT NOT NULL UNIQUE,
-    title TEXT NOT NULL,
-    format TEXT NOT NULL,
-    content_hash TEXT NOT NULL,
-    parsers_version INTEGER NOT NULL,
-    language TEXT NOT NULL,
-    text TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('pending-index', 'indexed'))
-);
-CREATE INDEX documents_by_state ON documents (state);
-CREATE TABLE sections (
-    document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
-    position INTEGER NOT NULL,
-    start INTEGER NOT NULL,
-    "end" INTEGER NOT NULL,
-    page INTEGER,
-    heading TEXT NOT NULL,
-    PRIMARY KEY (document_id, position)
-) WITHOUT ROWID;
-CREATE TABLE passages (
-    id TEXT PRIMARY KEY,
-    document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
-    position INTEGER NOT NULL,
-    start INTEGER NOT NULL,
-    "end" INTEGER NOT NULL,
-    page INTEGER,
-    line INTEGER NOT NULL,
-    heading TEXT NOT NULL,
-    UNIQUE (document_id, position)
-);
-CREATE TABLE stale_passages (id TEXT PRIMARY KEY) WITHOUT ROWID;
-"""
 
 
 def open_database(directory: Path) -> sqlite3.Connection:
@@ -175,19 +134,27 @@ def _prepare(connection: sqlite3.Connection, directory: Path) -> None:
             f"the library {directory} has format {version}; this Stillroom reads up to {SCHEMA_VERSION}",
             hint="pip install --upgrade stillroom",
         )
-    if version == 0:
-        _create_tables(connection)
+    if version < SCHEMA_VERSION:
+        _bring_up_to_date(connection)
 
 
-def _create_tables(connection: sqlite3.Connection) -> None:
-    # The version is read again inside: two processes may open a new library at the same time.
+def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+    # The version is read again inside: two processes may open a new library at the same time. Tables are
+    # dropped and made anew by a step, which rows that point at them must not notice.
+    connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute("BEGIN IMMEDIATE")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == 0:
-        for statement in _TABLES.split(";\n"):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    connection.execute("COMMIT")
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            create_tables(connection)
+        else:
+            migrate(connection, version)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("PRAGMA foreign_keys = ON")
 
 
 def _operational(error: sqlite3.OperationalError, directory: Path) -> LibraryError | EnvironmentUnfitError:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rag.passages.chunker import cut_passages
-from rag.store.changes import mark_indexed, put_passages, remove_passages, use_indexes
+from rag.store.changes import put_passages, remove_passages
 from rag.store.database import transaction
+from rag.store.generations import mark_indexed, use_indexes
 from rag.store.indexes import Indexes, index_directory, index_fingerprint, new_index_name
 from rag.store.records import read_documents, read_passages, read_sections, read_stale, read_text
 

@@ -12,8 +12,8 @@ import shutil
 from typing import TYPE_CHECKING
 
 from rag.passages.chunker import CHUNKER_VERSION
-from rag.store.changes import mark_indexed
 from rag.store.database import transaction
+from rag.store.generations import mark_indexed
 from rag.store.records import count_passages, read_passages, read_pending, read_stale
 from rag.store.vectors import VectorIndex
 from rag.store.words import WordIndex
@@ -49,7 +49,8 @@ class Indexes:
         texts = [searchable_text(passage) for passage in passages]
         ids = [passage.id for passage in passages]
         if ids:
-            self.vectors.upsert(ids, embedder.embed_documents(texts))
+            documents = [passage.document_id for passage in passages]
+            self.vectors.upsert(ids, embedder.embed_documents(texts), documents)
         self.words.replace((), zip(ids, texts, strict=True))
 
     def delete(self, passage_ids: Sequence[str]) -> None:
@@ -72,7 +73,11 @@ def searchable_text(passage: Passage) -> str:
 
     A passage seldom repeats what its chapter is about; the title and the headings say it.
     """
-    above = [part for part in (passage.document_title, *passage.heading) if part not in passage.text]
+    above = [
+        part
+        for part in (passage.document_title, *passage.heading, passage.header)
+        if part and part not in passage.text
+    ]
     return "\n".join([*dict.fromkeys(above), passage.text])
 
 

@@ -1,13 +1,15 @@
-"""Read the truth: rows of the library's file as documents, passages and settings.
+"""Read the truth: rows of the library's file as documents, files, passages and settings.
 
 Every function takes an open connection and only reads. Nothing here knows vectors, words or scores.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from rag.document import Document, Passage
 from rag.passages.chunker import PlacedSection
@@ -15,20 +17,26 @@ from stillroom.errors import LibraryError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _DOCUMENT = """
-SELECT documents.id, path, title, format, content_hash, language, length(text),
-       (SELECT count(*) FROM passages WHERE document_id = documents.id)
-FROM documents
+SELECT documents.id, documents.path, title, format, content_hash, language, length(text),
+       (SELECT count(*) FROM passages WHERE document_id = documents.id), documents.metadata, modified_ns
+FROM documents JOIN files ON files.path = documents.path
 """
+
+# So many of its columns are a document's own fields, in their order.
+_OF_A_DOCUMENT = 8
 
 # A passage's text is a span of its document's: the two cannot disagree.
 _PASSAGE = """
 SELECT passages.id, document_id, title, path, substr(text, start + 1, "end" - start),
-       start, "end", page, line, heading
+       start, "end", page, line, heading, place, row, header, section
 FROM passages JOIN documents ON documents.id = passages.document_id
 """
+
+# SQLite takes 32,766 bound values in one statement, older builds 999.
+_IDS_A_STATEMENT = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,16 @@ def read_settled(connection: sqlite3.Connection) -> Settled:
 
 def read_documents(connection: sqlite3.Connection) -> tuple[Document, ...]:
     """All documents, by path."""
-    return tuple(Document(*row) for row in connection.execute(f"{_DOCUMENT} ORDER BY path"))
+    files: dict[str, list[str]] = defaultdict(list)
+    for identity, path in connection.execute(
+        "SELECT document_id, path FROM files WHERE document_id IS NOT NULL ORDER BY path"
+    ):
+        files[identity].append(path)
+    given: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for path, key, value in connection.execute("SELECT path, key, value FROM file_metadata"):
+        given[path].append((key, value))
+    rows = connection.execute(f"{_DOCUMENT} ORDER BY documents.path")
+    return tuple(_document(row, files[row[0]], given) for row in rows)
 
 
 def read_document(connection: sqlite3.Connection, document_id: str) -> Document:
@@ -70,7 +87,19 @@ def read_document(connection: sqlite3.Connection, document_id: str) -> Document:
     row = connection.execute(f"{_DOCUMENT} WHERE documents.id = ?", (document_id,)).fetchone()
     if row is None:
         raise _unknown("document", document_id)
-    return Document(*row)
+    paths = [
+        path
+        for (path,) in connection.execute(
+            "SELECT path FROM files WHERE document_id = ? ORDER BY path", (document_id,)
+        )
+    ]
+    given: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for path, key, value in connection.execute(
+        "SELECT path, key, value FROM file_metadata JOIN files USING (path) WHERE document_id = ?",
+        (document_id,),
+    ):
+        given[path].append((key, value))
+    return _document(row, paths, given)
 
 
 def read_text(connection: sqlite3.Connection, document_id: str) -> str:
@@ -86,14 +115,22 @@ def read_text(connection: sqlite3.Connection, document_id: str) -> str:
     return text
 
 
+def read_notes(connection: sqlite3.Connection, document_id: str) -> tuple[str, ...]:
+    """What a person should know of how a document was read; nothing for an unknown one."""
+    row = connection.execute("SELECT notes FROM documents WHERE id = ?", (document_id,)).fetchone()
+    return tuple(json.loads(row[0])) if row else ()
+
+
 def read_sections(connection: sqlite3.Connection, document_id: str) -> tuple[PlacedSection, ...]:
     """Where a document's sections lie, in reading order."""
     rows = connection.execute(
-        'SELECT start, "end", page, heading FROM sections WHERE document_id = ? ORDER BY position',
+        'SELECT start, "end", page, heading, kind, place, row, header '
+        "FROM sections WHERE document_id = ? ORDER BY position",
         (document_id,),
     )
     return tuple(
-        PlacedSection(start, end, page, tuple(json.loads(heading))) for start, end, page, heading in rows
+        PlacedSection(start, end, page, tuple(json.loads(heading)), *rest)
+        for start, end, page, heading, *rest in rows
     )
 
 
@@ -110,16 +147,76 @@ def read_passage(connection: sqlite3.Connection, passage_id: str) -> Passage:
 
 def find_passages(connection: sqlite3.Connection, passage_ids: Sequence[str]) -> Iterator[Passage]:
     """Those of the passages that the library has, in the order asked for."""
-    for passage_id in passage_ids:
-        row = connection.execute(f"{_PASSAGE} WHERE passages.id = ?", (passage_id,)).fetchone()
-        if row is not None:
-            yield _passage(row)
+    found: dict[str, Passage] = {}
+    for first in range(0, len(passage_ids), _IDS_A_STATEMENT):
+        ids = passage_ids[first : first + _IDS_A_STATEMENT]
+        marks = ", ".join("?" * len(ids))
+        for row in connection.execute(f"{_PASSAGE} WHERE passages.id IN ({marks})", tuple(ids)):
+            found[row[0]] = _passage(row)
+    yield from (found[identity] for identity in passage_ids if identity in found)
 
 
 def read_passages(connection: sqlite3.Connection, document_id: str) -> tuple[Passage, ...]:
     """A document's passages, in reading order."""
     rows = connection.execute(f"{_PASSAGE} WHERE document_id = ? ORDER BY position", (document_id,))
     return tuple(_passage(row) for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that the last ingest could not read.
+
+    Attributes:
+        failed_at: ISO 8601, in UTC.
+    """
+
+    path: str
+    reason: str
+    hint: str
+    failed_at: str
+
+
+def read_failures(connection: sqlite3.Connection) -> tuple[Failure, ...]:
+    """Files that could not be read, by path."""
+    rows = connection.execute("SELECT path, reason, hint, failed_at FROM failures ORDER BY path")
+    return tuple(Failure(*row) for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """What the library knows of a file.
+
+    Attributes:
+        document_id: None for a container.
+        container: the file on disk that it came out of; None where it is one itself.
+        content_hash: empty where it must be read again.
+        parser_version: that its document was read with; 0 for a container.
+        format: of its document; empty for a container.
+    """
+
+    path: str
+    document_id: str | None
+    container: str | None
+    content_hash: str
+    bytes: int
+    modified_ns: int
+    parser_version: int
+    format: str
+
+
+def read_files(connection: sqlite3.Connection) -> dict[str, KnownFile]:
+    """Every file that the library knows, by path."""
+    rows = connection.execute(
+        "SELECT files.path, document_id, container, content_hash, bytes, modified_ns, "
+        "coalesce(parser_version, 0), coalesce(format, '') "
+        "FROM files LEFT JOIN documents ON documents.id = files.document_id"
+    )
+    return {row[0]: KnownFile(*row) for row in rows}
+
+
+def has_passages(connection: sqlite3.Connection) -> bool:
+    """Whether there is anything to find; it counts nothing."""
+    return connection.execute("SELECT 1 FROM passages LIMIT 1").fetchone() is not None
 
 
 def read_sources(connection: sqlite3.Connection) -> tuple[str, ...]:
@@ -146,9 +243,30 @@ def read_stale(connection: sqlite3.Connection) -> tuple[str, ...]:
     return tuple(passage_id for (passage_id,) in connection.execute("SELECT id FROM stale_passages"))
 
 
-def _passage(row: tuple[str, str, str, str, str, int, int, int | None, int, str]) -> Passage:
-    identity, document, title, path, text, start, end, page, line, heading = row
-    return Passage(identity, document, title, path, text, start, end, page, line, tuple(json.loads(heading)))
+def _document(
+    row: tuple[Any, ...], paths: Sequence[str], given: Mapping[str, Sequence[tuple[str, str]]]
+) -> Document:
+    """The row with all its files, and what they and persons say of it."""
+    document = Document(*row[:_OF_A_DOCUMENT])
+    told, changed_ns = row[_OF_A_DOCUMENT:]
+    values: dict[str, list[str]] = {key: [value] for key, value in json.loads(told).items()}
+    for path in paths:
+        for key, value in given.get(path, ()):
+            if value not in values.setdefault(key, []):
+                values[key].append(value)
+    return replace(
+        document,
+        other_paths=tuple(path for path in paths if path != document.path),
+        metadata={key: tuple(each) for key, each in values.items()},
+        modified=dt.datetime.fromtimestamp(changed_ns / 1e9, tz=dt.UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _passage(row: tuple[Any, ...]) -> Passage:
+    identity, document, title, path, text, start, end, page, line, heading, *place = row
+    return Passage(
+        identity, document, title, path, text, start, end, page, line, tuple(json.loads(heading)), *place
+    )
 
 
 def _unknown(noun: str, wanted: str) -> LibraryError:

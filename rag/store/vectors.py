@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from rag.store.database import index_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _COLLECTION = "passages"
+# The metadata by which a search is narrowed.
+_DOCUMENT = "document"
 
 # Chroma refuses more than its SQLite's bound parameters allow: 5,461 rows in version 1.5.
 _BATCH = 5_000
@@ -53,12 +55,22 @@ class VectorIndex:
                 _COLLECTION, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
             )
 
-    def upsert(self, ids: Sequence[str], vectors: NDArray[np.float32]) -> None:
-        """Put vectors under ids, whether they were there before or not; ``vectors`` has a row an id."""
+    def upsert(self, ids: Sequence[str], vectors: NDArray[np.float32], documents: Sequence[str]) -> None:
+        """Put vectors under ids, whether they were there before or not.
+
+        Args:
+            ids: of passages.
+            vectors: a row an id.
+            documents: the id of each passage's document, by which a search is narrowed.
+        """
         with self._translated():
             for first in range(0, len(ids), _BATCH):
                 last = first + _BATCH
-                self._collection.upsert(ids=list(ids[first:last]), embeddings=vectors[first:last])
+                self._collection.upsert(
+                    ids=list(ids[first:last]),
+                    embeddings=vectors[first:last],
+                    metadatas=[{_DOCUMENT: document} for document in documents[first:last]],
+                )
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove ids; unknown ones are passed over."""
@@ -66,11 +78,22 @@ class VectorIndex:
             for first in range(0, len(ids), _BATCH):
                 self._collection.delete(ids=list(ids[first : first + _BATCH]))
 
-    def search(self, vector: NDArray[np.float32], limit: int) -> dict[str, float]:
-        """The nearest passage ids, best first, with their cosine similarity, -1 to 1."""
+    def search(
+        self, vector: NDArray[np.float32], limit: int, documents: Collection[str] | None = None
+    ) -> dict[str, float]:
+        """The nearest passage ids, best first, with their cosine similarity, -1 to 1.
+
+        Args:
+            vector: of the question.
+            limit: how many at most.
+            documents: ids of the only documents to look into; None for all.
+        """
+        if documents is not None and not documents:
+            return {}
+        within: Any = None if documents is None else {_DOCUMENT: {"$in": sorted(documents)}}
         with self._translated():
             found = self._collection.query(
-                query_embeddings=vector[None, :], n_results=limit, include=["distances"]
+                query_embeddings=vector[None, :], n_results=limit, where=within, include=["distances"]
             )
         distances = found["distances"] or [[]]
         return {

@@ -91,7 +91,7 @@ def test_a_library_of_a_newer_version_is_refused(tmp_path: Path, embedder: Embed
     connection = sqlite3.connect(tmp_path / DATABASE_NAME)
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(LibraryError, match="has format 99; this Stillroom reads up to 1"):
+    with pytest.raises(LibraryError, match="has format 99; this Stillroom reads up to 2"):
         Library.open(tmp_path, embedder=embedder)
 
 
