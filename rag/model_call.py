@@ -1,7 +1,7 @@
 """One request to a model for JSON that keeps to a schema: thinking first where it thinks.
 
-It knows endpoints and messages, and nothing of passages, tools or what the JSON means: whoever searches, answers
-or acts with a model asks through it.
+It knows endpoints and messages, and nothing of passages, tools or what the JSON means: whoever searches,
+answers or acts with a model asks through it.
 """
 
 from __future__ import annotations

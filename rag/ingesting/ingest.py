@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rag.ingesting.walk import find_files
 from rag.language import detect_language
-from rag.parsers import MAX_FILE_BYTES, PARSERS_VERSION, parse_document
+from rag.parsers import MAX_FILE_BYTES, parse_document, parser_version
 from rag.passages.chunker import cut_passages, join_sections
 from rag.store.changes import (
     StoredDocument,
@@ -227,15 +227,16 @@ class _Run:
         """The file and document to store, or None where the library has them as they are."""
         content_hash = hashlib.sha256(content).hexdigest()
         known = self.known.get(str(path))
-        if known and (known.content_hash, known.parser_version) == (content_hash, PARSERS_VERSION):
-            return None
+        if known and known.content_hash == content_hash:
+            if known.parser_version == parser_version(known.format):
+                return None
         parsed = parse_document(content, path)
         text, sections = join_sections(parsed.sections)
         file = StoredFile(str(path), content_hash, len(content), path.stat().st_mtime_ns)
         return file, StoredDocument(
             title=parsed.title,
             format=parsed.format,
-            parser_version=PARSERS_VERSION,
+            parser_version=parser_version(parsed.format),
             language=detect_language(text),
             text=text,
             sections=sections,
