@@ -227,9 +227,9 @@ class _Run:
         """The file and document to store, or None where the library has them as they are."""
         content_hash = hashlib.sha256(content).hexdigest()
         known = self.known.get(str(path))
-        if known and known.content_hash == content_hash:
-            if known.parser_version == parser_version(known.format):
-                return None
+        same_bytes = known is not None and known.content_hash == content_hash
+        if known and same_bytes and known.parser_version == parser_version(known.format):
+            return None
         parsed = parse_document(content, path)
         text, sections = join_sections(parsed.sections)
         file = StoredFile(str(path), content_hash, len(content), path.stat().st_mtime_ns)
