@@ -85,13 +85,18 @@ class Rooms:
         """
         return self.open_library()
 
-    def open_library(self, *, for_rebuild: bool = False) -> Library:
-        """Open the library; with ``for_rebuild`` also one that another embedder has indexed."""
+    def open_library(self, *, for_rebuild: bool = False, directory: Path | None = None) -> Library:
+        """Open the library; with ``for_rebuild`` also one that another embedder has indexed.
+
+        Args:
+            for_rebuild: the caller is about to rebuild it.
+            directory: of another library than the one that the settings name.
+        """
         from rag.embedders import open_embedder
         from rag.library import Library
 
         embedder = open_embedder(self.settings.embedder, cache_dir=self.settings.cache_dir)
-        library = Library.open(self.library_dir, embedder=embedder, for_rebuild=for_rebuild)
+        library = Library.open(directory or self.library_dir, embedder=embedder, for_rebuild=for_rebuild)
         self._opened.append(library)
         return library
 

@@ -1,0 +1,103 @@
+"""The library's own stages of search, as the evaluation asks them: words, vectors, both fused, reranked.
+
+Each runs the code that `stillroom search` runs. A question's vector is computed once, by the stage that asks
+for it first; the others are charged the time that it took, because a person who searched by them would have
+waited for it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Literal, get_args
+
+from rag.evaluation.measurement import Found, FoundPassage
+from rag.retrieval.fusion import fuse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rag.document import Passage
+    from rag.embedders import Embedder
+    from rag.evaluation.measurement import Stage
+    from rag.library import Library
+
+StageName = Literal["lexical", "dense", "hybrid"]
+STAGE_NAMES: tuple[StageName, ...] = get_args(StageName)
+
+# A document counts at the rank of its first passage, and metrics look at ten documents: long documents put
+# several passages before the next document.
+_PASSAGES = 64
+
+
+class RecallingEmbedder:
+    """An embedder that remembers the last question's vector and what it cost; see `rag.embedders.Embedder`.
+
+    Attributes:
+        recalled_seconds: what recalled vectors took when they were computed, since it was last set to 0.
+    """
+
+    def __init__(self, model: Embedder) -> None:
+        self._model = model
+        self.name = model.name
+        self.dimensions = model.dimensions
+        self.max_tokens = model.max_tokens
+        self.fingerprint = model.fingerprint
+        self.recalled_seconds = 0.0
+        self._last: tuple[str, NDArray[np.float32], float] | None = None
+
+    def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """See `rag.embedders.Embedder`."""
+        return self._model.embed_documents(texts)
+
+    def embed_query(self, text: str) -> NDArray[np.float32]:
+        """See `rag.embedders.Embedder`; computed anew only where it is not the last one."""
+        if self._last is not None and self._last[0] == text:
+            self.recalled_seconds += self._last[2]
+            return self._last[1]
+        started = time.perf_counter()
+        vector = self._model.embed_query(text)
+        self._last = (text, vector, time.perf_counter() - started)
+        return vector
+
+    def count_tokens(self, text: str) -> int:
+        """See `rag.embedders.Embedder`."""
+        return self._model.count_tokens(text)
+
+
+def library_stages(
+    library: Library, names: Sequence[StageName], documents_of: Callable[[Passage], Iterable[str]]
+) -> dict[str, Stage]:
+    """Stages of a library, by name.
+
+    Args:
+        library: its embedder is replaced by one that remembers the last question's vector.
+        names: which ones, in the order in which they shall be asked.
+        documents_of: the ids by which the questions know a passage's document.
+    """
+    recalling = RecallingEmbedder(library.embedder)
+    library.embedder = recalling
+
+    def stage(name: StageName) -> Stage:
+        def ask(question: str) -> Found:
+            recalling.recalled_seconds = 0.0
+            started = time.perf_counter()
+            passages = _ranked(library, question, name)
+            seconds = time.perf_counter() - started + recalling.recalled_seconds
+            found = [FoundPassage(tuple(documents_of(passage)), passage.text) for passage in passages]
+            return Found(tuple(found), seconds)
+
+        return ask
+
+    return {name: stage(name) for name in names}
+
+
+def _ranked(library: Library, question: str, name: StageName) -> Sequence[Passage]:
+    vector = None if name == "lexical" else library.embedder.embed_query(question)
+    with library.searching() as indexes:
+        dense = indexes.vectors.search(vector, _PASSAGES) if vector is not None else {}
+        lexical = {} if name == "dense" else indexes.words.search(question, _PASSAGES)
+    scores = fuse(dense, lexical) if name == "hybrid" else {**dense, **lexical}
+    return library.find_passages(list(scores)[:_PASSAGES])
