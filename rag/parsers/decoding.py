@@ -1,51 +1,82 @@
-"""Bytes to text where nobody wrote down the encoding: UTF-8 first, then the Chinese encodings, then a guess.
+"""Bytes to text where nobody wrote down the encoding.
 
-General detectors misjudge short Chinese texts, so GBK and Big5 are recognized here by what their readers
-use: both encodings put everyday characters into rows of their own, and text read in the wrong one falls
-outside them. Nothing here knows a document format.
+A byte-order mark decides, then zeros beside letters (UTF-16 and UTF-32), then UTF-8, which other encodings
+hardly ever are by chance. Of the rest the encoding wins in which the text is most like what people
+write; only where none convinces is charset-normalizer asked. Nothing here knows a document format.
 """
 
 from __future__ import annotations
 
 import codecs
-from typing import TYPE_CHECKING
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
+from rag.parsers.plausibility import ENCODINGS, everyday_share, likeness
 from stillroom.errors import ParseError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import PurePath
 
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
+# UTF-32's mark begins with UTF-16's.
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (b"\x84\x31\x95\x33", "gb18030"),
 )
+_WIDE: Final = (("utf-32-le", 4), ("utf-32-be", 4), ("utf-16-le", 2), ("utf-16-be", 2))
 
-# (decoder, strict encoder, first bytes of everyday characters): GB 2312 level 1 is rows 0xB0 to 0xD7;
-# Big5 level 1 is rows 0xA4 to 0xC6. The decoder is the widest member of each family.
-_CHINESE = (
-    ("gb18030", "gb2312", range(0xB0, 0xD8)),
-    ("big5hkscs", "big5", range(0xA4, 0xC7)),
-)
-
-# Running Chinese text is nine tenths everyday characters; text read in the wrong encoding a third.
-_EVERYDAY_SHARE = 0.7
+# Read in a wrong width or order, a quarter of a text is everyday characters.
+_EVERYDAY_SHARE = 0.9
+# Without a single zero byte, so few characters may look like UTF-16 by chance.
+_FEWEST_WIDE_CHARACTERS = 4
 
 # Text holds next to no control characters; of compressed or random bytes they are a ninth.
-_CONTROLS = bytes({*range(9), *range(0x0E, 0x1B), *range(0x1C, 0x20), 0x7F})
+_CONTROLS: Final = bytes({*range(9), *range(0x0E, 0x1B), *range(0x1C, 0x20), 0x7F})
 _CONTROL_SHARE = 0.03
 _SAMPLE_BYTES = 64 * 1024
 
-_SAMPLE_CHARACTERS = 4_000
-_FIRST_HAN, _LAST_HAN = "\u3400", "\u9fff"
+# Of the sequences of bytes in UTF-8 this share may be broken: a file that was cut, or pasted into.
+_BROKEN_UTF8_SHARE = 0.05
+_UTF8_SEQUENCE: Final = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
+_HIGH_BYTE: Final = re.compile(rb"[\x80-\xff]")
+
+# Text in its own encoding weighs .7 and more, in a wrong one .3; one sentence is enough.
+_CONVINCING = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedText:
+    """A file's text.
+
+    Attributes:
+        encoding: as Python names it.
+        undecodable: places where bytes are none of the encoding's; U+FFFD stands there.
+    """
+
+    text: str
+    encoding: str
+    undecodable: int = 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of it: nothing, where all was decoded."""
+        if not self.undecodable:
+            return ()
+        return (f"read as {self.encoding}; {self.undecodable:,} places could not be decoded",)
 
 
 def looks_like_text(content: bytes) -> bool:
     """Whether the bytes are text in some encoding: by a mark, or for want of control characters."""
     if content.startswith(tuple(mark for mark, _ in _MARKS)):
         return True
-    sample = content[:_SAMPLE_BYTES]
-    return len(sample) - len(sample.translate(None, _CONTROLS)) <= _CONTROL_SHARE * len(sample)
+    return _few_controls(content) or bool(_wide_encoding(content))
 
 
 def decode(content: bytes, path: PurePath) -> str:
@@ -54,46 +85,131 @@ def decode(content: bytes, path: PurePath) -> str:
     Raises:
         ParseError: no encoding fits.
     """
+    return decode_text(content, path).text
+
+
+def decode_text(content: bytes, path: PurePath) -> DecodedText:
+    """The text of ``content``, and how it was read.
+
+    Raises:
+        ParseError: no encoding fits.
+    """
     for mark, encoding in _MARKS:
         if content.startswith(mark):
-            return content.decode(encoding, "replace")
+            return _decoded(content[len(mark) :], encoding)
+    encoding = _wide_encoding(content) or _narrow_encoding(content)
+    if not encoding:
+        raise ParseError(
+            f"the encoding of {path} is not recognized", hint=f"iconv -f ENCODING -t UTF-8 {path} > utf8.txt"
+        )
+    return _decoded(content, encoding)
+
+
+def decode_names(names: Sequence[bytes]) -> list[str]:
+    """Names of files that were written in one encoding; together they say which."""
+    together = b"\n".join(names)
+    encoding = _narrow_encoding(together) or "cp437"
+    return [name.decode(encoding, "replace") for name in names]
+
+
+def _decoded(content: bytes, encoding: str) -> DecodedText:
     try:
-        return content.decode("utf-8")
+        return DecodedText(content.decode(encoding), encoding)
     except UnicodeDecodeError:
-        return _decode_chinese(content) or _guess(content, path)
+        text = content.decode(encoding, "replace")
+        return DecodedText(text, encoding, undecodable=max(1, text.count("\ufffd")))
 
 
-def _decode_chinese(content: bytes) -> str:
-    """The text in the Chinese encoding that makes most of it everyday characters, or empty."""
-    best, best_share = "", _EVERYDAY_SHARE
-    for decoder, encoder, rows in _CHINESE:
-        try:
-            text = content.decode(decoder)
-        except UnicodeDecodeError:
+def _wide_encoding(content: bytes) -> str:
+    """UTF-16 or UTF-32 without a mark, or empty."""
+    has_zero = b"\0" in content
+    if not has_zero and (len(content) < 2 * _FEWEST_WIDE_CHARACTERS or _is_plain(content)):
+        return ""
+    best, best_text, best_share = "", "", _EVERYDAY_SHARE
+    for encoding, width in _WIDE:
+        whole = len(content) - len(content) % width
+        if whole == 0 or (width == 4 and not has_zero):  # noqa: PLR2004 (bytes)
             continue
-        share = _everyday_share(text[:_SAMPLE_CHARACTERS], encoder, rows)
-        if share > best_share:
-            best, best_share = text, share
+        text = content[: min(whole, _SAMPLE_BYTES)].decode(encoding, "replace")
+        if (share := everyday_share(text)) > best_share:
+            best, best_text, best_share = encoding, text, share
+    if best and not has_zero and likeness(best_text) <= _scored(content)[1]:
+        return ""
     return best
 
 
-def _everyday_share(text: str, encoder: str, rows: range) -> float:
-    """Of the letters beyond ASCII, the share that are everyday characters of the encoding."""
-    letters = [character for character in text if not character.isascii() and character.isalnum()]
-    everyday = 0
-    for character in letters:
-        encoded = character.encode(encoder, "ignore")
-        everyday += _FIRST_HAN <= character <= _LAST_HAN and len(encoded) > 1 and encoded[0] in rows
-    return everyday / len(letters) if letters else 0.0
+def _few_controls(content: bytes) -> bool:
+    sample = content[:_SAMPLE_BYTES]
+    return len(sample) - len(sample.translate(None, _CONTROLS)) <= _CONTROL_SHARE * len(sample)
 
 
-def _guess(content: bytes, path: PurePath) -> str:
+def _is_plain(content: bytes) -> bool:
+    return _few_controls(content) and _is_utf8(content)
+
+
+def _narrow_encoding(content: bytes) -> str:
+    """The encoding of a text of bytes, or empty where none convinces."""
+    if b"\x1b$" in content:
+        for encoding in ("iso2022_jp_2", "iso2022_kr"):
+            if _fits(content, encoding):
+                return encoding
+    if _is_utf8(content):
+        return "utf-8"
+    encoding, score = _scored(content)
+    if score >= _CONVINCING:
+        return encoding
+    return _guessed(content) or (encoding if score > 0 else "")
+
+
+def _is_utf8(content: bytes) -> bool:
+    """Whether it is UTF-8, with a few broken places at most."""
+    if _fits(content, "utf-8"):
+        return True
+    sample = _foreign_lines(content)
+    whole = len(_UTF8_SEQUENCE.findall(sample))
+    broken = len(_HIGH_BYTE.findall(_UTF8_SEQUENCE.sub(b"", sample)))
+    return broken <= _BROKEN_UTF8_SHARE * whole
+
+
+def _fits(content: bytes, encoding: str) -> bool:
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _scored(content: bytes) -> tuple[str, float]:
+    """The encoding in which the text is most like text, and how much."""
+    sample = _foreign_lines(content)
+    best, best_score = "", float("-inf")
+    for encoding in ENCODINGS:
+        score = encoding.judged(sample.decode(encoding.name, "replace"))
+        if score > best_score:
+            best, best_score = encoding.name, score
+    return best, best_score
+
+
+def _foreign_lines(content: bytes) -> bytes:
+    """The lines with bytes beyond ASCII: up to 64 KiB, which may stand far from a file's beginning."""
+    lines: list[bytes] = []
+    room, position = _SAMPLE_BYTES, 0
+    while room > 0 and (found := _HIGH_BYTE.search(content, position)):
+        # A line's end is the same byte in all of these encodings, and no part of another character.
+        start = max(content.rfind(b"\n", 0, found.start()) + 1, found.start() - _SAMPLE_BYTES)
+        end = content.find(b"\n", found.start())
+        end = len(content) if end < 0 else end
+        lines.append(content[start : min(end, start + room)])
+        room -= len(lines[-1])
+        position = end
+    return b"\n".join(lines)
+
+
+def _guessed(content: bytes) -> str:
+    """What charset-normalizer says, or empty."""
     from charset_normalizer import from_bytes
 
-    match = from_bytes(content).best()
-    if match is None:
-        raise ParseError(
-            f"the encoding of {path} is not recognized",
-            hint=f"iconv -f ENCODING -t UTF-8 {path}",
-        )
-    return str(match)
+    match = from_bytes(_foreign_lines(content)).best()
+    if match is None or not _fits(content, match.encoding):
+        return ""
+    return match.encoding

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rag.parsers import sniff
-from rag.parsers.sniff import holds_entry, named
+from rag.parsers.sniff import begins, holds_entry, named
 from rag.parsers.unread import unread
 
 if TYPE_CHECKING:
@@ -48,6 +48,12 @@ FORMATS: Final = (
     # By content alone.
     Format("pdf", 4, sniff.is_pdf, (".pdf",), "rag.parsers.pdf"),
     Format("docx", 4, holds_entry("word/document.xml"), (".docx", ".docm"), "rag.parsers.docx"),
+    # What holds other files, and is none of the formats above that are ZIP archives too.
+    Format("zip", 4, sniff.is_zip, (".zip",), opener="rag.parsers.zip_archive"),
+    Format("tar", 4, sniff.is_tar, (".tar",), opener="rag.parsers.tar_archive"),
+    Format("gzip", 4, begins(sniff.GZIP_MARK), (".gz", ".tgz"), opener="rag.parsers.tar_archive"),
+    Format("bzip2", 4, begins(sniff.BZIP2_MARK), (".bz2", ".tbz", ".tbz2"), opener="rag.parsers.tar_archive"),
+    Format("xz", 4, begins(sniff.XZ_MARK), (".xz", ".txz"), opener="rag.parsers.tar_archive"),
     # Text, by its name …
     Format("markdown", 4, named(*_MARKDOWN), _MARKDOWN, "rag.parsers.markdown"),
     # … by what it says …

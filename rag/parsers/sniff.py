@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
     Test = Callable[["Evidence"], bool]
 
+GZIP_MARK, BZIP2_MARK, XZ_MARK = b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\0"
 _ZIP_MARKS = (b"PK\x03\x04", b"PK\x05\x06")  # with entries, without
+# What Office and XPS files hold; OpenDocument files and EPUBs; Apple's.
+_DOCUMENT_ENTRIES = ("[Content_Types].xml", "mimetype", "Index/Document.iwa")
 _OLE_MARK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 # How far HTML may begin after a byte-order mark, an XML declaration or comments, in bytes.
@@ -122,8 +125,8 @@ def named(*suffixes: str) -> Test:
 
 
 def is_zip(evidence: Evidence) -> bool:
-    """Whether it is a ZIP archive, whatever it holds."""
-    return evidence.content.startswith(_ZIP_MARKS)
+    """Whether it is a ZIP archive and no document that is packed as one."""
+    return evidence.content.startswith(_ZIP_MARKS) and evidence.zip_names.isdisjoint(_DOCUMENT_ENTRIES)
 
 
 def is_pdf(evidence: Evidence) -> bool:
@@ -132,8 +135,18 @@ def is_pdf(evidence: Evidence) -> bool:
 
 
 def is_tar(evidence: Evidence) -> bool:
-    """Whether it is a tar archive, POSIX or GNU (the mark stands at byte 257)."""
-    return evidence.content[257:262] == b"ustar"
+    """Whether it is a tar archive that is not packed."""
+    return begins_tar(evidence.content)
+
+
+def begins_tar(block: bytes) -> bool:
+    """Whether a tar archive begins here: its header has a checksum, in the oldest kind too."""
+    import tarfile
+
+    try:
+        return bool(tarfile.TarInfo.frombuf(block[:512], "utf-8", "surrogateescape").name)
+    except (tarfile.HeaderError, ValueError):
+        return False
 
 
 def is_html(evidence: Evidence) -> bool:

@@ -82,7 +82,7 @@ def unread(evidence: Evidence) -> ParseError:
         if name in evidence.zip_names:
             return _error(evidence, what, hint)
     if evidence.zip_names:
-        return _error(evidence, "a ZIP archive", "unpack it first")
+        return _error(evidence, "a document of an unknown kind in a ZIP archive", "7z x {}")
     for offset, signature, what, hint in _SIGNATURES:
         if evidence.content[offset : offset + len(signature)] == signature:
             return _error(evidence, what, hint or _NO_TEXT_TO_FIND)
