@@ -1,131 +1,154 @@
-"""The terms that text is searched and compared by: character bigrams for Chinese, stemmed words for Latin.
+"""The terms that text is searched and compared by: character pairs for Chinese, stemmed words for Latin.
 
-The word index, the queries against it and every measure of overlap use these two functions, so that they
-agree on what a term is. Nothing here knows an index, a score or a position in the text.
+The word index, the queries against it and every measure of overlap use these functions, so that they
+agree on what a term is. A name made of several words (``num_ctx``, ``fine-tuning``, ``getUserName``) is
+found by its parts and as a whole, however its writer joined them. Nothing here knows an index, a score or
+a position in the text.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-import threading
 import unicodedata
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Literal
+
+from rag.stems import stem
+from rag.stop_words import ENGLISH, PARTICLES, is_stop_bigram
+from rag.traditional import SIMPLIFIED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+# What terms are for: to measure overlap, to ask the index, to be found by. Each has what is before it.
+_Use = Literal["content", "query", "index"]
 
 # Raised when the terms of a text change: stored word indexes are then built again.
-TOKENS_VERSION = 1
+TOKENS_VERSION = 2
 
-# Han, kana and hangul: scripts that put no space between words.
-_CJK = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
-_RUN = re.compile(
-    rf"(?P<cjk>[{_CJK}]+)"
-    r"|(?P<number>\d+(?:[.,]\d+)+[a-z]*)"  # 1.5b, 3,600: one term each
-    rf"|(?P<word>(?:(?![{_CJK}])[^\W_])+)(?:['’][a-z]+)?"  # model's → model
+# Han with its later extensions, kana, hangul, Thai, Lao, Burmese and Khmer: scripts that put no space between
+# words, or (Korean) join particles to them.
+_UNSPACED: Final = (
+    r"\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17d3"
 )
-
-# The classic short English list (after van Rijsbergen, 1979), plus what questions are asked with.
-_ENGLISH = """
-a about above after again all also am an and any are as at be because been before being below
-between both but by can could couldn did didn do does doesn doing don down during each few for from
-further had hadn has hasn have haven having he her here hers him his how i if in into is isn it its
-itself just ll me might more most must my no nor not of off on once only or other our ours out over
-own please re s same she should shouldn so some such t tell than that the their theirs them then
-there these they this those through to too under until up ve very was wasn we were weren what when
-where which while who whom whose why will with won would wouldn you your yours
-"""
-_ENGLISH_STOP_WORDS = frozenset(_ENGLISH.split())
-
-# Particles that carry grammar and no subject: a bigram with one of them straddles a word's edge …
-_PARTICLES = frozenset("的吗呢吧啊嘛呀么什嗎麼甚")
-# … except in these words.
-_PARTICLE_WORDS = frozenset({"目的", "标的", "的士", "什锦"})
-# Function words: a bigram of two of them says nothing.
-_FUNCTION_CHARACTERS = frozenset(
-    "是了在和与及或而也都就被把从到对为以于之其这那有又且但若则"  # verbs of being, prepositions, conjunctions
-    "不没个哪几谁请问如何"  # negation, measures, what questions are asked with
+# A letter or digit elsewhere, with the vowel signs and accents that Python does not count as letters.
+_SIGN: Final = rf"(?:(?![{_UNSPACED}])[^\W_]|[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0dff])"
+# One part of a name: 1.5b, 3,600 and v0.34.1 are one part each.
+_PART: Final = rf"(?:{_SIGN}|(?<=\d)\.(?=\d)|(?<=\d),(?=\d{{3}}(?!\d)))+"
+# Units that are written with and without a space after the number; each is longer than a letter.
+_UNITS: Final = "[kmgt]i?b|[kmg]?hz|[kmgt]bps|[kmg]w|kwh|mah|ms|ns|kg|mg|km|cm|mm|nm|fps|rpm"
+_RUN: Final = re.compile(
+    rf"(?P<unspaced>[{_UNSPACED}]+)"
+    r"|(?P<language>(?<![a-z0-9_])[a-z](?:\+\+|#))(?![a-z0-9])"  # C++, F#
+    rf"|(?P<quantity>(?<![a-z0-9_.])\d+(?:[.,]\d+)* ?(?:{_UNITS}))(?![a-z0-9])"
+    # model's is model, and l'homme two words.
+    rf"|(?P<name>{_PART}(?:[._\-‐]+{_PART})*)(?:['’](?:s|t|d|m|ll|re|ve)\b)?",
+    re.IGNORECASE,
 )
-_COMMON_WORDS = "多少 怎样 哪里 何时 可以 我们 他们 它们 你们 一个 一种"
-_STOP_BIGRAMS = frozenset(_COMMON_WORDS.split())
-
-
-class _Stemmer(Protocol):
-    def stemWord(self, word: str) -> str: ...  # noqa: N802 (the package's own name)
-
-
-# Snowball's stemmer object keeps the word in itself between steps, so two threads must not share it at once.
-_stemming = threading.Lock()
+_PARTS: Final = re.compile(_PART)
+# Where letters meet digits (Qwen2.5), and where one word of a name meets the next (getUserName, HTTPServer).
+_DIGITS: Final = re.compile(r"(?<=[a-z])(?=\d)|(?<=\d)(?=[a-z])", re.IGNORECASE)
+_HUMPS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_VERSION: Final = re.compile(r"v(?=\d+\.\d)")
 
 
 def content_terms(text: str) -> tuple[str, ...]:
     """The terms of a question or sentence, in order, repeats kept, stop words of both languages left out.
 
-    Compatibility forms and case are folded (``ＧＰＵ`` is ``gpu``). A run of Chinese gives overlapping pairs
-    of characters; a run of one character gives that character.
+    Compatibility forms, case, traditional characters and Latin accents are folded (``ＧＰＵ`` is ``gpu``).
+    A run of Chinese gives overlapping pairs of characters; a run of one character gives that character.
 
     Example:
         >>> content_terms("What is the KV cache of 蒸馏模型?")
         ('kv', 'cach', '蒸馏', '馏模', '模型')
     """
-    return tuple(_terms(text, single_characters=False))
+    return tuple(_terms(text, "content"))
+
+
+def query_terms(text: str) -> tuple[str, ...]:
+    """What the word index is asked for: the content terms, and names of several parts as wholes too.
+
+    Example:
+        >>> query_terms("the num_ctx of Qwen-2.5")
+        ('num', 'ctx', 'numctx', 'qwen', '2.5', 'qwen2.5')
+    """
+    return tuple(_terms(text, "query"))
 
 
 def index_terms(text: str) -> tuple[str, ...]:
-    """The terms that a passage is found by: its content terms, and each Chinese character alone.
+    """The terms that a passage is found by: those of a query, and each Chinese character alone.
 
     The single characters let a question of one character (茶) find passages where it is never alone.
     """
-    return tuple(_terms(text, single_characters=True))
+    return tuple(_terms(text, "index"))
 
 
-def coverage(query_terms: frozenset[str], text: str) -> float:
-    """The share of ``query_terms`` that occur in ``text``, 0 to 1; 0 for a query without content terms."""
-    if not query_terms:
+def coverage(terms: frozenset[str], text: str) -> float:
+    """The share of a question's ``terms`` that occur in ``text``, 0 to 1; 0 without terms."""
+    if not terms:
         return 0.0
-    return len(query_terms.intersection(index_terms(text))) / len(query_terms)
+    return len(terms.intersection(index_terms(text))) / len(terms)
 
 
-def _terms(text: str, *, single_characters: bool) -> Iterator[str]:
-    for match in _RUN.finditer(unicodedata.normalize("NFKC", text).casefold()):
-        if match["cjk"]:
-            yield from _cjk_terms(match["cjk"], single_characters=single_characters)
-        elif match["number"]:
-            yield match["number"].replace(",", "")
-        elif match["word"] not in _ENGLISH_STOP_WORDS:
-            yield _stem(match["word"])
+def _terms(text: str, use: _Use) -> Iterator[str]:
+    # A soft hyphen is a place to break a line, not a character of the word.
+    for match in _RUN.finditer(unicodedata.normalize("NFKC", text.replace("\u00ad", ""))):
+        if run := match["unspaced"]:
+            yield from _pairs(run.translate(SIMPLIFIED), use)
+        elif language := match["language"]:
+            yield language.casefold()
+        elif quantity := match["quantity"]:
+            yield from _quantity(quantity.casefold().replace(",", ""), use)
+        else:
+            yield from _name(match["name"], use)
 
 
-def _cjk_terms(run: str, *, single_characters: bool) -> Iterator[str]:
-    if len(run) == 1 or single_characters:
-        yield from (character for character in run if character not in _PARTICLES)
+def _pairs(run: str, use: _Use) -> Iterator[str]:
+    if len(run) == 1 or use == "index":
+        yield from (character for character in run if character not in PARTICLES)
     for first, second in itertools.pairwise(run):
-        bigram = first + second
-        if not _is_stop_bigram(bigram):
-            yield bigram
+        if not is_stop_bigram(first + second):
+            yield first + second
 
 
-def _is_stop_bigram(bigram: str) -> bool:
-    if bigram in _PARTICLE_WORDS:
-        return False
-    if bigram in _STOP_BIGRAMS or not _PARTICLES.isdisjoint(bigram):
-        return True
-    return _FUNCTION_CHARACTERS.issuperset(bigram)
+def _quantity(text: str, use: _Use) -> Iterator[str]:
+    """``16 GB`` and ``16GB`` are ``16`` and ``gb`` alike, and ``16gb`` as a whole."""
+    unit = text.lstrip("0123456789. ")
+    number = text[: len(text) - len(unit)].rstrip()
+    yield from (number, unit)
+    if use != "content":
+        yield number + unit
 
 
-@lru_cache(maxsize=100_000)
-def _stem(word: str) -> str:
-    if not word.isalpha() or not word.isascii():
-        return word
-    with _stemming:
-        return _english_stemmer().stemWord(word)
+def _name(name: str, use: _Use) -> Iterator[str]:
+    parts = _PARTS.findall(name)
+    for part in parts:
+        folded = _folded(part)
+        if folded not in ENGLISH:
+            yield stem(folded)
+        if use != "content":
+            yield from _stems(_DIGITS.split(folded))
+        if use == "index":
+            yield from _stems(hump.casefold() for hump in _HUMPS.split(part))
+            yield from _first_numbers(folded)
+    if use != "content" and len(parts) > 1:
+        yield stem("".join(_folded(part) for part in parts))
 
 
-@cache
-def _english_stemmer() -> _Stemmer:
-    import snowballstemmer
+def _stems(pieces: Iterable[str]) -> Iterator[str]:
+    """The stems of several pieces; of one there is nothing to add, and single letters say too little."""
+    several = list(pieces)
+    if len(several) > 1:
+        yield from (stem(piece) for piece in several if len(piece) > 1 and piece not in ENGLISH)
 
-    stemmer: _Stemmer = snowballstemmer.stemmer("english")
-    return stemmer
+
+def _first_numbers(folded: str) -> Iterator[str]:
+    """The shorter forms by which a version is asked for: ``0.34`` of ``0.34.1``."""
+    numbers = folded.split(".")
+    if len(numbers) > 2 and all(number.isdigit() for number in numbers):  # noqa: PLR2004 (0.34 has none)
+        yield from (".".join(numbers[:count]) for count in range(2, len(numbers)))
+
+
+def _folded(part: str) -> str:
+    return _VERSION.sub("", part.casefold().replace(",", ""))
