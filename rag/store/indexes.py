@@ -16,7 +16,7 @@ from rag.store.database import transaction
 from rag.store.generations import mark_indexed
 from rag.store.records import count_passages, read_passages, read_pending, read_stale
 from rag.store.vectors import VectorIndex
-from rag.store.words import WordIndex
+from rag.store.words import WordIndex, Words
 from rag.tokens import TOKENS_VERSION
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Indexes:
         if ids:
             documents = [passage.document_id for passage in passages]
             self.vectors.upsert(ids, embedder.embed_documents(texts), documents)
-        self.words.replace((), zip(ids, texts, strict=True))
+        self.words.replace((), map(words_of, passages))
 
     def delete(self, passage_ids: Sequence[str]) -> None:
         """Forget passages; doing it twice changes nothing."""
@@ -79,6 +79,12 @@ def searchable_text(passage: Passage) -> str:
         if part and part not in passage.text
     ]
     return "\n".join([*dict.fromkeys(above), passage.text])
+
+
+def words_of(passage: Passage) -> Words:
+    """The same, by where it stands: a word of the passage itself counts more than one of its headings."""
+    headings = "\n".join([*passage.heading, passage.header])
+    return Words(passage.id, passage.document_id, passage.document_title, headings, passage.text)
 
 
 def index_fingerprint(embedder: Embedder) -> str:
