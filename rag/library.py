@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rag.document import Document, Passage
     from rag.embedders import Embedder
     from rag.passages.chunker import PlacedSection
+    from rag.store.chroma_server import ChromaServer
     from rag.store.filters import Filter
     from rag.store.records import Failure
 
@@ -50,9 +51,16 @@ class Library:
         ...     [document.title for document in library.documents()]
     """
 
-    def __init__(self, directory: Path, embedder: Embedder, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        embedder: Embedder,
+        connection: sqlite3.Connection,
+        chroma: ChromaServer | None = None,
+    ) -> None:
         self.directory = directory
         self.embedder = embedder
+        self.chroma = chroma
         self._connection = connection
         self._indexes: Indexes | None = None
         self._opened_generation = -1
@@ -60,13 +68,21 @@ class Library:
         self._searching = threading.RLock()
 
     @classmethod
-    def open(cls, directory: Path, *, embedder: Embedder, for_rebuild: bool = False) -> Self:
+    def open(
+        cls,
+        directory: Path,
+        *,
+        embedder: Embedder,
+        for_rebuild: bool = False,
+        chroma: ChromaServer | None = None,
+    ) -> Self:
         """Open the library in ``directory``, created where there is none, and finish what a crash left.
 
         Args:
             directory: holds everything of the library.
             embedder: must be the one that the library was indexed with.
             for_rebuild: the caller is about to rebuild it: accept any embedder, mend nothing.
+            chroma: the server that holds the vectors, if one does.
 
         Raises:
             LibraryOutdatedError: it was indexed with another embedder or version.
@@ -74,7 +90,7 @@ class Library:
             LibraryDamagedError: its file cannot be read.
             EnvironmentUnfitError: no permission or no space.
         """
-        library = cls(directory.absolute(), embedder, open_database(directory.absolute()))
+        library = cls(directory.absolute(), embedder, open_database(directory.absolute()), chroma)
         if not for_rebuild:
             try:
                 library._check_and_mend()
@@ -217,18 +233,18 @@ class Library:
     def _agreeing_indexes(self) -> Indexes:
         """The current indexes, mended first where they do not agree with the truth and nobody writes."""
         with contextlib.suppress(LibraryDamagedError):
-            indexes = open_current(self._connection, self.directory)
+            indexes = open_current(self._connection, self.directory, self.chroma)
             with contextlib.ExitStack() as unless_they_agree:
                 unless_they_agree.callback(indexes.close)
                 if agree(self._connection, indexes):
                     unless_they_agree.pop_all()
                     return indexes
         self._mend()
-        return open_current(self._connection, self.directory)
+        return open_current(self._connection, self.directory, self.chroma)
 
     def _mend(self) -> None:
         # A live writer holds the lock: what looks left over is its work in progress.
-        with contextlib.suppress(LibraryBusyError), writing(self.directory, self.embedder):
+        with contextlib.suppress(LibraryBusyError), writing(self.directory, self.embedder, self.chroma):
             pass
 
     def _close_indexes(self) -> None:

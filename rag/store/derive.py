@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from rag.document import Passage
     from rag.embedders import Embedder
+    from rag.store.chroma_server import ChromaServer
 
 # Passages put into the indexes at once: an index commit costs about as much as embedding one passage.
 _PASSAGES_A_BATCH = 256
@@ -34,6 +35,7 @@ def derive_indexes(
     embedder: Embedder,
     *,
     on_indexed: Callable[[int], None],
+    chroma: ChromaServer | None = None,
 ) -> Indexes:
     """Fill a new pair of indexes from the truth and make it the current one.
 
@@ -45,9 +47,10 @@ def derive_indexes(
         library: the library's directory.
         embedder: makes the vectors, and counts the tokens by which documents are cut again.
         on_indexed: called with the number of passages indexed since the last call.
+        chroma: the server that holds the vectors, if one does.
     """
     name = new_index_name()
-    indexes = Indexes(index_directory(library, name))
+    indexes = Indexes(index_directory(library, name), chroma)
     try:
         with transaction(connection, library):
             _fill(connection, indexes, embedder, on_indexed)

@@ -12,10 +12,10 @@ import shutil
 from typing import TYPE_CHECKING
 
 from rag.passages.chunker import CHUNKER_VERSION
+from rag.store.chroma_server import ChromaServer, delete_collection, open_vectors
 from rag.store.database import transaction
 from rag.store.generations import mark_indexed
 from rag.store.records import count_passages, read_passages, read_pending, read_stale
-from rag.store.vectors import VectorIndex
 from rag.store.words import WordIndex, Words
 from rag.tokens import TOKENS_VERSION
 
@@ -36,13 +36,17 @@ _PASSAGES_A_STEP = 64
 class Indexes:
     """One folder with a vector index and a word index over the same passages.
 
+    Args:
+        directory: the folder.
+        chroma: where the vectors are instead, if they are on a server.
+
     Raises:
         LibraryDamagedError: one of them cannot be opened.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, chroma: ChromaServer | None = None) -> None:
         self.words = WordIndex(directory / "words")
-        self.vectors = VectorIndex(directory / "vectors")
+        self.vectors = open_vectors(directory / "vectors", chroma)
 
     def put(self, passages: Sequence[Passage], embedder: Embedder) -> None:
         """Index passages; doing it twice changes nothing."""
@@ -102,12 +106,14 @@ def new_index_name() -> str:
     return secrets.token_hex(6)
 
 
-def remove_abandoned(library: Path, keep: str) -> None:
-    """Delete the folders that a crash, or a swap, left behind."""
+def remove_abandoned(library: Path, keep: str, chroma: ChromaServer | None = None) -> None:
+    """Delete the folders that a crash, or a swap, left behind, and what a server holds for them."""
     parent = library / _INDEXES
     if parent.is_dir():
         for folder in parent.iterdir():
             if folder.name != keep:
+                if chroma is not None:
+                    delete_collection(folder, chroma)
                 # A reader of the old folder may still hold files open; the next writer tries again.
                 shutil.rmtree(folder, ignore_errors=True)
 

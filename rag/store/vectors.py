@@ -42,17 +42,12 @@ class VectorIndex:
     """
 
     def __init__(self, directory: Path) -> None:
-        import chromadb
-        from chromadb.config import Settings
-
         self._directory = directory
         with _sharing, self._translated():
-            client = chromadb.PersistentClient(directory.as_posix(), Settings(anonymized_telemetry=False))
-            # ``close`` is the concrete class's alone.
-            self._client = cast("Client", client)
+            self._client, name = self._connect()
             # No embedding function: Chroma's default would fetch a model from the network.
             self._collection = self._client.get_or_create_collection(
-                _COLLECTION, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
+                name, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
             )
 
     def upsert(self, ids: Sequence[str], vectors: NDArray[np.float32], documents: Sequence[str]) -> None:
@@ -109,6 +104,15 @@ class VectorIndex:
         """Let go of the files."""
         with _sharing:
             self._client.close()
+
+    def _connect(self) -> tuple[Client, str]:
+        """Chroma, and the collection's name in it."""
+        import chromadb
+        from chromadb.config import Settings
+
+        client = chromadb.PersistentClient(self._directory.as_posix(), Settings(anonymized_telemetry=False))
+        # ``close`` is the concrete class's alone.
+        return cast("Client", client), _COLLECTION
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:

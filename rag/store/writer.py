@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rag.embedders import Embedder
+    from rag.store.chroma_server import ChromaServer
 
 
 @dataclass(slots=True)
@@ -46,7 +47,7 @@ class Writer:
 
 
 @contextlib.contextmanager
-def writing(directory: Path, embedder: Embedder) -> Iterator[Writer]:
+def writing(directory: Path, embedder: Embedder, chroma: ChromaServer | None = None) -> Iterator[Writer]:
     """Hold the library for writing, mended where a crash or a damaged index made that necessary.
 
     Raises:
@@ -56,15 +57,22 @@ def writing(directory: Path, embedder: Embedder) -> Iterator[Writer]:
     """
     with write_lock(directory), contextlib.closing(open_database(directory)) as connection:
         check_fingerprint(read_settled(connection).fingerprint, embedder, library=directory)
-        remove_abandoned(directory, keep=read_settled(connection).index_name)
-        writer = Writer(directory, connection, embedder, _mended(connection, directory, embedder))
+        remove_abandoned(directory, read_settled(connection).index_name, chroma)
+        indexes = _mended(connection, directory, embedder, chroma)
+        writer = Writer(directory, connection, embedder, indexes)
         try:
             yield writer
         finally:
             writer.indexes.close()
 
 
-def rebuild_indexes(directory: Path, embedder: Embedder, *, on_indexed: Callable[[int], None]) -> None:
+def rebuild_indexes(
+    directory: Path,
+    embedder: Embedder,
+    *,
+    on_indexed: Callable[[int], None],
+    chroma: ChromaServer | None = None,
+) -> None:
     """Derive both indexes anew with this embedder, whatever made the present ones.
 
     Raises:
@@ -72,8 +80,8 @@ def rebuild_indexes(directory: Path, embedder: Embedder, *, on_indexed: Callable
         LibraryDamagedError: the truth itself cannot be read.
     """
     with write_lock(directory), contextlib.closing(open_database(directory)) as connection:
-        derive_indexes(connection, directory, embedder, on_indexed=on_indexed).close()
-        remove_abandoned(directory, keep=read_settled(connection).index_name)
+        derive_indexes(connection, directory, embedder, on_indexed=on_indexed, chroma=chroma).close()
+        remove_abandoned(directory, read_settled(connection).index_name, chroma)
 
 
 def check_fingerprint(stored: str, embedder: Embedder, *, library: Path) -> None:
@@ -90,7 +98,9 @@ def check_fingerprint(stored: str, embedder: Embedder, *, library: Path) -> None
         )
 
 
-def open_current(connection: sqlite3.Connection, directory: Path) -> Indexes:
+def open_current(
+    connection: sqlite3.Connection, directory: Path, chroma: ChromaServer | None = None
+) -> Indexes:
     """The current indexes.
 
     Raises:
@@ -101,17 +111,19 @@ def open_current(connection: sqlite3.Connection, directory: Path) -> Indexes:
     # Opening would create an empty pair in place of a missing one, and hide the loss.
     if not name or not folder.is_dir():
         raise LibraryDamagedError(f"the index {folder} is missing", hint=rebuild_command(directory))
-    return Indexes(folder)
+    return Indexes(folder, chroma)
 
 
-def _mended(connection: sqlite3.Connection, directory: Path, embedder: Embedder) -> Indexes:
+def _mended(
+    connection: sqlite3.Connection, directory: Path, embedder: Embedder, chroma: ChromaServer | None
+) -> Indexes:
     """The current indexes after they followed the truth, or new ones where they cannot."""
     if read_settled(connection).index_name:
         with contextlib.suppress(LibraryDamagedError):
-            indexes = open_current(connection, directory)
+            indexes = open_current(connection, directory, chroma)
             if _caught_up(connection, directory, indexes, embedder):
                 return indexes
-    return derive_indexes(connection, directory, embedder, on_indexed=_silent)
+    return derive_indexes(connection, directory, embedder, on_indexed=_silent, chroma=chroma)
 
 
 def _caught_up(connection: sqlite3.Connection, directory: Path, indexes: Indexes, embedder: Embedder) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from deploy.engines import EngineHomes
     from deploy.spec import EngineName, Machine, Workload
     from rag.library import Library
+    from rag.store.chroma_server import ChromaServer
     from stillroom.settings import Settings
 
 
@@ -96,9 +97,21 @@ class Rooms:
         from rag.library import Library
 
         embedder = open_embedder(self.settings.embedder, cache_dir=self.settings.cache_dir)
-        library = Library.open(directory or self.library_dir, embedder=embedder, for_rebuild=for_rebuild)
+        library = Library.open(
+            directory or self.library_dir, embedder=embedder, for_rebuild=for_rebuild, chroma=self.chroma
+        )
         self._opened.append(library)
         return library
+
+    @property
+    def chroma(self) -> ChromaServer | None:
+        """The Chroma server that holds the vectors, if the settings name one."""
+        from rag.store.chroma_server import ChromaServer
+
+        token = self.settings.chroma_token
+        if not self.settings.chroma_url:
+            return None
+        return ChromaServer(self.settings.chroma_url, token.get_secret_value() if token else None)
 
     def machine(self) -> Machine:
         """What this machine has now."""

@@ -1,0 +1,125 @@
+"""A real Chroma server: a library keeps its vectors there, and loses nothing when it does not answer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from deploy.ports import accepts_connections, free_port
+from rag.ingesting.ingest import ingest, rebuild
+from rag.library import Library
+from rag.retrieval.retrieve import retrieve
+from rag.store.chroma_server import ChromaServer
+from stillroom.errors import EnvironmentUnfitError
+from tests.processes import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rag.embedders import Embedder
+
+# Chroma's client leaves its connection to the garbage collector (version 1.5).
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+
+COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
+CHROMA = Path(sys.executable).with_name("chroma")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChromaServer]:
+    """A server of its own, as ``chroma run`` starts it."""
+    port = free_port()
+    process = subprocess.Popen(
+        [CHROMA, "run", "--path", str(tmp_path_factory.mktemp("chroma")), "--port", str(port)],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        assert wait_until(lambda: accepts_connections("127.0.0.1", port), 60)
+        yield ChromaServer(f"http://127.0.0.1:{port}", token="never printed")
+    finally:
+        process.kill()
+        process.wait()
+
+
+def collections(server: ChromaServer) -> list[str]:
+    listed = httpx.get(f"{server.url}{COLLECTIONS}").raise_for_status()
+    return [collection["name"] for collection in listed.json()]
+
+
+def test_a_library_is_searched_through_a_server(
+    tmp_path: Path, folder: Path, embedder: Embedder, server: ChromaServer
+) -> None:
+    with Library.open(tmp_path / "library", embedder=embedder, chroma=server) as library:
+        ingest(library, [folder])
+        assert library.counts().vectors == 3
+        assert retrieve(library, "知识蒸馏")[0].passage.document_title == "知识蒸馏"
+        (folder / "attention.md").unlink()
+        ingest(library, [folder])
+        assert library.counts().vectors == 1
+    assert not (tmp_path / "library" / "chroma.sqlite3").exists()
+    assert not list((tmp_path / "library").glob("indexes/*/vectors"))
+
+
+def test_a_rebuild_leaves_one_collection_and_two_libraries_have_their_own(
+    tmp_path: Path, folder: Path, embedder: Embedder, server: ChromaServer
+) -> None:
+    before = collections(server)
+    with Library.open(tmp_path / "one", embedder=embedder, chroma=server) as library:
+        ingest(library, [folder])
+        rebuild(library)
+        with Library.open(tmp_path / "two", embedder=embedder, chroma=server) as other:
+            ingest(other, [folder / "attention.md"])
+            assert (library.counts().vectors, other.counts().vectors) == (3, 2)
+    assert len(collections(server)) == len(before) + 2
+
+
+def test_vectors_move_to_a_server_and_come_back_without_reading_a_file(
+    tmp_path: Path, folder: Path, embedder: Embedder, server: ChromaServer
+) -> None:
+    with Library.open(tmp_path / "library", embedder=embedder) as library:
+        ingest(library, [folder])
+    for path in folder.iterdir():
+        path.unlink()
+    for home in (server, None):
+        with Library.open(tmp_path / "library", embedder=embedder, chroma=home) as library:
+            assert retrieve(library, "grouped-query attention")
+            assert library.counts().vectors == 3
+
+
+def test_a_server_that_lost_the_collection_gets_it_again(
+    tmp_path: Path, folder: Path, embedder: Embedder, server: ChromaServer
+) -> None:
+    with Library.open(tmp_path / "library", embedder=embedder, chroma=server) as library:
+        ingest(library, [folder])
+    (index,) = (tmp_path / "library" / "indexes").iterdir()
+    httpx.delete(f"{server.url}{COLLECTIONS}/stillroom-{index.name}").raise_for_status()
+    with Library.open(tmp_path / "library", embedder=embedder, chroma=server) as library:
+        assert retrieve(library, "grouped-query attention")
+
+
+def test_a_server_that_does_not_answer_is_named_and_costs_nothing(
+    tmp_path: Path, folder: Path, embedder: Embedder, server: ChromaServer
+) -> None:
+    with Library.open(tmp_path / "library", embedder=embedder, chroma=server) as library:
+        ingest(library, [folder])
+        (name,) = [path.name for path in (library.directory / "indexes").iterdir()]
+    nobody = ChromaServer(f"http://127.0.0.1:{free_port()}")
+    with Library.open(tmp_path / "library", embedder=embedder, chroma=nobody) as library:
+        with pytest.raises(
+            EnvironmentUnfitError, match=f"no Chroma server answers at {nobody.url}"
+        ) as caught:
+            retrieve(library, "attention")
+        assert "chroma run" in caught.value.hint
+        assert len(library.documents()) == 2
+    with Library.open(tmp_path / "library", embedder=embedder, chroma=server) as library:
+        assert retrieve(library, "attention")
+        assert [path.name for path in (library.directory / "indexes").iterdir()] == [name]
+
+
+def test_the_token_is_never_shown(server: ChromaServer) -> None:
+    assert "never printed" not in repr(server)
