@@ -1,101 +1,70 @@
-"""Bring files into the library: parse, cut, store, index; only what changed, and what was deleted too.
+"""Bring files into the library: only what changed is read, and what is gone or ignored leaves.
 
 A file's identity is its path, and its content's is the SHA-256 of its bytes. Each batch is committed to the
 truth first and to the indexes after that, so a process that dies at any instant leaves nothing that the next
-open cannot finish. A file that fails is reported, keeps what the library had of it, and stops no other.
-Nothing here knows how a format is parsed or how an index works.
+open cannot finish, and the same ingest again goes on from there. A file that fails is reported, keeps what
+the library had of it, and stops no other. Nothing here knows how a format is parsed or how an index works.
 """
 
 from __future__ import annotations
 
-import hashlib
+import threading
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from rag.ingesting.options import IngestOptions
+from rag.ingesting.pipeline import Embedded, Pipeline, PreparedVectors
+from rag.ingesting.plan import container_path, plan_ingest
+from rag.ingesting.pool import ReaderPool, usable_readers
+from rag.ingesting.reading import FailedFile, ReadJob
+from rag.ingesting.report import IngestProgress, IngestReport, Meter
+from rag.ingesting.storing import Storing
 from rag.ingesting.walk import find_files
-from rag.language import detect_language
-from rag.parsers import MAX_FILE_BYTES, parse_document, parser_version
-from rag.passages.chunker import cut_passages, join_sections
-from rag.store.changes import (
-    StoredDocument,
-    StoredFile,
-    add_source,
-    put_failure,
-    put_file,
-    remove_file,
-)
+from rag.store.changes import add_source, forget_failure, put_failure
 from rag.store.database import transaction
-from rag.store.records import read_files
-from rag.store.writer import Writer, rebuild_indexes, writing
-from stillroom.errors import ParseError
+from rag.store.records import read_failures, read_files, read_sources
+from rag.store.writer import rebuild_indexes, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from rag.embedders import Embedder
+    from rag.ingesting.pipeline import Prepared
     from rag.ingesting.walk import Found
     from rag.library import Library
-    from rag.store.records import KnownFile
+    from rag.store.writer import Writer
 
-# Passages committed before the indexes follow. More make fewer index commits; fewer make less to finish
-# after a crash (32 passages take the bundled embedder about 5 s on two cores).
-_PASSAGES_A_BATCH = 32
+__all__ = ["FailedFile", "IngestOptions", "IngestProgress", "IngestReport", "ingest", "rebuild"]
 
-Step = Literal["reading", "unchanged", "failed", "indexing"]
+# Passages committed together where they come faster than they are stored. Each commit of the indexes costs
+# about a tenth of a second; a process that dies loses what was not committed, but for the cached vectors.
+_PASSAGES_A_BATCH = 512
 
-
-@dataclass(frozen=True, slots=True)
-class IngestProgress:
-    """How far an ingest is.
-
-    Attributes:
-        step: a file is being read, was found unchanged, has failed, or its batch is being indexed.
-        path: the file; for ``indexing`` the last one of the batch.
-        files_done: files that were looked at, of ``files_total``.
-        passages: passages indexed so far.
-    """
-
-    step: Step
-    path: str
-    files_done: int
-    files_total: int
-    passages: int
-
-
-@dataclass(frozen=True, slots=True)
-class FailedFile:
-    """A file that was not ingested, why, and what to do about it."""
-
-    path: str
-    reason: str
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class IngestReport:
-    """What an ingest did: numbers of files, the files that failed, passages indexed, seconds taken."""
-
-    added: int
-    replaced: int
-    unchanged: int
-    removed: int
-    failed: tuple[FailedFile, ...]
-    passages: int
-    seconds: float
+# A file that is to be read once more may be so again, where files change meanwhile; then the next ingest
+# goes on.
+_ROUNDS = 4
 
 
 def ingest(
     library: Library,
     paths: Sequence[Path],
     *,
+    options: IngestOptions | None = None,
     on_progress: Callable[[IngestProgress], None] = lambda _: None,
+    stop: threading.Event | None = None,
 ) -> IngestReport:
     """Bring the library to what stands at and below ``paths`` now.
 
-    Documents of files that were deleted below an ingested directory are removed; a named path that does not
-    exist is a failed file, and its documents are kept (a disk may only be unplugged).
+    Files that were deleted below an ingested directory are removed, and so are those that are ignored now; a
+    named path that does not exist is a failed file, and what the library has of it is kept (a disk may only
+    be unplugged).
+
+    Args:
+        library: where to.
+        paths: files and folders.
+        options: how files are found, read and marked.
+        on_progress: told of each step.
+        stop: once it is set, the batch that is at work is finished, and the report says ``stopped``.
 
     Raises:
         LibraryBusyError: another process writes.
@@ -103,28 +72,13 @@ def ingest(
         EnvironmentUnfitError: no space or no permission in the library's directory.
     """
     started = time.monotonic()
-    found = find_files(paths)
+    options = options or IngestOptions()
+    found = find_files(paths, ignoring=options.ignoring)
     with writing(library.directory, library.embedder, library.chroma) as writer:
-        run = _Run(writer, library.embedder, read_files(writer.connection), len(found.files), on_progress)
-        run.failed.extend(FailedFile(str(path), reason) for path, reason in found.unreadable)
-        run.remove_deleted(found)
-        for path in found.files:
-            run.take(path)
-        run.flush(str(found.files[-1]) if found.files else "")
-        with transaction(writer.connection, library.directory):
-            for path, reason in found.unreadable:
-                put_failure(writer.connection, str(path), reason, "")
-            for path in filter(Path.exists, paths):
-                add_source(writer.connection, str(path.absolute()))
-    return IngestReport(
-        added=run.added,
-        replaced=run.replaced,
-        unchanged=run.unchanged,
-        removed=run.removed,
-        failed=tuple(run.failed),
-        passages=run.passages,
-        seconds=time.monotonic() - started,
-    )
+        run = _Run(writer, found, options, stop or threading.Event(), on_progress)
+        run.begin(paths)
+        run.read()
+        return run.report(time.monotonic() - started)
 
 
 def rebuild(
@@ -151,111 +105,117 @@ def rebuild(
     return done
 
 
-@dataclass(slots=True)
 class _Run:
-    """One ingest under way: what it has counted, and the batch that the indexes do not have yet."""
+    """One ingest under way."""
 
-    writer: Writer
-    embedder: Embedder
-    known: Mapping[str, KnownFile]
-    files_total: int
-    on_progress: Callable[[IngestProgress], None]
-    failed: list[FailedFile] = field(default_factory=list)
-    added: int = 0
-    replaced: int = 0
-    unchanged: int = 0
-    removed: int = 0
-    passages: int = 0
-    files_done: int = 0
-    batched: int = 0
-
-    def take(self, path: Path) -> None:
-        """Store one file if it is new or changed; index the batch when it is full."""
-        self.report("reading", str(path))
-        try:
-            content = _read(path)
-            stored = self._changed(path, content)
-        except ParseError as error:
-            self.files_done += 1
-            self.failed.append(FailedFile(str(path), error.message, error.hint))
-            with transaction(self.writer.connection, self.writer.directory):
-                put_failure(self.writer.connection, str(path), error.message, error.hint)
-            self.report("failed", str(path))
-            return
-        self.files_done += 1
-        if stored is None:
-            self.unchanged += 1
-            self.report("unchanged", str(path))
-            return
-        file, document = stored
-        with transaction(self.writer.connection, self.writer.directory):
-            again = put_file(self.writer.connection, file, document)
-        if file.path in self.known:
-            self.replaced += 1
-        else:
-            self.added += 1
-        self.batched += len(document.cuts)
-        for orphan in again:
-            self.take(Path(orphan))
-        if self.batched >= _PASSAGES_A_BATCH:
-            self.flush(str(path))
-
-    def remove_deleted(self, found: Found) -> None:
-        """Remove documents whose files are gone."""
-        for path in found.deleted(map(Path, self.known)):
-            with transaction(self.writer.connection, self.writer.directory):
-                remove_file(self.writer.connection, str(path))
-            self.removed += 1
-
-    def flush(self, path: str) -> None:
-        """Let the indexes follow the truth."""
-        if self.batched:
-            self.report("indexing", path)
-
-        def indexed(passages: int) -> None:
-            self.passages += passages
-            self.report("indexing", path)
-
-        self.writer.follow(indexed)
-        self.batched = 0
-
-    def report(self, step: Step, path: str) -> None:
-        """Tell the caller how far it is."""
-        self.on_progress(IngestProgress(step, path, self.files_done, self.files_total, self.passages))
-
-    def _changed(self, path: Path, content: bytes) -> tuple[StoredFile, StoredDocument] | None:
-        """The file and document to store, or None where the library has them as they are."""
-        content_hash = hashlib.sha256(content).hexdigest()
-        known = self.known.get(str(path))
-        same_bytes = known is not None and known.content_hash == content_hash
-        if known and same_bytes and known.parser_version == parser_version(known.format):
-            return None
-        parsed = parse_document(content, path)
-        text, sections = join_sections(parsed.sections)
-        file = StoredFile(str(path), content_hash, len(content), path.stat().st_mtime_ns)
-        return file, StoredDocument(
-            title=parsed.title,
-            format=parsed.format,
-            parser_version=parser_version(parsed.format),
-            language=detect_language(text),
-            text=text,
-            sections=sections,
-            cuts=cut_passages(text, sections, self.embedder.count_tokens),
-            metadata=parsed.metadata,
-            notes=parsed.notes,
+    def __init__(
+        self,
+        writer: Writer,
+        found: Found,
+        options: IngestOptions,
+        stop: threading.Event,
+        on_progress: Callable[[IngestProgress], None],
+    ) -> None:
+        self._writer = writer
+        self._found = found
+        self._options = options
+        self._stop = stop
+        self._vectors = PreparedVectors(writer.embedder)
+        # What follows the truth asks for vectors that are ready.
+        writer.embedder = self._vectors
+        known = read_files(writer.connection)
+        failed = [failure.path for failure in read_failures(writer.connection)]
+        self._plan = plan_ingest(found, known, named=read_sources(writer.connection), failed=failed)
+        self._failed_before = failed
+        self._meter = Meter(len(found.files), self._plan.bytes_total, on_progress)
+        self._storing = Storing(
+            writer=writer,
+            vectors=self._vectors,
+            known=known,
+            missing={path: known[path] for path in self._plan.missing},
+            metadata=options.metadata,
+            meter=self._meter,
+            sizes=self._plan.sizes,
         )
 
+    def begin(self, paths: Sequence[Path]) -> None:
+        """What needs no reading: sources, files that are gone, files that are as they were."""
+        gone = {
+            str(path) for path in self._found.deleted(Path(container_path(f)) for f in self._failed_before)
+        }
+        with transaction(self._writer.connection, self._writer.directory):
+            for path in filter(Path.exists, paths):
+                add_source(self._writer.connection, str(path.absolute()))
+            for failed in self._failed_before:
+                if container_path(failed) in gone:
+                    forget_failure(self._writer.connection, failed)
+            for path, reason in self._found.unreadable:
+                put_failure(self._writer.connection, str(path), reason, "")
+        self._storing.failed += [FailedFile(str(path), reason) for path, reason in self._found.unreadable]
+        self._storing.remove(self._plan.removed)
+        self._storing.keep(self._plan.unchanged)
+        self._meter.skip(
+            len(self._plan.unchanged), sum(self._plan.sizes[path] for path in self._plan.unchanged)
+        )
 
-def _read(path: Path) -> bytes:
-    try:
-        str(path).encode("utf-8")
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise ParseError(
-                f"{path} has {size:,} bytes; at most {MAX_FILE_BYTES:,} are read", hint="split it into parts"
-            )
-        return path.read_bytes()
-    except UnicodeEncodeError as error:
-        raise ParseError(f"the name of {path!r} is not valid UTF-8", hint="rename the file") from error
-    except OSError as error:
-        raise ParseError(f"{path} cannot be read: {error.strerror or error}", hint=f"ls -l {path}") from error
+    def read(self) -> None:
+        """Read what is new or changed, and once more what that made necessary."""
+        jobs: Sequence[ReadJob] = self._plan.jobs
+        for _ in range(_ROUNDS):
+            self._round(self._with_again(jobs))
+            if self._stop.is_set():
+                # A file that is missing may be among those that were not read.
+                return
+            self._storing.remove(list(self._storing.missing))
+            jobs = ()
+            if not self._storing.again:
+                return
+
+    def report(self, seconds: float) -> IngestReport:
+        """What was done."""
+        counts = self._storing.counts
+        return IngestReport(
+            added=counts.added,
+            replaced=counts.replaced,
+            unchanged=counts.unchanged,
+            removed=counts.removed,
+            renamed=counts.renamed,
+            duplicates=counts.duplicates,
+            failed=tuple(sorted(self._storing.failed, key=lambda failure: failure.path)),
+            notes=tuple(sorted(self._storing.notes, key=lambda note: note.path)),
+            passages=counts.passages,
+            seconds=seconds,
+            embed_seconds=self._vectors.seconds,
+            stopped=self._stop.is_set(),
+        )
+
+    def _with_again(self, jobs: Sequence[ReadJob]) -> list[ReadJob]:
+        again, self._storing.again = self._storing.again, {}
+        return [*(job for job in jobs if job.path not in again), *again.values()]
+
+    def _round(self, jobs: Sequence[ReadJob]) -> None:
+        if not jobs:
+            return
+        options = self._options
+        readers = min(options.readers or usable_readers(), len(jobs))
+        with ReaderPool(
+            readers=readers, options=options.parse, limits=options.limits, parser=options.parser
+        ) as pool:
+            stored = {file.document_id for file in self._storing.known.values() if file.document_id}
+            pipeline = Pipeline(pool, self._vectors, options.metadata, stored, self._stop)
+            with pipeline.running(jobs) as prepared:
+                batch: list[Prepared] = []
+                for item in prepared:
+                    if isinstance(item, Embedded):
+                        self._meter.passages += item.texts
+                        self._meter.tell("embedding", item.path)
+                        continue
+                    batch.append(item)
+                    if not prepared.ready or _passages(batch) >= _PASSAGES_A_BATCH:
+                        self._storing.store(batch)
+                        batch = []
+                self._storing.store(batch)
+
+
+def _passages(batch: Sequence[Prepared]) -> int:
+    return sum(len(document.cuts) for prepared in batch for _, document in prepared.documents)

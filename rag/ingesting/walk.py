@@ -1,7 +1,7 @@
 """Which files stand below the paths that a person names.
 
-Hidden files and folders are passed over, symbolic links are followed but never in a circle, and what cannot
-be looked into is reported. It reads names, not contents.
+Hidden files and folders are passed over, and so is what ignore files name; symbolic links are followed but
+never in a circle, and what cannot be looked into is reported. It reads names and sizes, not contents.
 """
 
 from __future__ import annotations
@@ -11,8 +11,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rag.ingesting.ignoring import IgnoreRules, NoRules
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class FileStamp:
+    """What the file system says of a file's content without reading it.
+
+    Attributes:
+        mtime_ns: time of the last change of the content, which programs may set back.
+        ctime_ns: time of the last change of anything, which they cannot.
+    """
+
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
 
 
 @dataclass(slots=True)
@@ -23,32 +39,42 @@ class Found:
         files: regular files, absolute, each real file once, in the order of their names.
         complete: directories below which every file was seen, so that what is missing there was deleted.
         unreadable: what could not be looked into, with the reason.
+        ignored: files, and whole folders, that were left out because an ignore file or common sense says so.
     """
 
-    files: list[Path] = field(default_factory=list)
+    files: dict[Path, FileStamp] = field(default_factory=dict)
     complete: list[Path] = field(default_factory=list)
     unreadable: list[tuple[Path, str]] = field(default_factory=list)
+    ignored: list[Path] = field(default_factory=list)
 
-    def deleted(self, paths: Iterable[Path]) -> Iterator[Path]:
-        """Those of ``paths`` that the walk would have come by, had they still been there.
+    def deleted(self, paths: Iterable[Path], *, named: Collection[Path] = ()) -> Iterator[Path]:
+        """Those of ``paths`` that are no longer wanted: gone from where the walk was, or ignored there now.
 
-        A hidden one it would have passed over, and of an unreadable one it saw the name.
+        Args:
+            paths: files that the library has.
+            named: what a person named itself, once: it stays although it is hidden or ignored.
         """
-        seen = {*self.files, *(path for path, _ in self.unreadable)}
+        kept = {*self.files, *(path for path, _ in self.unreadable)}
         for path in paths:
             below = (path.relative_to(root).parts for root in self.complete if path.is_relative_to(root))
-            if path not in seen and any(not any(map(_is_hidden, names)) for names in below):
+            wanted = any(not any(map(_is_hidden, names)) for names in below)
+            if path not in kept and wanted and not (path in named and path.exists()):
                 yield path
 
 
-def find_files(paths: Sequence[Path]) -> Found:
-    """The files at and below ``paths``; a path that is named itself may be hidden."""
+def find_files(paths: Sequence[Path], *, ignoring: bool = True) -> Found:
+    """The files at and below ``paths``; a path that is named itself may be hidden or ignored.
+
+    Args:
+        paths: files and folders.
+        ignoring: whether ``.gitignore``, ``.stillroomignore`` and the list of never wanted names count.
+    """
     found = Found()
     seen_files: set[Path] = set()
     for path in paths:
         root = Path(os.path.abspath(path))  # noqa: PTH100 (resolve() would rename what a link points to)
         if root.is_dir():
-            _walk(root, found, seen_files)
+            _walk(root, found, seen_files, ignoring=ignoring)
         elif root.exists():
             _add(root, found, seen_files)
         else:
@@ -56,24 +82,41 @@ def find_files(paths: Sequence[Path]) -> Found:
     return found
 
 
-def _walk(root: Path, found: Found, seen_files: set[Path]) -> None:
+def _walk(root: Path, found: Found, seen_files: set[Path], *, ignoring: bool) -> None:
     failures: list[OSError] = []
     seen_directories: set[Path] = set()
+    rules: dict[Path, IgnoreRules | NoRules] = {root: IgnoreRules.above(root) if ignoring else NoRules()}
     for folder, folders, names in os.walk(root, onerror=failures.append, followlinks=True):
         here = Path(folder)
+        own = rules.pop(here)
         real = here.resolve()
         if real in seen_directories:
             folders.clear()
             continue
         seen_directories.add(real)
-        folders[:] = sorted(name for name in folders if not _is_hidden(name))
-        for name in sorted(names):
-            if not _is_hidden(name):
-                _add(here / name, found, seen_files)
+        folders[:] = _wanted(here, folders, own, found, are_folders=True)
+        rules |= {here / name: own.within(here / name) for name in folders}
+        for name in _wanted(here, names, own, found, are_folders=False):
+            _add(here / name, found, seen_files)
     for failure in failures:
         found.unreadable.append((Path(failure.filename), failure.strerror or str(failure)))
     if not failures:
         found.complete.append(root)
+
+
+def _wanted(
+    here: Path, names: list[str], rules: IgnoreRules | NoRules, found: Found, *, are_folders: bool
+) -> list[str]:
+    """The names that are neither hidden nor ignored, in order; the ignored ones are noted."""
+    wanted: list[str] = []
+    for name in sorted(names):
+        if _is_hidden(name):
+            continue
+        if rules.ignores(name, is_folder=are_folders):
+            found.ignored.append(here / name)
+        else:
+            wanted.append(name)
+    return wanted
 
 
 def _is_hidden(name: str) -> bool:
@@ -84,6 +127,7 @@ def _add(path: Path, found: Found, seen_files: set[Path]) -> None:
     try:
         # Path.resolve raises RuntimeError for a link to itself before Python 3.13; this is always an OSError.
         real = Path(os.path.realpath(path, strict=True))
+        status = real.stat()
     except FileNotFoundError:
         found.unreadable.append((path, "it is a link to nothing"))
         return
@@ -93,4 +137,4 @@ def _add(path: Path, found: Found, seen_files: set[Path]) -> None:
     # Sockets, pipes and devices would block a reader for ever.
     if real.is_file() and real not in seen_files:
         seen_files.add(real)
-        found.files.append(path)
+        found.files[path] = FileStamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns)

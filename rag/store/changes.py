@@ -31,6 +31,8 @@ class StoredFile:
         modified_ns: when it was last changed, nanoseconds since 1970.
         container: the file on disk that it came out of; None where it is one itself.
         metadata: what a person gave it: ``{"tag": ("tax", "2026")}``.
+        changed_ns: when the system last changed anything about it; 0 where size and times do not yet prove
+            that its bytes are the same, because it was written only just before it was read.
     """
 
     path: str
@@ -39,6 +41,7 @@ class StoredFile:
     modified_ns: int = 0
     container: str | None = None
     metadata: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    changed_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,28 @@ def put_container(connection: sqlite3.Connection, file: StoredFile) -> None:
     _write_file(connection, file, None)
 
 
-def rename_file(connection: sqlite3.Connection, old: str, new: str, *, modified_ns: int) -> None:
+def put_copy(connection: sqlite3.Connection, file: StoredFile, identity: str) -> tuple[str, ...]:
+    """Store a file whose bytes the library knows from another, and so its document, in place of what it held.
+
+    Returns:
+        Paths of files that must be read again, as `put_file` says.
+    """
+    orphans = _let_go(connection, file.path, unless=identity)
+    _write_file(connection, file, identity)
+    return orphans
+
+
+def touch_file(connection: sqlite3.Connection, path: str, *, modified_ns: int, changed_ns: int) -> None:
+    """Its bytes are the same; only its times are new."""
+    connection.execute(
+        "UPDATE files SET modified_ns = ?, changed_ns = ? WHERE path = ?", (modified_ns, changed_ns, path)
+    )
+    forget_failure(connection, path)
+
+
+def rename_file(
+    connection: sqlite3.Connection, old: str, new: str, *, modified_ns: int, changed_ns: int = 0
+) -> None:
     """The same file under another path: its document, its metadata and what came out of it stay."""
     for path in (old, *_members(connection, old)):
         moved = new + path.removeprefix(old)
@@ -104,8 +128,8 @@ def rename_file(connection: sqlite3.Connection, old: str, new: str, *, modified_
         connection.execute("DELETE FROM files WHERE path = ?", (path,))
         container = new if row[1] == old else row[1]
         connection.execute(
-            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)",
-            (moved, row[0], container, row[2], row[3], modified_ns),
+            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (moved, row[0], container, row[2], row[3], modified_ns, changed_ns),
         )
         connection.executemany(
             "INSERT INTO file_metadata VALUES (?, ?, ?)", [(moved, *pair) for pair in kept]
@@ -145,6 +169,13 @@ def put_failure(connection: sqlite3.Connection, path: str, reason: str, hint: st
 def forget_failure(connection: sqlite3.Connection, path: str) -> None:
     """The file is gone, or can be read now."""
     connection.execute("DELETE FROM failures WHERE path = ?", (path,))
+
+
+def forget_failures_below(connection: sqlite3.Connection, path: str) -> None:
+    """A container is read anew: what was said of it and its members is to be said again, if at all."""
+    connection.execute(
+        "DELETE FROM failures WHERE path = ?1 OR substr(path, 1, length(?1) + 2) = ?1 || '!/'", (path,)
+    )
 
 
 def put_passages(connection: sqlite3.Connection, identity: str, text: str, cuts: Sequence[Cut]) -> None:
@@ -235,9 +266,17 @@ def _put_document(
 def _write_file(connection: sqlite3.Connection, file: StoredFile, identity: str | None) -> None:
     """Not by REPLACE, which would delete the row and, with it, what a person said of the file."""
     connection.execute(
-        "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET document_id = ?2, "
-        "container = ?3, content_hash = ?4, bytes = ?5, modified_ns = ?6",
-        (file.path, identity, file.container, file.content_hash, file.bytes, file.modified_ns),
+        "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET document_id = ?2, "
+        "container = ?3, content_hash = ?4, bytes = ?5, modified_ns = ?6, changed_ns = ?7",
+        (
+            file.path,
+            identity,
+            file.container,
+            file.content_hash,
+            file.bytes,
+            file.modified_ns,
+            file.changed_ns,
+        ),
     )
     forget_failure(connection, file.path)
     set_metadata(connection, file.path, file.metadata)

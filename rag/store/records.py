@@ -190,8 +190,10 @@ class KnownFile:
         document_id: None for a container.
         container: the file on disk that it came out of; None where it is one itself.
         content_hash: empty where it must be read again.
+        changed_ns: when the system last changed anything about it; 0 where that proves nothing.
         parser_version: that its document was read with; 0 for a container.
         format: of its document; empty for a container.
+        title: of its document; empty for a container.
     """
 
     path: str
@@ -200,15 +202,17 @@ class KnownFile:
     content_hash: str
     bytes: int
     modified_ns: int
+    changed_ns: int
     parser_version: int
     format: str
+    title: str
 
 
 def read_files(connection: sqlite3.Connection) -> dict[str, KnownFile]:
     """Every file that the library knows, by path."""
     rows = connection.execute(
-        "SELECT files.path, document_id, container, content_hash, bytes, modified_ns, "
-        "coalesce(parser_version, 0), coalesce(format, '') "
+        "SELECT files.path, document_id, container, content_hash, bytes, modified_ns, changed_ns, "
+        "coalesce(parser_version, 0), coalesce(format, ''), coalesce(title, '') "
         "FROM files LEFT JOIN documents ON documents.id = files.document_id"
     )
     return {row[0]: KnownFile(*row) for row in rows}

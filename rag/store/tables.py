@@ -45,7 +45,8 @@ CREATE TABLE files (
     container TEXT,
     content_hash TEXT NOT NULL,
     bytes INTEGER NOT NULL,
-    modified_ns INTEGER NOT NULL
+    modified_ns INTEGER NOT NULL,
+    changed_ns INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX files_by_document ON files (document_id);
 CREATE INDEX files_by_container ON files (container);
@@ -132,7 +133,7 @@ def _texts_and_files(connection: sqlite3.Connection) -> None:
                 (new, path, title, kind, language, text),
             )
             renamed[identity] = new
-        connection.execute("INSERT INTO files VALUES (?, ?, NULL, ?, 0, 0)", (path, new, content_hash))
+        connection.execute("INSERT INTO files VALUES (?, ?, NULL, ?, 0, 0, 0)", (path, new, content_hash))
     texts = dict(connection.execute("SELECT id, text FROM documents"))
     for identity, position, start, end, page, heading in old["sections"]:
         if new := renamed.get(identity, ""):

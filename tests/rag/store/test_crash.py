@@ -42,7 +42,7 @@ with Library.open(Path(library_directory), embedder=embedder) as library:
 """
 
 POINTS = [
-    ("rag.ingesting.ingest", "_Run", "flush", "before"),  # committed to the truth, in no index
+    ("rag.store.writer", "Writer", "follow", "before"),  # committed to the truth, in no index
     ("rag.store.vectors", "VectorIndex", "delete", "after"),  # what was replaced is gone from one index
     ("rag.store.vectors", "VectorIndex", "upsert", "after"),  # new vectors, no words
     ("rag.store.words", "WordIndex", "replace", "after"),  # words of the removed passages gone, nothing new
