@@ -23,10 +23,8 @@ if TYPE_CHECKING:
 
     Parser = Callable[[bytes, PurePath, ParseOptions], ParsedDocument]
 
-__all__ = ["MAX_FILE_BYTES", "PARSERS_VERSION", "ParseOptions", "parse_document", "parser_version"]
+__all__ = ["MAX_FILE_BYTES", "ParseOptions", "parse_document", "parser_version"]
 
-# What all parsers together had before each had a version of its own.
-PARSERS_VERSION = 4
 
 # A file is read into memory whole, and some parsers take twenty times its size.
 MAX_FILE_BYTES = 64 * 1024**2

@@ -144,7 +144,7 @@ def _few_controls(content: bytes) -> bool:
 
 
 def _is_plain(content: bytes) -> bool:
-    return _few_controls(content) and _is_utf8(content)
+    return _few_controls(content) and is_utf8(content)
 
 
 def _narrow_encoding(content: bytes) -> str:
@@ -153,7 +153,7 @@ def _narrow_encoding(content: bytes) -> str:
         for encoding in ("iso2022_jp_2", "iso2022_kr"):
             if _fits(content, encoding):
                 return encoding
-    if _is_utf8(content):
+    if is_utf8(content):
         return "utf-8"
     encoding, score = _scored(content)
     if score >= _CONVINCING:
@@ -161,7 +161,7 @@ def _narrow_encoding(content: bytes) -> str:
     return _guessed(content) or (encoding if score > 0 else "")
 
 
-def _is_utf8(content: bytes) -> bool:
+def is_utf8(content: bytes) -> bool:
     """Whether it is UTF-8, with a few broken places at most."""
     if _fits(content, "utf-8"):
         return True

@@ -29,10 +29,13 @@ _ZIP_MARKS = (b"PK\x03\x04", b"PK\x05\x06")  # with entries, without
 _DOCUMENT_ENTRIES = ("[Content_Types].xml", "mimetype", "Index/Document.iwa")
 _OLE_MARK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
-# How far HTML may begin after a byte-order mark, an XML declaration or comments, in bytes.
-_HEAD_BYTES = 2048
-_HTML = re.compile(rb"<(?:!doctype\s+html|html|head|body)[\s>]", re.IGNORECASE)
-_HTML_LETTERS = re.compile(r"<(?:!doctype\s+html|html|head|body)[\s>]", re.IGNORECASE)
+# HTML begins with one of these tags, after a byte-order mark, an XML declaration and comments at most.
+_HEAD_BYTES = 4096
+_HTML = re.compile(
+    rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)[\s>]",
+    re.IGNORECASE | re.DOTALL,
+)
+_BYTE_ORDER_MARKS = re.compile(rb"^(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)")
 
 # The PDF specification's readers accept the mark anywhere in the first 1,024 bytes.
 _PDF_MARK_WITHIN = 1024
@@ -151,11 +154,13 @@ def begins_tar(block: bytes) -> bool:
 
 def is_html(evidence: Evidence) -> bool:
     """Whether its first bytes, or its name, say that it is HTML."""
-    if evidence.suffix in {".html", ".htm", ".xhtml"} and evidence.is_text:
-        return True
-    head = evidence.content.lstrip()[:_HEAD_BYTES]
+    return begins_html(evidence.content) or named(".html", ".htm", ".xhtml")(evidence)
+
+
+def begins_html(content: bytes) -> bool:
+    """Whether a page's first tag comes before anything else."""
     # UTF-16 puts a NUL beside each letter of a tag.
-    return bool(_HTML.search(head) or _HTML_LETTERS.search(head.replace(b"\0", b"").decode("latin-1")))
+    return bool(_HTML.match(_BYTE_ORDER_MARKS.sub(b"", content[:_HEAD_BYTES]).replace(b"\0", b"")))
 
 
 def is_mail(evidence: Evidence) -> bool:
