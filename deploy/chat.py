@@ -15,7 +15,7 @@ from deploy.reasoning import Piece, ReasoningSplitter, Trimmed, split_text
 from stillroom.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from langchain_core.language_models import BaseChatModel, LanguageModelInput
     from langchain_core.messages import AIMessageChunk, BaseMessage
@@ -159,14 +159,19 @@ def stream_pieces(
     endpoint: Endpoint,
     model: Runnable[LanguageModelInput, Any],
     messages: LanguageModelInput,
+    *,
+    on_prompt_tokens: Callable[[int], None] | None = None,
     **options: Any,  # noqa: ANN401 - LangChain's
 ) -> Iterator[Piece]:
     """A reply as it is written, reasoning apart from the answer; both without the white space around them.
+
+    A reply that the token limit cuts off ends there, as one that was complete.
 
     Args:
         endpoint: says where its model's reasoning is found.
         model: of ``chat_model``, or one bound to options.
         messages: whatever LangChain's models take.
+        on_prompt_tokens: is told how many tokens the server counted in the prompt, if it says so.
         **options: go with the request, such as those of ``json_schema_option``.
 
     Raises:
@@ -177,18 +182,21 @@ def stream_pieces(
         >>> for piece in stream_pieces(endpoint, model, "Why is the sky blue?"):  # doctest: +SKIP
         ...     print(piece.text, end="")
     """
-    from deploy.chat_errors import model_errors, readable_answer
+    from deploy.chat_errors import model_errors, next_chunk
 
+    if on_prompt_tokens and endpoint.engine != "ollama":  # Ollama says it unasked
+        options["stream_usage"] = True
     splitter = ReasoningSplitter(opened=endpoint.capabilities.reasoning_form == "opened")
     thought, answer = Trimmed(), Trimmed()
     beside = ended = False
     with model_errors(endpoint):
-        chunks = iter(model.stream(messages, **options))
+        chunks: Iterator[AIMessageChunk] = iter(model.stream(messages, **options))
         while True:
-            with readable_answer(endpoint):
-                chunk: AIMessageChunk | None = next(chunks, None)
+            chunk = next_chunk(endpoint, chunks)
             if chunk is None:
                 break
+            if on_prompt_tokens and chunk.usage_metadata and chunk.usage_metadata["input_tokens"]:
+                on_prompt_tokens(chunk.usage_metadata["input_tokens"])
             ended = ended or any(chunk.response_metadata.get(key) for key in _END_KEYS)
             if reasoning := thought.feed(_reasoning_beside(chunk)):
                 beside = True

@@ -19,6 +19,7 @@ from stillroom.errors import ModelError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from langchain_core.messages import AIMessageChunk
     from openai import LengthFinishReasonError
 
     from deploy.endpoint import Endpoint
@@ -82,6 +83,23 @@ def readable_answer(endpoint: Endpoint) -> Iterator[None]:
             f"{endpoint.base_url} answered with something that is no chat answer of {endpoint.model}{words}",
             hint="look whether the address is that of an OpenAI-compatible server: stillroom status",
         ) from error
+
+
+def next_chunk(endpoint: Endpoint, chunks: Iterator[AIMessageChunk]) -> AIMessageChunk | None:
+    """The next chunk of a stream; None at its end, which may be the token limit.
+
+    OpenAI's client raises an exception for a reply under a schema that the limit cut, after all its chunks.
+
+    Raises:
+        ModelError: as ``readable_answer``.
+    """
+    import openai
+
+    try:
+        with readable_answer(endpoint):
+            return next(chunks, None)
+    except openai.LengthFinishReasonError:
+        return None
 
 
 def cut_off_text(error: LengthFinishReasonError) -> str:
