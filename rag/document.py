@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+AnswerKind = Literal["written", "extractive", "refused"]
 SectionKind = Literal["prose", "table", "code"]
 
 
@@ -156,8 +157,10 @@ class Citation:
 
     Attributes:
         marker: the number that the answer's text carries in brackets, from 1.
-        quote: the passage's own characters.
+        quote: the document's own characters, ``stored_text[start:end]``.
         locator: ``p. 3`` or ``line 12``, of the quote itself.
+        start: offset of the quote's first character in the document's stored text.
+        end: offset after its last character.
     """
 
     marker: int
@@ -167,6 +170,23 @@ class Citation:
     passage_id: str
     locator: str
     quote: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two quotes of different documents that say different things of the same.
+
+    Attributes:
+        first: marker of the citation that the answer follows, or mentions first.
+        second: marker of the other one.
+        about: what differs: ``3 / 5``; empty where one says what the other denies.
+    """
+
+    first: int
+    second: int
+    about: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,12 +199,18 @@ class Answer:
         reasoning: what a reasoning model thought; kept apart from the answer.
         dropped: citations that failed the check, each with the reason.
         notice: what the reader should know of how the answer was made, or empty.
+        standalone: the question that was looked for, where the conversation before it made it another one.
+        conflicts: where the cited documents disagree; the text says so too.
+        left_out: passages that were found and not read, each with the reason.
     """
 
     question: str
-    kind: Literal["written", "extractive", "refused"]
+    kind: AnswerKind
     text: str
     citations: tuple[Citation, ...]
     reasoning: str = ""
     dropped: tuple[str, ...] = ()
     notice: str = ""
+    standalone: str = ""
+    conflicts: tuple[Conflict, ...] = ()
+    left_out: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -149,11 +150,13 @@ class ScriptedChat:
     Attributes:
         replies: each a text, or a message's fields, or a status with an error's text.
         requests: the JSON bodies that came.
+        prompt_tokens: what it says to have counted; None for what four characters a token make.
     """
 
     replies: list[str | dict[str, Any] | tuple[int, str]]
     requests: list[dict[str, Any]] = field(default_factory=list)
     base_url: str = ""
+    prompt_tokens: int | None = None
 
     def endpoint(self, *, context_tokens: int = 4096, **capabilities: Any) -> Endpoint:  # noqa: ANN401
         """An endpoint of this server, with what its model is said to be able to do."""
@@ -170,7 +173,31 @@ class ScriptedChat:
         body = copy.deepcopy(json.loads(recorded.read_text(encoding="utf-8"))["body"])
         choice = body["choices"][0]
         choice["message"] |= {"content": reply} if isinstance(reply, str) else reply
+        characters = sum(len(message["content"] or "") for message in request["messages"])
+        body["usage"]["prompt_tokens"] = self.prompt_tokens or characters // 4
         return 200, body
+
+
+def _events(body: dict[str, Any], request: dict[str, Any]) -> Iterator[str]:
+    """A reply as vLLM streams it: the message in pieces, why it ended, and the usage if that is asked for."""
+    if "choices" not in body:
+        yield f"data: {json.dumps(body)}\n\n"
+        return
+    head = {key: body[key] for key in ("id", "created", "model")} | {"object": "chat.completion.chunk"}
+    choice = body["choices"][0]
+
+    def event(delta: dict[str, Any], finish_reason: str | None = None) -> str:
+        choices = [{"index": 0, "delta": delta, "finish_reason": finish_reason}]
+        return f"data: {json.dumps({**head, 'choices': choices})}\n\n"
+
+    yield event({"role": "assistant", "content": ""})
+    for key in ("reasoning", "content"):
+        text = choice["message"].get(key) or ""
+        yield from (event({key: text[start : start + 7]}) for start in range(0, len(text), 7))
+    yield event({}, choice["finish_reason"])
+    if (request.get("stream_options") or {}).get("include_usage"):
+        yield f"data: {json.dumps({**head, 'choices': [], 'usage': body['usage']})}\n\n"
+    yield "data: [DONE]\n\n"
 
 
 @pytest.fixture
@@ -185,9 +212,10 @@ def scripted_chat() -> Callable[..., AbstractContextManager[ScriptedChat]]:
             def do_POST(self) -> None:
                 request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 status, body = chat.respond(request)
-                payload = json.dumps(body).encode()
+                streamed = status == HTTPStatus.OK and request.get("stream", False)
+                payload = "".join(_events(body, request)).encode() if streamed else json.dumps(body).encode()
                 self.send_response(status)
-                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Type", "text/event-stream" if streamed else "application/json")
                 self.send_header("Content-Length", str(len(payload)))
                 self.end_headers()
                 self.wfile.write(payload)

@@ -1,8 +1,8 @@
 """Check what a model claims against the passages that it was given.
 
 A claim is kept when its quote stands in a passage, is long enough to prove something, has every number of
-the claim in its passage, and shares the claim's terms. Pure: it knows no model, prompt or endpoint. It
-cannot tell whether a sentence that shares all terms says the opposite.
+the claim in its passage, shares the claim's terms, and does not plainly deny it. Pure: it knows no model,
+prompt or endpoint. It cannot tell whether a sentence of the same terms in another order says something else.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from rag.answering.negation import says_opposite
 from rag.answering.quotes import citation, find_quote
 from rag.answering.wording import Wording, wording
 from rag.language import Language, detect_language
@@ -82,48 +83,92 @@ class Verdict:
 def check_claims(claims: Sequence[Claim], passages: Mapping[str, Passage], question: str) -> Verdict:
     """Sort claims into those that their passages prove and those that they do not.
 
-    A quote that stands in another passage than the claim names is taken from there.
-
     Args:
         claims: as the model wrote them.
         passages: by the ids that the prompt gave them.
         question: what they should answer; its language is that of the reasons.
     """
-    words = wording(detect_language(question))
     kept: list[CheckedClaim] = []
     dropped: list[str] = []
     for claim in claims:
-        checked = _check(claim, passages, words)
+        checked = check_claim(claim, passages, question)
         if isinstance(checked, str):
             dropped.append(checked)
-        elif _is_off(checked, question):
-            dropped.append(words.off_question.format(text=_shown(checked.text)))
         elif checked.text not in {other.text for other in kept}:
             kept.append(checked)
     return Verdict(tuple(kept), tuple(dropped))
 
 
+def check_claim(claim: Claim, passages: Mapping[str, Passage], question: str) -> CheckedClaim | str:
+    """The claim with the place of its quote, or why it is dropped; see ``check_claims``.
+
+    A quote that stands in another passage than the claim names is taken from there; one that stands in
+    several is taken from the one that it names.
+    """
+    words = wording(detect_language(question))
+    checked = _proven(claim, passages, words)
+    if isinstance(checked, CheckedClaim) and _is_off(checked, question):
+        return words.off_question.format(text=_shown(checked.text))
+    return checked
+
+
 def cited_text(kept: Sequence[CheckedClaim], language: Language) -> tuple[str, tuple[Citation, ...]]:
     """The claims as running text with markers such as ``[1]``, and the citations that they stand for.
 
-    Claims with the same quote share a marker.
-
     Example: two claims from one sentence read "It is small [1]. It is fast [1]."
     """
-    markers: dict[tuple[str, int, int], int] = {}
-    citations: list[Citation] = []
-    sentences: list[str] = []
+    text = CitedText(language)
     for claim in kept:
-        place = (claim.passage.id, claim.start, claim.end)
-        if place not in markers:
-            markers[place] = len(markers) + 1
-            citations.append(citation(markers[place], claim.passage, claim.start, claim.end))
-        sentences.append(_with_marker(claim.text, markers[place], language))
-    return ("" if language == "zh" else " ").join(sentences), tuple(citations)
+        text.add(claim)
+    return text.text, text.citations
 
 
-def _check(claim: Claim, passages: Mapping[str, Passage], words: Wording) -> CheckedClaim | str:
-    """The claim with the place of its quote, or why it is dropped."""
+class CitedText:
+    """An answer's text as it grows, sentence by sentence, each with the marker of its citation.
+
+    Claims with the same quote share a marker.
+
+    Args:
+        language: decides where a marker stands, and what stands between sentences.
+        separator: stands between them instead.
+    """
+
+    def __init__(self, language: Language, *, separator: str | None = None) -> None:
+        self.language = language
+        self._separator = ("" if language == "zh" else " ") if separator is None else separator
+        self._citations: dict[tuple[str, int, int], Citation] = {}
+        self._sentences: list[str] = []
+
+    @property
+    def text(self) -> str:
+        """All sentences."""
+        return self._separator.join(self._sentences)
+
+    @property
+    def citations(self) -> tuple[Citation, ...]:
+        """What the markers stand for, in their order."""
+        return tuple(self._citations.values())
+
+    def add(self, claim: CheckedClaim) -> tuple[str, Citation]:
+        """The claim as a sentence of the text, and the citation that its marker stands for."""
+        cited = self.cite(claim.passage, claim.start, claim.end)
+        return self.say(_with_marker(claim.text, cited.marker, self.language)), cited
+
+    def say(self, sentence: str) -> str:
+        """A sentence that has its markers already."""
+        self._sentences.append(sentence)
+        return sentence
+
+    def cite(self, passage: Passage, start: int, end: int) -> Citation:
+        """The citation of ``passage.text[start:end]``: a new one, unless the same place was cited before."""
+        place = (passage.document_id, passage.start + start, passage.start + end)
+        if place not in self._citations:
+            self._citations[place] = citation(len(self._citations) + 1, passage, start, end)
+        return self._citations[place]
+
+
+def _proven(claim: Claim, passages: Mapping[str, Passage], words: Wording) -> CheckedClaim | str:
+    """The claim with the place of its quote, or why its passage does not prove it."""
     text = " ".join(claim.text.split())
     if len(set(content_terms(claim.quote))) < FEWEST_QUOTE_TERMS:
         return words.short_quote.format(quote=_shown(claim.quote))
@@ -133,14 +178,24 @@ def _check(claim: Claim, passages: Mapping[str, Passage], words: Wording) -> Che
             return words.unknown_passage.format(passage=_shown(claim.passage), text=_shown(text))
         return words.invented_quote.format(quote=_shown(claim.quote))
     passage, start, end = found
-    context = "\n".join((passage.document_title, *passage.heading))
+    other_language = detect_language(text) != detect_language(passage.text[start:end])
+    checked = CheckedClaim(text, passage, start, end, other_language)
+    return _objection(checked, words) or checked
+
+
+def _objection(claim: CheckedClaim, words: Wording) -> str:
+    """Why the quote does not bear the claim; empty where it does."""
+    text, passage = claim.text, claim.passage
+    quote = passage.text[claim.start : claim.end]
+    context = "\n".join((passage.document_title, *passage.heading, passage.header))
     if foreign := _numbers(text) - _numbers(f"{context}\n{passage.text}"):
         return words.other_number.format(number=min(foreign), text=_shown(text))
-    other_language = detect_language(text) != detect_language(passage.text[start:end])
-    evidence = passage.text if other_language else passage.text[start:end]
-    if support(text, f"{context}\n{evidence}", names_only=other_language) < LOWEST_SUPPORT:
+    evidence = passage.text if claim.other_language else quote
+    if support(text, f"{context}\n{evidence}", names_only=claim.other_language) < LOWEST_SUPPORT:
         return words.unsupported.format(text=_shown(text))
-    return CheckedClaim(text, passage, start, end, other_language)
+    if not claim.other_language and says_opposite(text, quote):
+        return words.opposite.format(text=_shown(text))
+    return ""
 
 
 def _is_off(claim: CheckedClaim, question: str) -> bool:

@@ -52,6 +52,7 @@ class Prompt:
         user: the question, the fenced passages, and the question again: a small model answers what it
             read last.
         passages: those that fitted, by the ids that the prompt gives them.
+        left_out: those that did not.
         schema: JSON schema of the reply.
         answer_tokens: what is left for the reply, at most what was asked for.
     """
@@ -61,6 +62,7 @@ class Prompt:
     passages: Mapping[str, Passage]
     schema: dict[str, Any]
     answer_tokens: int
+    left_out: tuple[Passage, ...] = ()
 
 
 def build_prompt(question: str, hits: Sequence[Hit], *, context_tokens: int, max_tokens: int) -> Prompt:
@@ -68,7 +70,7 @@ def build_prompt(question: str, hits: Sequence[Hit], *, context_tokens: int, max
 
     Args:
         question: its language decides that of the instructions and of the answer.
-        hits: best first; the lowest-ranked are left out where the context is too small.
+        hits: best first; where the context is too small, those that do not fit are left out.
         context_tokens: of prompt and reply together.
         max_tokens: of the reply; at most half of the context is given to it.
 
@@ -78,21 +80,26 @@ def build_prompt(question: str, hits: Sequence[Hit], *, context_tokens: int, max
     words = wording(detect_language(question))
     answer_tokens = min(max_tokens, context_tokens // 2)
     asked = words.question.format(question=as_data(question))
-    budget = context_tokens - answer_tokens - _TEMPLATE_TOKENS
-    needed = estimate_tokens(words.instructions) + 2 * estimate_tokens(asked)
+    budget = passage_budget(question, context_tokens=context_tokens, max_tokens=max_tokens)
     passages: dict[str, Passage] = {}
     fenced: list[str] = []
-    for number, hit in enumerate(hits, 1):
-        fence = _fence(f"P{number}", hit.passage)
+    left_out: list[Passage] = []
+    needed = 0
+    for hit in hits:
+        name = f"P{len(passages) + 1}"
+        fence = _fence(name, hit.passage)
+        if needed + estimate_tokens(fence) > budget:
+            left_out.append(hit.passage)
+            continue
         needed += estimate_tokens(fence)
-        if needed > budget:
-            break
         fenced.append(fence)
-        passages[f"P{number}"] = hit.passage
+        passages[name] = hit.passage
     if not passages:
+        least = min((estimate_tokens(_fence("P1", hit.passage)) for hit in hits), default=0)
+        taken = context_tokens - answer_tokens - budget
         raise ModelError(
-            f"question and one passage need about {needed} tokens; "
-            f"a context of {context_tokens} has {budget} beside the reply",
+            f"question and one passage need about {taken + least} tokens; "
+            f"a context of {context_tokens} has {context_tokens - answer_tokens} beside the reply",
             hint="ask a shorter question, or start the engine with a larger context",
         )
     return Prompt(
@@ -103,7 +110,22 @@ def build_prompt(question: str, hits: Sequence[Hit], *, context_tokens: int, max
             passages, most_claims=max(1, min(_MOST_CLAIMS, answer_tokens // _TOKENS_PER_CLAIM))
         ),
         answer_tokens=answer_tokens,
+        left_out=tuple(left_out),
     )
+
+
+def passage_budget(question: str, *, context_tokens: int, max_tokens: int) -> int:
+    """Tokens that are left for passages beside instructions, question and reply; it may be below nothing.
+
+    Args:
+        question: as it is asked.
+        context_tokens: of prompt and reply together.
+        max_tokens: of the reply; at most half of the context is given to it.
+    """
+    words = wording(detect_language(question))
+    asked = words.question.format(question=as_data(question))
+    taken = _TEMPLATE_TOKENS + estimate_tokens(words.instructions) + 2 * estimate_tokens(asked)
+    return context_tokens - min(max_tokens, context_tokens // 2) - taken
 
 
 def answer_schema(passages: Mapping[str, Passage], *, most_claims: int) -> dict[str, Any]:
@@ -125,7 +147,7 @@ def answer_schema(passages: Mapping[str, Passage], *, most_claims: int) -> dict[
 
 
 def quotable_sentences(passage: Passage) -> tuple[str, ...]:
-    """The passage's sentences that are long enough to prove something, on one line each.
+    """The passage's sentences that are long enough to prove something, on one line each; a table's rows.
 
     The whole passage where none is.
     """
@@ -155,7 +177,8 @@ def estimate_tokens(text: str) -> int:
 
 def _fence(name: str, passage: Passage) -> str:
     above = " › ".join(dict.fromkeys((passage.document_title, *passage.heading)))
-    return f'<passage id="{name}">\n{as_data(above)}\n{as_data(passage.text)}\n</passage>'
+    text = f"{passage.header}\n{passage.text}" if passage.header else passage.text
+    return f'<passage id="{name}">\n{as_data(above)}\n{as_data(text)}\n</passage>'
 
 
 def _claim_schema(name: str, passage: Passage) -> dict[str, Any]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Serve = Callable[..., AbstractContextManager[Any]]
 
-QUOTE = Citation(4, "d", "Scales", "/s.md", "p", "line 2", "Salt weighs 5 g.")
+QUOTE = Citation(4, "d", "Scales", "/s.md", "p", "line 2", "Salt weighs 5 g.", 9, 25)
 
 
 def weigh(thing: str) -> ToolResult:

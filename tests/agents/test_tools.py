@@ -48,7 +48,7 @@ class Found:
         return f"{self.count} found"
 
 
-QUOTE = Citation(1, "d1", "Title", "/a.md", "p1", "line 3", "a quote")
+QUOTE = Citation(1, "d1", "Title", "/a.md", "p1", "line 3", "a quote", 20, 27)
 
 
 def find() -> Found:

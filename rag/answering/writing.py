@@ -1,0 +1,123 @@
+"""Let a model write from passages and keep only what they prove; where nothing is left, say so.
+
+It knows prompt, request and check, and not how the passages were found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rag.answering.citations import CheckedClaim, CitedText, check_claim
+from rag.answering.conflicts import name_conflicts
+from rag.answering.events import Answered, Dropped, Kept, Thought
+from rag.answering.extracts import STRONG_COVERAGE, best_sentences
+from rag.answering.fallbacks import extractive, refusal
+from rag.answering.prompt import build_prompt
+from rag.answering.reply import ReplyReader
+from rag.answering.wording import wording
+from rag.document import Answer
+from rag.language import detect_language
+from rag.model_call import JsonReply, JsonRequest, stream_json, thinking_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from deploy.endpoint import Endpoint
+    from rag.answering.citations import Claim
+    from rag.answering.events import AnswerEvent
+    from rag.answering.prompt import Prompt
+    from rag.document import Hit, Passage
+
+
+def write_answer(
+    question: str, hits: Sequence[Hit], endpoint: Endpoint, max_tokens: int
+) -> Iterator[AnswerEvent]:
+    """What the model writes and the passages prove, sentence by sentence; else their own sentences.
+
+    Raises:
+        ModelError: as ``stream_json``; also where the context is too small for one passage.
+    """
+    words = wording(detect_language(question))
+    room = endpoint.context_tokens - thinking_tokens(endpoint)
+    prompt = build_prompt(question, hits, context_tokens=room, max_tokens=max_tokens)
+    request = JsonRequest(prompt.system, prompt.user, words.notes, prompt.schema, prompt.answer_tokens)
+    draft, reader, reply = _Draft(question, prompt), ReplyReader(), JsonReply()
+    for piece in stream_json(endpoint, request, reply):
+        if piece.kind == "reasoning":
+            yield Thought(piece.text)
+        else:
+            yield from draft.take(reader.feed(piece.text))
+    rest = reader.finish()
+    yield from draft.take(rest.claims)
+    made = _finished(draft, hits, reply, not_answered=rest.not_answered)
+    notices = [made.notice] if made.notice else []
+    if reply.prompt_was_cut:
+        counts = {"counted": reply.prompt_tokens, "least": reply.least_prompt_tokens}
+        notices.append(words.prompt_cut.format(**counts))
+    yield Answered(replace(made, notice=" ".join(notices), left_out=_not_read(prompt.left_out, question)))
+
+
+class _Draft:
+    """The answer as it grows out of the model's claims."""
+
+    def __init__(self, question: str, prompt: Prompt) -> None:
+        self.question = question
+        self.passages = prompt.passages
+        self.text = CitedText(detect_language(question))
+        self.dropped: list[str] = []
+        self.kept: list[CheckedClaim] = []
+
+    def take(self, claims: Iterable[Claim]) -> Iterator[Kept | Dropped]:
+        """Check claims; those that stand become sentences, each said once."""
+        for claim in claims:
+            checked = check_claim(claim, self.passages, self.question)
+            if isinstance(checked, str):
+                self.dropped.append(checked)
+                yield Dropped(checked)
+            elif checked.text not in {other.text for other in self.kept}:
+                self.kept.append(checked)
+                yield Kept(*self.text.add(checked), self.text.text)
+
+    def answer(self, reasoning: str) -> Answer:
+        """The sentences that were kept, with what is to be said of them."""
+        words = wording(detect_language(self.question))
+        conflicts = name_conflicts(self.text, list(self.passages.values()))
+        crossed = any(claim.other_language for claim in self.kept)
+        return Answer(
+            question=self.question,
+            kind="written",
+            text=self.text.text,
+            citations=self.text.citations,
+            reasoning=reasoning,
+            dropped=tuple(self.dropped),
+            notice=words.notice_other_language if crossed else "",
+            conflicts=conflicts,
+        )
+
+
+def _finished(draft: _Draft, hits: Sequence[Hit], reply: JsonReply, *, not_answered: bool) -> Answer:
+    """The draft where anything of it was kept; else the passages' own sentences, or a refusal."""
+    question, reasoning = draft.question, reply.reasoning
+    words = wording(detect_language(question))
+    if draft.kept:
+        return draft.answer(reasoning)
+    if draft.dropped:
+        dropped = tuple(draft.dropped)
+        return extractive(
+            question, hits, notice=words.notice_unverified, reasoning=reasoning, dropped=dropped
+        )
+    if not not_answered:
+        return extractive(question, hits, notice=words.notice_unusable, reasoning=reasoning)
+    # Small models give up easily: not where one sentence shares nearly all words of the question.
+    if any(sentence.coverage >= STRONG_COVERAGE for sentence in best_sentences(question, hits)):
+        return extractive(question, hits, notice=words.notice_model_found_nothing, reasoning=reasoning)
+    read = len(draft.passages)
+    return refusal(question, words.refused_by_model.format(passages=read), reasoning=reasoning)
+
+
+def _not_read(passages: Iterable[Passage], question: str) -> tuple[str, ...]:
+    words = wording(detect_language(question))
+    return tuple(
+        words.not_read.format(title=passage.document_title, locator=passage.locator) for passage in passages
+    )
