@@ -1,4 +1,4 @@
-"""``stillroom ingest``, ``sources``, ``search`` and ``ask``: the private library from the command line."""
+"""``stillroom ingest``, ``sources`` and ``search``: the private library from the command line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PANEL = "Library"
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (ingest, sources, search, ask):
+    for command in (ingest, sources, search):
         app.command(rich_help_panel=PANEL)(command)
 
 
@@ -95,43 +95,6 @@ def search(
         pages.show_hits(console, hits)
 
     Output(as_json=json).result(hits, show)
-
-
-def ask(
-    context: typer.Context,
-    question: Annotated[
-        str, typer.Argument(help="A question that the documents answer.", callback=options.asked)
-    ],
-    library: options.Library = None,
-    reasoning: Annotated[bool, typer.Option("--reasoning", help="Show what the model thought.")] = False,
-    json: options.Json = False,
-) -> None:
-    """Answer from the library with checked citations, or refuse."""
-    output = Output(as_json=json)
-    rooms = open_rooms(context, library=library)
-
-    from rag.answering.answer import answer
-
-    endpoint = rooms.endpoint()
-    if endpoint is None:
-        output.note(
-            "No model is running: the answer is made of the passages' own sentences. Start one: stillroom up"
-        )
-    with output.working("Reading the library"):
-        found = answer(
-            question,
-            rooms.library,
-            endpoint=endpoint,
-            limit=rooms.settings.retrieval_limit,
-            max_tokens=rooms.settings.answer_max_tokens,
-        )
-
-    def show(console: Console) -> None:
-        if reasoning and found.reasoning:
-            console.print(found.reasoning, style="dim", markup=False)
-        pages.show_answer(console, found)
-
-    output.result(found, show)
 
 
 def progress_line(update: Callable[[str], None]) -> Callable[[IngestProgress], None]:

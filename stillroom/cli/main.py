@@ -19,6 +19,7 @@ import typer
 
 from stillroom import __version__
 from stillroom.cli import (
+    ask,
     bench,
     calibration,
     chat,
@@ -52,6 +53,7 @@ REGISTER = (
     export.register,
     bench.register,
     library.register,
+    ask.register,
     evaluation.register,
     chat.register,
     mcp.register,

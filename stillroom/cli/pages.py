@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from agents.agent import AgentRun, Step
     from agents.tools import ToolResult
-    from rag.document import Answer, Citation, Document, Hit
+    from rag.document import Answer, AnswerKind, Citation, Document, Hit
 
 # Long enough to judge a passage or a result by, short enough that several fit a screen.
 EXCERPT_CHARACTERS = 300
@@ -39,8 +39,14 @@ def show_documents(console: Console, documents: Iterable[Document]) -> None:
     console.print(table)
 
 
-def show_hits(console: Console, hits: Iterable[Hit]) -> None:
-    """Passages, best first, each with where it stands and how it was found."""
+def show_hits(console: Console, hits: Iterable[Hit], *, whole: bool = False) -> None:
+    """Passages, best first, each with where it stands and how it was found.
+
+    Args:
+        console: where they are printed.
+        hits: best first.
+        whole: print all of each passage, as it stands.
+    """
     for rank, hit in enumerate(hits, 1):
         passage = hit.passage
         console.print(
@@ -50,18 +56,32 @@ def show_hits(console: Console, hits: Iterable[Hit]) -> None:
         )
         if passage.heading:
             console.print(f"   [dim]{escape(' › '.join(passage.heading))}[/]", soft_wrap=True)
-        console.print(Text(excerpt(passage.text)))
+        console.print(Text(passage.text if whole else excerpt(passage.text)))
 
 
 def show_answer(console: Console, answer: Answer) -> None:
-    """The answer, then its citations, then what was dropped and why."""
-    colour = {"written": "green", "extractive": "cyan", "refused": "yellow"}[answer.kind]
-    console.print(Text.assemble((f"{answer.kind}  ", f"bold {colour}"), answer.text))
+    """The answer, then what it rests on."""
+    console.print(Text.assemble(answer_label(answer.kind), answer.text))
+    show_evidence(console, answer)
+
+
+def answer_label(kind: AnswerKind) -> Text:
+    """What stands before an answer's text: how it was made."""
+    colour = {"written": "green", "extractive": "cyan", "refused": "yellow"}[kind]
+    return Text(f"{kind}  ", style=f"bold {colour}")
+
+
+def show_evidence(console: Console, answer: Answer) -> None:
+    """The citations, then what should be known of the answer, what was dropped, and what was not read."""
     show_citations(console, answer.citations)
+    if answer.standalone:
+        console.print(Text(f"understood as: {answer.standalone}"), style="dim italic")
     if answer.notice:
         console.print(Text(answer.notice), style="dim italic")
     for reason in answer.dropped:
         console.print(Text(f"dropped: {reason}"), style="dim yellow")
+    for passage in answer.left_out:
+        console.print(Text(f"not read: {passage}"), style="dim yellow")
 
 
 def show_citations(console: Console, citations: Iterable[Citation]) -> None:
