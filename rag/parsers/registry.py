@@ -42,12 +42,14 @@ class Format:
     opener: str = ""
 
 
+_PICTURES: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif")
 _MARKDOWN: Final = (".md", ".markdown", ".mdown", ".mkd")
 
 FORMATS: Final = (
     # By content alone.
-    Format("pdf", 4, sniff.is_pdf, (".pdf",), "rag.parsers.pdf"),
+    Format("pdf", 5, sniff.is_pdf, (".pdf",), "rag.parsers.pdf"),
     Format("docx", 4, holds_entry("word/document.xml"), (".docx", ".docm"), "rag.parsers.docx"),
+    Format("image", 5, sniff.is_image, _PICTURES, "rag.parsers.image"),
     # What holds other files, and is none of the formats above that are ZIP archives too.
     Format("zip", 4, sniff.is_zip, (".zip",), opener="rag.parsers.zip_archive"),
     Format("tar", 4, sniff.is_tar, (".tar",), opener="rag.parsers.tar_archive"),

@@ -27,6 +27,8 @@ GZIP_MARK, BZIP2_MARK, XZ_MARK = b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\0"
 _ZIP_MARKS = (b"PK\x03\x04", b"PK\x05\x06")  # with entries, without
 # What Office and XPS files hold; OpenDocument files and EPUBs; Apple's.
 _DOCUMENT_ENTRIES = ("[Content_Types].xml", "mimetype", "Index/Document.iwa")
+# PNG, JPEG, GIF, TIFF of both byte orders.
+_IMAGE_MARKS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
 _OLE_MARK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 # HTML begins with one of these tags, after a byte-order mark, an XML declaration and comments at most.
@@ -135,6 +137,17 @@ def is_zip(evidence: Evidence) -> bool:
 def is_pdf(evidence: Evidence) -> bool:
     """Whether a PDF begins in the first 1,024 bytes."""
     return b"%PDF-" in evidence.content[:_PDF_MARK_WITHIN]
+
+
+def is_image(evidence: Evidence) -> bool:
+    """Whether it is a picture of a kind that OCR is tried on."""
+    content = evidence.content
+    return content.startswith(_IMAGE_MARKS) or content[8:12] == b"WEBP" or _is_bitmap(content)
+
+
+def _is_bitmap(content: bytes) -> bool:
+    """A BMP says "BM", four bytes of its own length, and four bytes of zero."""
+    return content.startswith(b"BM") and content[6:10] == bytes(4)
 
 
 def is_tar(evidence: Evidence) -> bool:

@@ -174,8 +174,8 @@ def test_plain_text_keeps_its_lines() -> None:
     [
         ("a.txt", b"", "is empty (0 bytes)", "remove"),
         ("a.txt", b" \n\t", "has no text", "program"),
-        ("a.pdf", blank_pdf(), "no text layer on any of its 1 pages", "ocrmypdf"),
-        ("a.pdf", encrypted(text_pdf("x")), "is encrypted", "qpdf --decrypt"),
+        ("a.pdf", blank_pdf(), "no text layer on any of its 1 pages", "program"),
+        ("a.pdf", encrypted(text_pdf("x")), "is encrypted", "--password"),
         ("a.pdf", b"%PDF-1.7 cut off", "is damaged", "qpdf"),
         ("a.docx", word_file()[:500], "is damaged", "again"),
         ("a.key", zip_of("Index/Document.iwa"), "iWork", "PDF"),
