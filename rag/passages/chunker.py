@@ -1,37 +1,35 @@
 """Cut a document's text into passages under a token budget, with exact offsets.
 
-A passage is a run of whole sentences inside one section, so that it has one page and one heading, and
-``text[cut.start:cut.end]`` is the passage, to the character. A sentence that is too long alone is cut at
-clauses, then at whitespace, then between characters. Pure: it is given a way to count tokens, and it knows
-no embedder, file or store.
+Structure first: a passage stays inside one section, or holds several small ones that share a place and a
+parent heading, so that it has one page and one heading path. Then blocks: a table and a code block stay whole
+where they fit. Then sentences. ``text[cut.start:cut.end]`` is the passage, to the character. Pure: it is
+given a way to count tokens, and it knows no embedder, file or store.
 """
 
 from __future__ import annotations
 
-import math
-import re
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from rag.passages.sentences import split_sentences
+from rag.passages.counting import TokenCounter
+from rag.passages.joining import Weighed, common_heading, join_small
+from rag.passages.packing import pack
+from rag.passages.units import section_units
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from rag.document import Section, SectionKind
+    from rag.passages.packing import Unit
 
 # Raised when the same text would be cut differently: stored passages are then cut again by a rebuild.
-CHUNKER_VERSION = 2
+CHUNKER_VERSION = 3
 
 # Small enough for one topic and for six of them in a small model's prompt; with a title in front it stays
 # far below the 512 tokens at which E5-class embedders stop reading.
 PASSAGE_TOKENS = 200
 
 _SECTION_SEPARATOR = "\n\n"
-
-_CLAUSE_END = re.compile(r"[，、；：;:,—](?=\D)")
-_GAP = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +59,6 @@ class Cut:
     row: int | None = None
     header: str = ""
     section: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Unit:
-    """A span that is never cut further, and its tokens without the embedder's own."""
-
-    start: int
-    end: int
-    tokens: int
 
 
 def join_sections(sections: Sequence[Section]) -> tuple[str, tuple[PlacedSection, ...]]:
@@ -112,104 +101,73 @@ def cut_passages(
 ) -> tuple[Cut, ...]:
     """The passages of a document, in reading order, each of at most ``budget_tokens``.
 
+    A passage's tokens are those of its text below its header. Between passages lies only whitespace.
+
     Args:
         text: the stored text.
-        sections: where its sections lie; a passage never crosses from one into the next.
+        sections: where its sections lie; only small ones that share a place and a parent are joined.
         count_tokens: the tokens an embedder makes of a text, those it adds itself included.
         budget_tokens: the most tokens that a passage may have by ``count_tokens``.
 
     Raises:
         ValueError: the budget does not hold one token beside those that the embedder adds.
     """
-    room = budget_tokens - count_tokens("")
-    if room < 1:
-        raise ValueError(f"a budget of {budget_tokens} tokens leaves no room for text")
+    counter = TokenCounter(text, count_tokens, budget_tokens)
+    weighed = [_weighed(counter, section) for section in sections]
     cuts: list[Cut] = []
-    line, counted_to = 1, 0
-    for number, section in enumerate(sections):
-        counter = _Counter(text, count_tokens, room)
-        for start, end in counter.passages(section.start, section.end):
-            line += text.count("\n", counted_to, start)
-            counted_to = start
-            cuts.append(
-                Cut(
-                    start,
-                    end,
-                    page=section.page,
-                    line=line,
-                    heading=section.heading,
-                    place=section.place,
-                    row=None if section.row is None else section.row + text.count("\n", section.start, start),
-                    header=section.header,
-                    section=number,
-                )
-            )
+    lines = _Lines(text)
+    for group in join_small(weighed, counter.room):
+        members = [(number, weighed[number]) for number in group]
+        units = [unit for _, member in members for unit in member.units]
+        first_line = lines.at(sections[group[0]].start)
+        cuts.extend(
+            _cut(packed, members, line=lines.at(packed[0].start), first_line=first_line)
+            for packed in pack(units, counter.room, counter.together)
+        )
     return tuple(cuts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Counter:
-    """Cuts spans of one text; each sentence and each passage is counted once, so the work is linear."""
+class _Lines:
+    """Numbers of lines, from 1, at offsets that never go back."""
 
-    text: str
-    count_tokens: Callable[[str], int]
-    room: int
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._line, self._counted_to = 1, 0
 
-    def passages(self, start: int, end: int) -> Iterator[tuple[int, int]]:
-        units = [
-            unit
-            for first, last in split_sentences(self.text[start:end])
-            for unit in self._units(start + first, start + last)
-        ]
-        for group in _packed(units, self.room):
-            yield from self._checked(group)
-
-    def _tokens(self, start: int, end: int) -> int:
-        # A first word may merge with what an embedder puts before every text and add no token of its own.
-        # Counted as none, thousands of such words would each become a passage.
-        return max(1, self.count_tokens(self.text[start:end]) - self.count_tokens(""))
-
-    def _units(self, start: int, end: int) -> Iterator[_Unit]:
-        tokens = self._tokens(start, end)
-        if tokens <= self.room:
-            yield _Unit(start, end, tokens)
-            return
-        for first, last in self._smaller(start, end):
-            yield from self._units(first, last)
-
-    def _smaller(self, start: int, end: int) -> Iterator[tuple[int, int]]:
-        """Parts of a span that is too long: clauses, else words, else halves."""
-        clauses = [match.end() for match in _CLAUSE_END.finditer(self.text, start, end)]
-        gaps = [match.start() for match in _GAP.finditer(self.text, start, end)]
-        edges = clauses or gaps or [start + (end - start) // 2]
-        for first, last in pairwise([start, *edges, end]):
-            part = self.text[first:last]
-            leading = len(part) - len(part.lstrip())
-            if part.strip():
-                yield first + leading, first + len(part.rstrip())
-
-    def _checked(self, units: Sequence[_Unit]) -> Iterator[tuple[int, int]]:
-        """The group as one span, or as two where its tokens together exceed the sum of its parts."""
-        start, end = units[0].start, units[-1].end
-        if len(units) == 1 or self._tokens(start, end) <= self.room:
-            yield start, end
-            return
-        middle = len(units) // 2
-        yield from self._checked(units[:middle])
-        yield from self._checked(units[middle:])
+    def at(self, offset: int) -> int:
+        self._line += self._text.count("\n", self._counted_to, offset)
+        self._counted_to = offset
+        return self._line
 
 
-def _packed(units: Sequence[_Unit], room: int) -> Iterator[list[_Unit]]:
-    """Units in groups of at most ``room`` tokens and of about equal size, so that no scrap is left over."""
-    total = sum(unit.tokens for unit in units)
-    target = total / max(1, math.ceil(total / room))
-    group: list[_Unit] = []
-    tokens = 0
-    for unit in units:
-        if group and (tokens + unit.tokens > room or tokens >= target):
-            yield group
-            group, tokens = [], 0
-        group.append(unit)
-        tokens += unit.tokens
-    if group:
-        yield group
+def _weighed(counter: TokenCounter, section: PlacedSection) -> Weighed:
+    title = section.heading[-1] if section.heading else ""
+    units, scrap = section_units(
+        counter, section.start, section.end, kind=section.kind, title=title, header=section.header
+    )
+    return Weighed(section, units, scrap)
+
+
+def _cut(units: Sequence[Unit], group: Sequence[tuple[int, Weighed]], *, line: int, first_line: int) -> Cut:
+    """The passage with what it inherits from the sections that it touches."""
+    start, end = units[0].start, units[-1].end
+    touched = [
+        (number, weighed)
+        for number, weighed in group
+        if weighed.section.start < end and start < weighed.section.end
+    ]
+    # A heading without text is the passage's first line; what the passage is about stands below it.
+    speaking = [(number, weighed) for number, weighed in touched if not weighed.scrap] or touched
+    number, first = speaking[0]
+    section = first.section
+    return Cut(
+        start,
+        end,
+        page=section.page,
+        line=line,
+        heading=common_heading([weighed.section.heading for _, weighed in speaking]),
+        place=section.place,
+        row=None if section.row is None else section.row + line - first_line,
+        header=units[0].header,
+        section=number,
+    )

@@ -32,8 +32,13 @@ def test_passages_are_about_equally_long() -> None:
     assert cut(Section(sentences), budget=10) == ["Aa bb cc dd. Aa bb cc dd.", "Aa bb cc dd."]
 
 
-def test_a_passage_never_crosses_a_section() -> None:
-    assert cut(Section("One."), Section("Two.")) == ["One.", "Two."]
+def test_a_passage_never_crosses_a_page_a_slide_or_a_sheet() -> None:
+    assert cut(Section("One.", page=1), Section("Two.", page=2)) == ["One.", "Two."]
+    assert cut(Section("One.", place="slide 1"), Section("Two.", place="slide 2")) == ["One.", "Two."]
+    assert cut(
+        Section("| 1 |", kind="table", place="sheet A", row=2),
+        Section("| 2 |", kind="table", place="sheet A", row=9),
+    ) == ["| 1 |", "| 2 |"]
 
 
 def test_a_long_sentence_is_cut_at_its_clauses() -> None:
