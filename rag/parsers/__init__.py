@@ -61,7 +61,7 @@ def parse_document(
     parser: Parser = importlib.import_module(found.parser).parse
     parsed = parser(content, path, options)
     sections = tuple(
-        dataclasses.replace(section, text=text)
+        dataclasses.replace(section, text=text, header=_clean(section.header))
         for section in parsed.sections
         if (text := _clean(section.text))
     )

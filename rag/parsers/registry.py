@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rag.parsers import sniff
-from rag.parsers.sniff import begins, holds_entry, named
+from rag.parsers.sniff import begins, holds_entry, named, named_data
 from rag.parsers.unread import unread
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class Format:
 
 _PICTURES: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif")
 _MARKDOWN: Final = (".md", ".markdown", ".mdown", ".mkd")
+_TABLES: Final = (".csv", ".tsv", ".tab")
+_JSON: Final = (".json", ".jsonl", ".ndjson", ".geojson")
 
 FORMATS: Final = (
     # By content alone.
@@ -58,6 +60,9 @@ FORMATS: Final = (
     Format("xz", 4, begins(sniff.XZ_MARK), (".xz", ".txz"), opener="rag.parsers.tar_archive"),
     # Text, by its name …
     Format("markdown", 4, named(*_MARKDOWN), _MARKDOWN, "rag.parsers.markdown"),
+    Format("csv", 4, named_data(*_TABLES), _TABLES, "rag.parsers.csv_table"),
+    Format("ipynb", 4, sniff.is_notebook, (".ipynb",), "rag.parsers.notebook"),
+    Format("json", 4, named_data(*_JSON), _JSON, "rag.parsers.json_file"),
     # … by what it says …
     Format("html", 4, sniff.is_html, (".html", ".htm", ".xhtml"), "rag.parsers.html"),
     # … and all other text.

@@ -189,6 +189,19 @@ def is_mail(evidence: Evidence) -> bool:
     return known >= (1 if evidence.suffix == ".eml" else _MAIL_FIELDS_NEEDED)
 
 
+def named_data(*suffixes: str) -> Test:
+    """As `named`, unless a page of HTML was saved under that name."""
+    by_name = named(*suffixes)
+    return lambda evidence: by_name(evidence) and not begins_html(evidence.content)
+
+
+def is_notebook(evidence: Evidence) -> bool:
+    """Whether it is a Jupyter notebook: JSON that says which version of their format it keeps to."""
+    if evidence.suffix not in {".ipynb", ".json"} or not evidence.is_text:
+        return False
+    return evidence.suffix == ".ipynb" or b'"nbformat"' in evidence.content
+
+
 def is_text(evidence: Evidence) -> bool:
     """Whether it is text in some encoding."""
     return evidence.is_text
