@@ -95,6 +95,26 @@ class VectorIndex:
             identity: 1.0 - distance for identity, distance in zip(found["ids"][0], distances[0], strict=True)
         }
 
+    def vectors(self, ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """The vectors of those ids that are there."""
+        found: dict[str, NDArray[np.float32]] = {}
+        with self._translated():
+            for first in range(0, len(ids), _BATCH):
+                got = self._collection.get(ids=list(ids[first : first + _BATCH]), include=["embeddings"])
+                found.update(zip(got["ids"], cast("Any", got["embeddings"]), strict=True))
+        return found
+
+    def ids(self) -> Iterator[str]:
+        """Every passage id, in no order."""
+        seen = 0
+        while True:
+            with self._translated():
+                ids = self._collection.get(limit=_BATCH, offset=seen, include=[])["ids"]
+            yield from ids
+            if len(ids) < _BATCH:
+                return
+            seen += len(ids)
+
     def count(self) -> int:
         """How many vectors there are."""
         with self._translated():

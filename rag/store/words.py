@@ -112,6 +112,16 @@ class WordIndex:
                 return dict(self._hits(self._within(self._any_of(terms), documents), limit))
             return self._past_others(self._any_of(terms), limit, documents)
 
+    def ids(self) -> Iterator[str]:
+        """Every passage id, in no order."""
+        import tantivy
+
+        with self._translated():
+            searcher = self._index.searcher()
+            everything = searcher.search(tantivy.Query.all_query(), limit=max(1, searcher.num_docs))
+            for _, address in everything.hits:
+                yield searcher.doc(address)["id"][0]
+
     def count(self) -> int:
         """How many passages there are."""
         with self._translated():
