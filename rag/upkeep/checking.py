@@ -139,7 +139,7 @@ def _finding(part: str, message: str) -> Finding:
 def _of_the_files(connection: sqlite3.Connection) -> Iterator[Finding]:
     for failure in read_failures(connection):
         yield Finding("files", f"{failure.path} could not be read: {failure.reason}")
-    for known in read_files(connection).values():
+    for _, known in sorted(read_files(connection).items()):
         if known.container is not None:
             continue
         try:

@@ -180,16 +180,15 @@ def _require_sound(source: Path, making: Path) -> None:
     """Refuse a SQLite file that is damaged, or that holds triggers, views or tables of somebody else's."""
     try:
         with contextlib.closing(open_database(making)) as connection:
-            foreign = _schema(connection) - _own_schema(making.parent)
-            findings = check(making) if not foreign else ()
+            if foreign := _schema(connection) - _own_schema(making.parent):
+                raise not_exported(source, f"its SQLite file holds {', '.join(sorted(foreign))}")
+            if wrong := [finding.message for finding in check(making) if finding.part == "truth"]:
+                raise not_exported(source, wrong[0])
+            # The indexes that it names are elsewhere.
             connection.execute("DELETE FROM meta WHERE key IN ('index_name', 'fingerprint')")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except LibraryDamagedError as error:
         raise not_exported(source, error.message) from error
-    if foreign:
-        raise not_exported(source, f"its SQLite file holds {', '.join(sorted(foreign))}")
-    if wrong := [finding.message for finding in findings if finding.part == "truth"]:
-        raise not_exported(source, wrong[0])
 
 
 def _own_schema(folder: Path) -> set[str]:

@@ -61,7 +61,9 @@ def overview(directory: Path) -> Overview:
     if not (directory / DATABASE_NAME).is_file():
         raise LibraryError(f"there is no library in {directory}", hint="stillroom library list")
     with contextlib.closing(open_database(directory)) as connection, translated_errors(directory):
-        documents, characters = _row(connection, "SELECT count(*), coalesce(sum(length(text)), 0) FROM documents")
+        documents, characters = _row(
+            connection, "SELECT count(*), coalesce(sum(length(text)), 0) FROM documents"
+        )
         (passages,) = _row(connection, "SELECT count(*) FROM passages")
         (files,) = _row(connection, "SELECT count(*) FROM files WHERE document_id IS NOT NULL")
         (failures,) = _row(connection, "SELECT count(*) FROM failures")

@@ -91,7 +91,7 @@ def _named(connection: sqlite3.Connection, targets: Sequence[str]) -> tuple[str,
         found = [path for path, file in known.items() if _is_meant(file, target)]
         if not found:
             raise LibraryError(
-                f"the library has no document {target!r}: it needs an id, a path or a pattern such as '*.pdf'",
+                f"the library has no document {target!r}; an id, a path or a pattern like '*.pdf' names one",
                 hint="stillroom sources",
             )
         paths.update(dict.fromkeys(found))
@@ -99,7 +99,7 @@ def _named(connection: sqlite3.Connection, targets: Sequence[str]) -> tuple[str,
 
 
 def _is_meant(file: KnownFile, target: str) -> bool:
-    if file.document_id == target or file.path == target or file.path.startswith(target.rstrip("/") + "/"):
+    if target in {file.document_id, file.path} or file.path.startswith(target.rstrip("/") + "/"):
         return True
     pattern = target if target.startswith("/") else f"*/{target}"
     return any(sign in target for sign in "*?[") and fnmatch.fnmatchcase(file.path, pattern)

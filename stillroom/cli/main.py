@@ -33,6 +33,7 @@ from stillroom.cli import (
     models,
     plan,
     settings,
+    upkeep,
 )
 from stillroom.cli.output import Output
 from stillroom.errors import EnvironmentUnfitError, StillroomError
@@ -54,6 +55,7 @@ REGISTER = (
     bench.register,
     library.register,
     ask.register,
+    upkeep.register,
     evaluation.register,
     chat.register,
     mcp.register,

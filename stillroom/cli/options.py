@@ -29,6 +29,25 @@ def asked(text: str | None) -> str | None:
     return stripped
 
 
+def metadata(tags: list[str] | None, meta: list[str] | None) -> dict[str, tuple[str, ...]]:
+    """What ``--tag`` and ``--meta`` say, by key.
+
+    Raises:
+        BadParameter: one has no key or no value.
+
+    Example:
+        >>> metadata(["tax"], ["year=2026"])
+        {'tag': ('tax',), 'year': ('2026',)}
+    """
+    said: dict[str, tuple[str, ...]] = {}
+    for text in [*(f"tag={tag}" for tag in tags or ()), *(meta or ())]:
+        key, _, value = (part.strip() for part in text.partition("="))
+        if not key or not value:
+            raise typer.BadParameter(f"{text!r} needs KEY=VALUE")
+        said[key] = (*said.get(key, ()), value)
+    return said
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one line of JSON.")]
 Library = Annotated[str | None, typer.Option("--library", help="The library's name.", show_default="default")]
 Quantization = Annotated[str | None, typer.Option("--quant", help="Only this quantization, such as Q4_K_M.")]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from deploy.endpoint import Endpoint
     from deploy.engines import EngineHomes
     from deploy.spec import EngineName, Machine, Workload
+    from rag.embedders import Embedder
     from rag.library import Library
     from rag.store.chroma_server import ChromaServer
     from stillroom.settings import Settings
@@ -93,15 +94,26 @@ class Rooms:
             for_rebuild: the caller is about to rebuild it.
             directory: of another library than the one that the settings name.
         """
-        from rag.embedders import open_embedder
         from rag.library import Library
 
-        embedder = open_embedder(self.settings.embedder, cache_dir=self.settings.cache_dir)
         library = Library.open(
-            directory or self.library_dir, embedder=embedder, for_rebuild=for_rebuild, chroma=self.chroma
+            directory or self.library_dir,
+            embedder=self.embedder(),
+            for_rebuild=for_rebuild,
+            chroma=self.chroma,
         )
         self._opened.append(library)
         return library
+
+    def embedder(self) -> Embedder:
+        """What turns text into vectors, as the settings name it.
+
+        Raises:
+            MissingExtraError: its package is not installed.
+        """
+        from rag.embedders import open_embedder
+
+        return open_embedder(self.settings.embedder, cache_dir=self.settings.cache_dir)
 
     @property
     def chroma(self) -> ChromaServer | None:

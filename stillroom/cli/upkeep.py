@@ -11,7 +11,7 @@ import typer
 from stillroom.cli import options, upkeep_pages
 from stillroom.cli.output import Output
 from stillroom.cli.rooms import open_rooms
-from stillroom.errors import StillroomError
+from stillroom.errors import LibraryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,20 +30,10 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(help="Look after libraries: list, check, mend, move them.", no_args_is_help=True)
-    for name, command in {
-        "list": list_libraries,
-        "show": show,
-        "stats": stats,
-        "check": check,
-        "repair": repair,
-        "rebuild": rebuild,
-        "export": export,
-        "import": import_,
-        "tag": tag,
-        "remove": remove,
-        "delete": delete,
-    }.items():
-        group.command(name)(command)
+    group.command("list")(list_libraries)
+    group.command("import")(import_)
+    for command in (show, stats, check, repair, rebuild, export, tag, remove, delete):
+        group.command()(command)
     app.add_typer(group, name="library", rich_help_panel=PANEL)
 
 
@@ -271,7 +261,7 @@ def delete(
     held = overview(rooms.library_dir)
     if not yes:
         if not sys.stdin.isatty():
-            raise StillroomError(
+            raise LibraryError(
                 f"{library} holds {held.documents} documents, and nobody can be asked here",
                 hint=f"stillroom library delete {library} --yes",
             )
@@ -291,7 +281,6 @@ def require_library(rooms: Rooms) -> None:
         LibraryError: there is none.
     """
     from rag.store.database import DATABASE_NAME
-    from stillroom.errors import LibraryError
 
     if not (rooms.library_dir / DATABASE_NAME).is_file():
         raise LibraryError(f"there is no library in {rooms.library_dir}", hint="stillroom library list")

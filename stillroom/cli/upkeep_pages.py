@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.filesize import decimal as bytes_text
 from rich.markup import escape
 from rich.table import Table
-
-from rich.filesize import decimal as bytes_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +42,12 @@ def show_libraries(console: Console, libraries: Sequence[Overview], *, current: 
         size = bytes_text(sum(held.bytes_on_disk.values()))
         embedder = held.fingerprint.split("+")[0]
         table.add_row(
-            escape(name), f"{held.documents:,}", f"{held.passages:,}", f"{held.failures:,}", size, escape(embedder)
+            escape(name),
+            f"{held.documents:,}",
+            f"{held.passages:,}",
+            f"{held.failures:,}",
+            size,
+            escape(embedder),
         )
     console.print(table)
 
