@@ -23,11 +23,10 @@ def kept(path: Path, make: Callable[[], bytes]) -> bytes:
 
     Two processes may make it at once: each writes a file of its own and renames it, and both are whole.
     """
-    with contextlib.suppress(OSError):
-        stored = path.read_bytes()
-        digest, content = stored[:_DIGEST_BYTES], memoryview(stored)[_DIGEST_BYTES:]
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        digest, content = file.read(_DIGEST_BYTES), file.read()
         if hashlib.sha256(content).digest() == digest:
-            return bytes(content)
+            return content
     made = make()
     with contextlib.suppress(OSError):
         _write(path, hashlib.sha256(made).digest(), made)

@@ -1,4 +1,4 @@
-"""What a person may say about an embedder besides its name; what it does not concern it leaves alone."""
+"""What a person may say about an embedder besides its name; an embedder ignores what does not concern it."""
 
 from __future__ import annotations
 
