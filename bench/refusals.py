@@ -1,17 +1,17 @@
-"""How well questions that the library answers are told from those that it does not, before a model reads anything.
+"""How well questions that the library answers are told from others, before a model reads anything.
 
     python bench/refusals.py EVAL_DIR [--cache DIR] [--out FILE.json] [--fit]
 
 EVAL_DIR holds the question sets `en` (SQuAD 2.0), `zh` (CMRC 2018) and `en_unanswerable` (questions written
-against SQuAD paragraphs that do not answer them). One library is made of every other English article, of half
-of the Chinese paragraphs and of the bundled cross-language set. Five kinds of questions are asked: those whose
-paragraph is there, in English and Chinese; those whose article is not there, so that they are off topic; near
-misses; and those whose answer is there in the other language only.
+against SQuAD paragraphs that do not answer them). One library is made of every other English article, half of
+the Chinese paragraphs, and the cross-language set beside this file. Four kinds of questions are asked: those
+whose paragraph is there; those whose article is not there, so that they are off topic; near misses; and those
+whose answer is there in the other language only.
 
 Questions are halved by their paragraph. ``--fit`` fits a logistic model to the first half and prints the
 weights and thresholds that `rag/answering/evidence.py` could commit; the figures are always of the committed
-rule on the second half, which no fit has seen. ROC AUC is the chance that an answerable question scores higher
-than one that is not; "answered" is the share that passes the threshold.
+rule on the second half, which no fit has seen. ROC AUC is the chance that an answerable question scores
+higher than one that is not; "answered" is the share that passes the threshold.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ _HITS = 6
 _MOST_OF_A_KIND = 600
 # Of the answerable questions of the first half, so many may be refused.
 _FALSE_REFUSALS = 0.025
+# Of those off topic, so many may be taken for answered by a passage in the other language.
+_FALSE_CROSSINGS = 0.05
 # A near miss counts less in a fit than a question off topic: hardly anything tells it from an answerable one,
 # and with its full weight the fit gives up telling the others apart.
 _NEAR_MISS_WEIGHT = 0.3
@@ -202,6 +204,18 @@ def _print_fit(asked: Sequence[Asked], columns: tuple[str, ...]) -> None:
     }
     print("weights", dict(zip(columns, fitted.round(2).tolist(), strict=True)))
     print("thresholds", {language: round(float(value), 2) for language, value in thresholds.items()})
+    crossings = {
+        language: np.quantile(
+            [
+                one.evidence.other_language or 0.0
+                for one in first
+                if one.kind == "off topic" and one.language == language
+            ],
+            1 - _FALSE_CROSSINGS,
+        )
+        for language in ("en", "zh")
+    }
+    print("other language", {language: round(float(value), 2) for language, value in crossings.items()})
 
 
 def logistic(
