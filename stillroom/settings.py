@@ -58,6 +58,15 @@ class Settings(BaseSettings):
         "", pattern=r"^$|^https?://", description="a Chroma server for the vectors, instead of a folder"
     )
     chroma_token: SecretStr | None = Field(None, description="its bearer token")
+    parse_seconds: int = Field(
+        120, ge=1, le=86_400, description="how long reading a file may show no progress"
+    )
+    parse_memory_mib: int = Field(2048, ge=256, description="memory of a process that reads files")
+    ocr_languages: str = Field(
+        "chi_sim+eng", pattern=r"^[A-Za-z_]+(\+[A-Za-z_]+)*$", description="that Tesseract reads pictures in"
+    )
+    document_passwords: SecretStr | None = Field(None, description="tried on encrypted documents, one a line")
+    document_password_file: Path | None = Field(None, description="a file of such passwords, one a line")
     retrieval_limit: int = Field(6, ge=1, le=50, description="passages an answer may draw on")
     answer_max_tokens: int = Field(512, ge=16, le=32_768, description="longest answer, in tokens")
 
@@ -154,6 +163,24 @@ def as_environment(settings: Settings) -> dict[str, str]:
         for name, value in values.items()
         if value is not None
     }
+
+
+def document_passwords(settings: Settings) -> tuple[str, ...]:
+    """The passwords to try on encrypted documents, from the variable and from the file.
+
+    Raises:
+        SettingsError: the file cannot be read.
+    """
+    text = settings.document_passwords.get_secret_value() if settings.document_passwords else ""
+    if settings.document_password_file:
+        try:
+            text += "\n" + settings.document_password_file.expanduser().read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as exc:
+            raise SettingsError(
+                f"document_password_file {settings.document_password_file} cannot be read: {exc}",
+                hint="stillroom settings",
+            ) from exc
+    return tuple(line for line in text.splitlines() if line)
 
 
 def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:

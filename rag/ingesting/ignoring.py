@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 # Later lines win, so the library's own file comes last.
-_FILES = (".gitignore", ".stillroomignore")
+IGNORE_FILES = (".gitignore", ".stillroomignore")
 
 # The group's name in the package's expressions.
 _FOLDER = "ps_d"
@@ -102,6 +102,12 @@ class NoRules:
         return False
 
 
+def is_never_wanted(name: str) -> bool:
+    """Whether what is called so is left out wherever it stands, unless an ignore file says more."""
+    rules = _never_wanted()
+    return any(rules.check_file(shape).include for shape in (name, f"{name}/"))
+
+
 def _folders_of_repository(root: Path) -> list[Path]:
     """The folders above ``root`` up to the top of its git repository, innermost first, if it is in one."""
     above: list[Path] = []
@@ -115,7 +121,7 @@ def _folders_of_repository(root: Path) -> list[Path]:
 
 def _read(folder: Path) -> GitIgnoreSpec | None:
     lines: list[str] = []
-    for name in _FILES:
+    for name in IGNORE_FILES:
         try:
             content = (folder / name).read_bytes()
         except OSError:

@@ -73,7 +73,7 @@ def ingest(
     """
     started = time.monotonic()
     options = options or IngestOptions()
-    found = find_files(paths, ignoring=options.ignoring)
+    found = find_files(paths, ignoring=options.ignoring, excluding=library.directory)
     with writing(library.directory, library.embedder, library.chroma) as writer:
         run = _Run(writer, found, options, stop or threading.Event(), on_progress)
         run.begin(paths)

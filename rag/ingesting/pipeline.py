@@ -158,7 +158,7 @@ class Pipeline:
 
     def _cut(self, jobs: Sequence[ReadJob]) -> Iterator[Prepared]:
         wanted = (job for job in jobs if not self.stop.is_set())
-        for read in self.pool.read(wanted):
+        for read in self.pool.read(wanted, stop=self.stop):
             if self._is_over():
                 return
             documents = tuple(

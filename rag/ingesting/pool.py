@@ -72,8 +72,13 @@ class ReaderPool:
         self._running: set[ReaderProcess] = set()
         self._threads: list[threading.Thread] = []
 
-    def read(self, jobs: Iterable[ReadJob]) -> Iterator[FileRead]:
-        """Have files read; an answer a job, in the order in which they are ready. Once a pool."""
+    def read(self, jobs: Iterable[ReadJob], *, stop: threading.Event | None = None) -> Iterator[FileRead]:
+        """Have files read; an answer a job, in the order in which they are ready. Once a pool.
+
+        Args:
+            jobs: taken one after the other, as readers become free.
+            stop: once it is set, nothing more is waited for.
+        """
         waiting = iter(jobs)
         readers = self._most_readers
         # A thread a reader: Linux ends a process with the thread that started it, if it is asked to.
@@ -89,7 +94,7 @@ class ReaderPool:
                 answer = self._answers.get(timeout=_LOOK_SECONDS)
             except queue.Empty:
                 # Whoever closes the pool takes the answers that nobody waits for, and so the last ones.
-                if self._closed.is_set():
+                if self._closed.is_set() or (stop and stop.is_set()):
                     return
                 continue
             if answer is None:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 Step = Literal["unchanged", "failed", "embedding", "indexing"]
 
-# An estimate from less than this is a guess.
+# An estimate from less than this time and this share of the bytes is a guess.
 _SECONDS_TO_JUDGE_BY = 2.0
+_SHARE_TO_JUDGE_BY = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,11 @@ class IngestReport:
     embed_seconds: float = 0.0
     stopped: bool = False
 
+    @property
+    def changed(self) -> int:
+        """Files that are held in another way than before."""
+        return self.added + self.replaced + self.removed + self.renamed + self.duplicates
+
 
 class Meter:
     """Counts while an ingest runs, and tells a listener.
@@ -138,7 +144,7 @@ class Meter:
         )
 
     def _seconds_left(self, seconds: float) -> float | None:
-        if seconds < _SECONDS_TO_JUDGE_BY or not self._bytes_done:
+        total = self._bytes_total - self._bytes_free
+        if seconds < _SECONDS_TO_JUDGE_BY or self._bytes_done <= _SHARE_TO_JUDGE_BY * total:
             return None
-        left = self._bytes_total - self._bytes_free - self._bytes_done
-        return seconds * max(0, left) / self._bytes_done
+        return seconds * max(0, total - self._bytes_done) / self._bytes_done

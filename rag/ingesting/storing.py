@@ -6,7 +6,7 @@ at any instant leaves next to nothing to finish. It knows no parsers, no threads
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rag.ingesting.pipeline import stored_file
@@ -59,6 +59,8 @@ class Storing:
         missing: paths of it that are gone from where they were, and may turn up under another name.
         metadata: what a person says of all files.
         again: files that have to be read once more, since what they were taken for did not hold.
+        heirs: those among them that are as they were, but whose document's text was another file's.
+        counted: files that were counted already, in whatever way.
         renames: from the new path of a file that is read anew to the old one, whose metadata it keeps.
     """
 
@@ -73,7 +75,9 @@ class Storing:
     failed: list[FailedFile] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     again: dict[str, ReadJob] = field(default_factory=dict)
+    heirs: set[str] = field(default_factory=set)
     renames: dict[str, str] = field(default_factory=dict)
+    counted: set[str] = field(default_factory=set)
 
     def store(self, batch: Sequence[Prepared]) -> None:
         """Commit files and let the indexes follow."""
@@ -94,6 +98,7 @@ class Storing:
     def keep(self, paths: Sequence[str]) -> None:
         """Files that are as they were: only what a person says of them now is new."""
         self.counts.unchanged += len(paths)
+        self.counted.update(paths)
         if not self.metadata:
             return
         wanted = frozenset(paths)
@@ -112,7 +117,7 @@ class Storing:
 
     def _remove(self, path: str) -> None:
         self.counts.removed += 1
-        self._read_again(remove_file(self.writer.connection, path))
+        self._inherit(remove_file(self.writer.connection, path))
         for member in self._members(path):
             self.known.pop(member, None)
         self.known.pop(path, None)
@@ -164,11 +169,18 @@ class Storing:
             return
         row = connection.execute("SELECT path FROM documents WHERE id = ?", (document.id,)).fetchone()
         elsewhere = row is not None and row[0] != file.path
-        self._read_again(put_file(connection, file, document))
-        self.notes.extend(Note(file.path, note) for note in document.notes)
         old = self.renames.pop(file.path, "")
+        given = self._given(old) if old else {}
         if old:
-            self._inherit(old, file.path)
+            self._inherit(remove_file(connection, old))
+        self._inherit(put_file(connection, file, document))
+        set_metadata(connection, file.path, given)
+        self.notes.extend(Note(file.path, note) for note in document.notes)
+        if file.path in self.heirs:
+            # The file itself is as it was.
+            self.heirs.discard(file.path)
+            self.counts.unchanged += container_path(file.path) not in self.counted
+        elif old:
             self.counts.renamed += 1
         elif elsewhere:
             self.counts.duplicates += 1
@@ -191,11 +203,11 @@ class Storing:
         elif origin := self._origin(read):
             self._rename(origin, read)
         elif identity := self._identity(read):
-            self._read_again(put_copy(connection, stored_file(read, self.metadata), identity))
+            self._inherit(put_copy(connection, stored_file(read, self.metadata), identity))
             self.counts.duplicates += 1
             self._done(read, "unchanged")
         else:
-            self._read_again((read.path,))
+            self._ask_again(read.path)
 
     def _origin(self, read: FileRead) -> KnownFile | None:
         """A file that is gone and had these bytes."""
@@ -206,11 +218,11 @@ class Storing:
         if titled_by_name(origin):
             # Its title, and with it what its passages are found by, came from the name that it had.
             self.renames[read.path] = origin.path
-            self._read_again((read.path,))
+            self._ask_again(read.path)
             return
         connection, file = self.writer.connection, stored_file(read, self.metadata)
         if read.path in self.known:
-            self._read_again(remove_file(connection, read.path))
+            self._inherit(remove_file(connection, read.path))
         rename_file(
             connection, origin.path, read.path, modified_ns=file.modified_ns, changed_ns=file.changed_ns
         )
@@ -218,16 +230,14 @@ class Storing:
         self.counts.renamed += 1
         self._done(read, "unchanged")
 
-    def _inherit(self, old: str, new: str) -> None:
-        """What a person said of the old file holds for the new one, unless it was said anew."""
-        given: dict[str, list[str]] = {}
+    def _given(self, path: str) -> dict[str, tuple[str, ...]]:
+        """What a person said of a file, unless it is said anew."""
+        given: dict[str, tuple[str, ...]] = {}
         for key, value in self.writer.connection.execute(
-            "SELECT key, value FROM file_metadata WHERE path = ?", (old,)
+            "SELECT key, value FROM file_metadata WHERE path = ?", (path,)
         ):
-            given.setdefault(key, []).append(value)
-        kept = {key: values for key, values in given.items() if key not in self.metadata}
-        set_metadata(self.writer.connection, new, kept)
-        self._read_again(remove_file(self.writer.connection, old))
+            given[key] = (*given.get(key, ()), value)
+        return {key: values for key, values in given.items() if key not in self.metadata}
 
     def _identity(self, read: FileRead) -> str:
         """The document of a file with these bytes that is no container; empty where there is none."""
@@ -238,15 +248,24 @@ class Storing:
         ).fetchone()
         return row[0] if row else ""
 
-    def _read_again(self, paths: Sequence[str]) -> None:
-        for path in map(container_path, paths):
-            self.again[path] = ReadJob(path, self.sizes.get(path, 0))
+    def _inherit(self, heirs: Sequence[str]) -> None:
+        """Have files read whose document's text had been read from a file that no longer holds it."""
+        for path in heirs:
+            self.heirs.add(path)
+            if path in self.known:
+                self.known[path] = replace(self.known[path], content_hash="")
+            self._ask_again(container_path(path))
+
+    def _ask_again(self, path: str) -> None:
+        """Have a file read, and parsed whatever its hash is."""
+        self.again[path] = ReadJob(path, self.sizes.get(path, 0))
 
     def _members(self, path: str) -> list[str]:
         rows = self.writer.connection.execute("SELECT path FROM files WHERE container = ?", (path,))
         return [member for (member,) in rows]
 
     def _done(self, read: FileRead, step: Step | None = None) -> None:
+        self.counted.add(read.path)
         self.meter.finish(1, self.sizes.get(read.path, 0))
         if step:
             self.meter.tell(step, read.path)

@@ -62,19 +62,21 @@ class Found:
                 yield path
 
 
-def find_files(paths: Sequence[Path], *, ignoring: bool = True) -> Found:
+def find_files(paths: Sequence[Path], *, ignoring: bool = True, excluding: Path | None = None) -> Found:
     """The files at and below ``paths``; a path that is named itself may be hidden or ignored.
 
     Args:
         paths: files and folders.
         ignoring: whether ``.gitignore``, ``.stillroomignore`` and the list of never wanted names count.
+        excluding: a folder that is passed over: the library's own, where it stands among the documents.
     """
     found = Found()
     seen_files: set[Path] = set()
+    seen_directories = {excluding.resolve()} if excluding else set()
     for path in paths:
         root = Path(os.path.abspath(path))  # noqa: PTH100 (resolve() would rename what a link points to)
         if root.is_dir():
-            _walk(root, found, seen_files, ignoring=ignoring)
+            _walk(root, found, seen_files, set(seen_directories), ignoring=ignoring)
         elif root.exists():
             _add(root, found, seen_files)
         else:
@@ -82,9 +84,10 @@ def find_files(paths: Sequence[Path], *, ignoring: bool = True) -> Found:
     return found
 
 
-def _walk(root: Path, found: Found, seen_files: set[Path], *, ignoring: bool) -> None:
+def _walk(
+    root: Path, found: Found, seen_files: set[Path], seen_directories: set[Path], *, ignoring: bool
+) -> None:
     failures: list[OSError] = []
-    seen_directories: set[Path] = set()
     rules: dict[Path, IgnoreRules | NoRules] = {root: IgnoreRules.above(root) if ignoring else NoRules()}
     for folder, folders, names in os.walk(root, onerror=failures.append, followlinks=True):
         here = Path(folder)

@@ -54,6 +54,34 @@ def open_database(directory: Path) -> sqlite3.Connection:
     return connection
 
 
+def read_only(directory: Path) -> sqlite3.Connection | None:
+    """The library's file to look into without any change, or None where there is none.
+
+    Raises:
+        LibraryError: it is in another form than this Stillroom reads without writing.
+        LibraryDamagedError: it is not a SQLite database, or is broken.
+    """
+    path = directory / DATABASE_NAME
+    if not path.is_file():
+        return None
+    with translated_errors(directory):
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_TIMEOUT_SECONDS
+        )
+        try:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+        except sqlite3.Error:
+            connection.close()
+            raise
+    if version != SCHEMA_VERSION:
+        connection.close()
+        raise LibraryError(
+            f"the library {directory} has format {version}; without writing only {SCHEMA_VERSION} is read",
+            hint=f"stillroom sources --library {directory.name}",
+        )
+    return connection
+
+
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection, directory: Path) -> Iterator[None]:
     """All that runs inside is committed together, or not at all."""

@@ -19,7 +19,7 @@ from rich.markup import escape
 
 from stillroom.cli import models, options, pages, tables
 from stillroom.cli.calibration import calibrate_launch
-from stillroom.cli.library import progress_line, show_report
+from stillroom.cli.ingest_page import show_report, teller
 from stillroom.cli.output import Output
 from stillroom.cli.rooms import Rooms, open_rooms
 from stillroom.errors import EnvironmentUnfitError, LibraryOutdatedError, ModelError
@@ -168,7 +168,7 @@ class Demo:
 
         self.step(4, "The example library, ingested")
         with self.output.working("Opening the library") as update:
-            report = ingest(self._library(), [example_library()], on_progress=progress_line(update))
+            report = ingest(self._library(), [example_library()], on_progress=teller(update))
         show_report(self.console, report)
         pages.show_documents(self.console, self.rooms.library.documents())
         return report

@@ -45,6 +45,10 @@ class Output:
         else:
             show(self.stdout)
 
+    def flush(self) -> None:
+        """Let whoever reads stdout see at once what was printed: for a command that goes on."""
+        sys.stdout.flush()
+
     def note(self, text: str) -> None:
         """Say something on stderr that is no part of the result; printed as it is, never as markup."""
         self.stderr.print(text, markup=False, soft_wrap=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rag.ingesting.ingest import IngestProgress, ingest
+from rag.ingesting.report import Meter
 from rag.parsers import MAX_FILE_BYTES
 from rag.retrieval.retrieve import retrieve
 
@@ -160,3 +161,17 @@ def test_progress_counts_files_up_to_the_total(library: Library, folder: Path) -
     done = [(progress.files_done, progress.passages) for progress in seen]
     assert done == sorted(done)
     assert done[-1] == (2, 2)
+
+
+def test_the_time_left_is_told_by_the_bytes_that_are_left() -> None:
+    seen: list[IngestProgress] = []
+    now = [0.0]
+    meter = Meter(4, 1_000, seen.append, clock=lambda: now[0])
+    meter.skip(1, 200)
+    now[0] = 10.0
+    meter.tell("embedding", "a")
+    meter.passages = 50
+    meter.finish(1, 200)
+    meter.tell("indexing", "a")
+    assert [progress.seconds_left for progress in seen] == [None, 30.0]
+    assert seen[-1].passages_per_s == 5.0
