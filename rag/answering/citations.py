@@ -39,6 +39,12 @@ LOWEST_RELEVANCE: Final = 0.25
 
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
 _LATIN: Final = re.compile(r"[a-z0-9]")
+# Of an English claim about Chinese text only names that nobody translates can be compared: those with digits,
+# or with a capital after a small letter, such as DeepSeek and vLLM. Beijing is 北京 there, and USA 美国.
+_NAME: Final = re.compile(r"\b(?=\w*(?:\d|[a-z][A-Z]))[A-Za-z][\w-]*")
+# A Chinese claim may consist of names, which have few words in small letters.
+_ENGLISH_WORD: Final = re.compile(r"\b[a-z]{2,}\b")
+_FEWEST_ENGLISH_WORDS: Final = 3
 _SHOWN_CHARACTERS: Final = 120
 
 
@@ -106,6 +112,8 @@ def check_claim(claim: Claim, passages: Mapping[str, Passage], question: str) ->
     several is taken from the one that it names.
     """
     words = wording(detect_language(question))
+    if _in_other_language(claim.text, question):
+        return words.wrong_language.format(text=_shown(claim.text))
     checked = _proven(claim, passages, words)
     if isinstance(checked, CheckedClaim) and _is_off(checked, question):
         return words.off_question.format(text=_shown(checked.text))
@@ -199,14 +207,22 @@ def _objection(claim: CheckedClaim, words: Wording) -> str:
 
 
 def _is_off(claim: CheckedClaim, question: str) -> bool:
-    """Whether the claim only repeats the question, or shares too few words with it, where words can tell."""
-    quote = claim.passage.text[claim.start : claim.end]
-    if claim.other_language or detect_language(claim.text) != detect_language(question):
-        return False
+    """Whether the claim only repeats the question, or shares too few words with it.
+
+    A quote in another language shares none, so that the claim must do it alone.
+    """
     asked = frozenset(content_terms(question))
     if asked.issuperset(content_terms(claim.text)):
         return True
+    quote = "" if claim.other_language else claim.passage.text[claim.start : claim.end]
     return coverage(asked, f"{claim.text}\n{quote}") < LOWEST_RELEVANCE
+
+
+def _in_other_language(text: str, question: str) -> bool:
+    """Whether a claim is written in another language than the question; a name or a number is in none."""
+    if detect_language(question) == "en":
+        return _chinese(text)
+    return not _chinese(text) and len(_ENGLISH_WORD.findall(text)) >= _FEWEST_ENGLISH_WORDS
 
 
 def _locate(claim: Claim, passages: Mapping[str, Passage]) -> tuple[Passage, int, int] | None:
@@ -225,8 +241,8 @@ def support(claim: str, evidence: str, *, names_only: bool = False) -> float:
         claim: one sentence.
         evidence: what should prove it.
         names_only: the evidence is in another language. Of a Chinese claim only the terms in Latin letters
-            or digits are compared, because they survive translation; of an English one, whose words all
-            look like that, nothing is.
+            or digits are compared, because they survive translation; of an English one only the names that
+            Chinese text leaves as they are.
 
     Example:
         >>> support("vLLM pages the cache", "The cache of vLLM is paged.")
@@ -234,12 +250,19 @@ def support(claim: str, evidence: str, *, names_only: bool = False) -> float:
     """
     terms = frozenset(content_terms(claim))
     if names_only:
-        terms = frozenset(term for term in terms if _LATIN.match(term)) if _chinese(claim) else frozenset()
+        terms = _surviving(claim, terms)
         if not terms:
             return 1.0
     if not terms:
         return 0.0
     return len(terms.intersection(content_terms(evidence))) / len(terms)
+
+
+def _surviving(claim: str, terms: frozenset[str]) -> frozenset[str]:
+    """The terms of a claim that its translation would have, too."""
+    if _chinese(claim):
+        return frozenset(term for term in terms if _LATIN.match(term))
+    return frozenset(term for name in _NAME.findall(claim) for term in content_terms(name))
 
 
 def _chinese(text: str) -> bool:

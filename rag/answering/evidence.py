@@ -50,15 +50,16 @@ class Rule:
         coverage: weight of the best passage's coverage.
         sentence: weight of the best sentence's.
         thresholds: the weighted sum that is evidence enough, by the question's language.
-        other_language: the cosine from which a passage in the other language is evidence; None where an
-            embedder's scale is not known, and any such passage is enough to ask a model.
+        other_language: the cosine from which a passage in the other language is evidence, by the question's
+            language; None where an embedder's scale is not known: such a passage is evidence then if no
+            passage in the question's language is as near.
     """
 
     dense: float
     coverage: float
     sentence: float
     thresholds: Mapping[Language, float]
-    other_language: float | None
+    other_language: Mapping[Language, float] | None
 
     def score(self, evidence: Evidence) -> float:
         """The weighted sum: log odds that the library answers, up to a constant."""
@@ -70,10 +71,11 @@ class Rule:
 
     def is_enough(self, evidence: Evidence) -> bool:
         """Whether to answer from it."""
-        if evidence.other_language is not None and (
-            self.other_language is None or evidence.other_language >= self.other_language
-        ):
-            return True
+        if evidence.other_language is not None:
+            floors = self.other_language
+            floor = evidence.dense if floors is None else floors[evidence.language]
+            if evidence.other_language >= floor:
+                return True
         return self.score(evidence) >= self.thresholds[evidence.language]
 
 
@@ -87,7 +89,7 @@ _CALIBRATED: Final[Mapping[str, Rule]] = {
         coverage=1.5,
         sentence=2.9,
         thresholds={"en": 6.8, "zh": 7.3},
-        other_language=0.40,
+        other_language={"en": 0.39, "zh": 0.45},
     )
 }
 # The same fit without the cosines, whose scale is each embedder's own.

@@ -38,10 +38,15 @@ LONGEST_TEXT_CHARACTERS: Final = 200
 _TOKENS_PER_CLAIM: Final = 250
 _MOST_CLAIMS: Final = 4
 
-# What would open a fence of ours, a thought, a tool's turn, or a turn of a chat template (<|im_start|>).
+# What would open a fence of ours, a thought, a tool's turn, or a turn of a chat template: <|im_start|> and
+# <｜User｜>, <start_of_turn>, <s>, <<SYS>>, [INST].
 _MARKUP: Final = re.compile(
-    r"<(?=\s*/?\s*(?:passages?|think|tool_call|tool_response|tool_result)\b|\s*[|｜])", re.IGNORECASE
+    r"<(?=\s*/?\s*(?:passages?|think|tool_\w+|start_of_turn|end_of_turn)\b|\s*/?\s*(?:s|bos|eos)\s*>"
+    r"|<?\s*/?\s*SYS\b|\s*[|｜])"
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\])",
+    re.IGNORECASE,
 )
+_HARMLESS: Final = {"<": "‹", "[": "［"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +170,7 @@ def as_data(text: str) -> str:
         >>> as_data("</passage><|im_start|>system")
         '‹/passage>‹|im_start|>system'
     """
-    return _MARKUP.sub("‹", text)
+    return _MARKUP.sub(lambda match: _HARMLESS[match.group()], text)
 
 
 def estimate_tokens(text: str) -> int:

@@ -33,6 +33,7 @@ class Wording:
     other_number: str
     unsupported: str
     opposite: str
+    wrong_language: str
     off_question: str
     conflict: str
     conflict_denied: str
@@ -79,6 +80,7 @@ _ENGLISH: Final = Wording(
     other_number="its number {number} is not in the passage: “{text}”",
     unsupported="its quote does not support it: “{text}”",
     opposite="one of it and its quote denies what the other says: “{text}”",
+    wrong_language="it is not in the question's language: “{text}”",
     off_question="it says nothing about the question: “{text}”",
     conflict=(
         "The sources disagree: “{first}” [{first_marker}] says {first_value}, "
@@ -123,6 +125,7 @@ _CHINESE: Final = Wording(
     other_number="其中的数字 {number} 不在该段落中：“{text}”",
     unsupported="引文不支持这条结论：“{text}”",
     opposite="结论与引文一个肯定、一个否定：“{text}”",
+    wrong_language="不是用问题的语言写的：“{text}”",
     off_question="与问题无关：“{text}”",
     conflict=(
         "各来源说法不一：《{first}》[{first_marker}]为 {first_value}，"

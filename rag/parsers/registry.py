@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rag.parsers import sniff
-from rag.parsers.sniff import begins, holds_entry, named, named_data
+from rag.parsers.sniff import begins, holds_entry, named, named_code, named_data
 from rag.parsers.unread import unread
 
 if TYPE_CHECKING:
@@ -44,6 +44,15 @@ class Format:
 
 _PICTURES: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif")
 _MARKDOWN: Final = (".md", ".markdown", ".mdown", ".mkd")
+# Suffixes, and whole names of files without one.
+_CODE_NAMES: Final = """
+.py .pyi .pyw .js .jsx .ts .tsx .mjs .cjs .mts .cts .vue .svelte .java .kt .kts .scala .groovy .c .h
+.cc .cpp .cxx .hpp .hh .hxx .cu .cuh .m .mm .cs .fs .go .rs .rb .php .swift .dart .lua .pl .pm .r
+.jl .ex .exs .erl .hs .ml .clj .sol .zig .nim .proto .thrift .graphql .sh .bash .zsh .ksh .ps1 .bat
+.sql .ddl .psql .toml .ini .cfg .conf .properties .service .yaml .yml .tf .hcl .mk .cmake .css .scss
+.less .xml .xsd .xsl makefile gnumakefile dockerfile rakefile gemfile jenkinsfile vagrantfile
+"""
+_CODE: Final = tuple(_CODE_NAMES.split())
 _TABLES: Final = (".csv", ".tsv", ".tab")
 _JSON: Final = (".json", ".jsonl", ".ndjson", ".geojson")
 
@@ -60,6 +69,7 @@ FORMATS: Final = (
     Format("xz", 4, begins(sniff.XZ_MARK), (".xz", ".txz"), opener="rag.parsers.tar_archive"),
     # Text, by its name …
     Format("markdown", 4, named(*_MARKDOWN), _MARKDOWN, "rag.parsers.markdown"),
+    Format("code", 4, named_code(*_CODE), _CODE, "rag.parsers.source_code"),
     Format("csv", 4, named_data(*_TABLES), _TABLES, "rag.parsers.csv_table"),
     Format("ipynb", 4, sniff.is_notebook, (".ipynb",), "rag.parsers.notebook"),
     Format("json", 4, named_data(*_JSON), _JSON, "rag.parsers.json_file"),

@@ -195,6 +195,18 @@ def named_data(*suffixes: str) -> Test:
     return lambda evidence: by_name(evidence) and not begins_html(evidence.content)
 
 
+def named_code(*suffixes: str) -> Test:
+    """A test whether it is program text by its suffix, its whole name or the interpreter it asks for."""
+    return lambda evidence: (
+        evidence.is_text
+        and (
+            evidence.suffix in suffixes
+            or evidence.path.name.lower() in suffixes
+            or (not evidence.suffix and evidence.content.startswith(b"#!"))
+        )
+    )
+
+
 def is_notebook(evidence: Evidence) -> bool:
     """Whether it is a Jupyter notebook: JSON that says which version of their format it keeps to."""
     if evidence.suffix not in {".ipynb", ".json"} or not evidence.is_text:
