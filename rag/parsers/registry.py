@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rag.parsers import sniff
-from rag.parsers.sniff import begins, holds_entry, named, named_code, named_data
+from rag.parsers.sniff import begins, holds_entry, holds_stream, named, named_code, named_data
 from rag.parsers.unread import unread
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Format:
     opener: str = ""
 
 
+_OPEN_DOCUMENT: Final = (".odt", ".ods", ".odp", ".ott", ".odg")
 _PICTURES: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif")
 _MARKDOWN: Final = (".md", ".markdown", ".mdown", ".mkd")
 # Suffixes, and whole names of files without one.
@@ -59,7 +60,13 @@ _JSON: Final = (".json", ".jsonl", ".ndjson", ".geojson")
 FORMATS: Final = (
     # By content alone.
     Format("pdf", 5, sniff.is_pdf, (".pdf",), "rag.parsers.pdf"),
-    Format("docx", 4, holds_entry("word/document.xml"), (".docx", ".docm"), "rag.parsers.docx"),
+    Format("docx", 5, holds_entry("word/document.xml"), (".docx", ".docm"), "rag.parsers.docx"),
+    Format("pptx", 5, holds_entry("ppt/presentation.xml"), (".pptx", ".pptm", ".ppsx"), "rag.parsers.pptx"),
+    Format("xlsx", 5, holds_entry("xl/workbook.xml"), (".xlsx", ".xlsm", ".xltx"), "rag.parsers.xlsx"),
+    Format("xls", 5, holds_stream("Workbook", "Book"), (".xls",), "rag.parsers.xls"),
+    Format("opendocument", 5, holds_entry("content.xml"), _OPEN_DOCUMENT, "rag.parsers.opendocument"),
+    Format("rtf", 5, begins(b"{\\rtf"), (".rtf",), "rag.parsers.rtf"),
+    Format("doc", 5, holds_stream("WordDocument"), (".doc", ".dot"), "rag.parsers.doc"),
     Format("image", 5, sniff.is_image, _PICTURES, "rag.parsers.image"),
     # What holds other files, and is none of the formats above that are ZIP archives too.
     Format("zip", 4, sniff.is_zip, (".zip",), opener="rag.parsers.zip_archive"),

@@ -22,3 +22,15 @@ def markdown_row(cells: Iterable[str]) -> str:
 def markdown_rows(rows: Iterable[Iterable[str]]) -> str:
     """The rows, a line each."""
     return "\n".join(markdown_row(row) for row in rows)
+
+
+def within_cell(text: str) -> str:
+    r"""Text with rows in it as one cell's text: a row's cells are parted by semicolons, for bars mean cells.
+
+    Example:
+        >>> within_cell("Sizes\n| 7B | 4.2 GB |")
+        'Sizes\n7B; 4.2 GB'
+    """
+    lines = text.split("\n")
+    rows = (line.removeprefix("| ").removesuffix(" |").replace(" | ", "; ") for line in lines)
+    return "\n".join(row if line.startswith("| ") else line for row, line in zip(rows, lines, strict=True))

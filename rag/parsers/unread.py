@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
 # (offset, signature, what it is, what to do; "{}" is the file's name)
 _SIGNATURES: Final = (
-    (0, b"\xd0\xcf\x11\xe0", "an old Office file (.doc, .xls, .ppt)", "save it as .docx, .xlsx or .pptx"),
-    (0, b"{\\rtf", "Rich Text", "save it as .docx"),
+    (
+        0,
+        b"\xd0\xcf\x11\xe0",
+        "an old Office file, neither Word's nor Excel's",
+        "soffice --headless --convert-to pptx {}",
+    ),
     (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "7z x {}"),
     (0, b"Rar!\x1a\x07", "a RAR archive", "unrar x {}"),
     (0, b"\x28\xb5\x2f\xfd", "a Zstandard archive", "unzstd {}"),
@@ -58,10 +62,7 @@ _SIGNATURES: Final = (
 )
 
 _UNREAD_ENTRIES: Final = (
-    ("ppt/presentation.xml", "a PowerPoint file", "export it as PDF"),
-    ("xl/workbook.xml", "an Excel file", "export it as PDF or text"),
     ("META-INF/container.xml", "an EPUB", "convert it to HTML"),
-    ("content.xml", "an OpenDocument file", "save it as .docx"),
     ("Index/Document.iwa", "an Apple iWork document", "export it as PDF from Pages, Numbers or Keynote"),
     ("FixedDocumentSequence.fdseq", "an XPS document", "print it to PDF"),
 )
@@ -72,6 +73,12 @@ _NO_TEXT_TO_FIND = "leave it out: there is no text in it to find"
 
 def unread(evidence: Evidence) -> ParseError:
     """The error that names what the file looks like."""
+    if "EncryptedPackage" in evidence.ole_streams:
+        return ParseError(
+            f"{evidence.path} is an Office file encrypted with a password",
+            hint="open it in Office, and take the password away under File, Info, Protect Document; or: "
+            f"msoffcrypto-tool -p PASSWORD {shlex.quote(str(evidence.path))} readable",
+        )
     for name, what, hint in _UNREAD_ENTRIES:
         if name in evidence.zip_names:
             return _error(evidence, what, hint)
