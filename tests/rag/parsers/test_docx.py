@@ -98,9 +98,7 @@ def test_insertions_are_read_and_deletions_are_not() -> None:
 
 
 def test_a_footnote_stands_behind_its_paragraph() -> None:
-    body = '<w:p><w:r><w:t>Claim.</w:t></w:r><w:r><w:footnoteReference w:id="2"/></w:r></w:p>' + paragraph(
-        "Next."
-    )
+    claim = '<w:p><w:r><w:t>Claim.</w:t></w:r><w:r><w:footnoteReference w:id="2"/></w:r></w:p>'
     notes = f'<w:footnote w:id="2">{paragraph("The source.")}</w:footnote>'
 
     assert (

@@ -39,7 +39,8 @@ def test_rich_texts_rows_are_rows_and_its_paragraphs_stand_apart() -> None:
 
 
 def test_rich_text_says_who_wrote_it_and_when() -> None:
-    content = rb"{\rtf1\ansi{\info{\title On words}{\author A. Writer}{\creatim\yr2026\mo1\dy5\hr9\min30}}words\par}"
+    info = rb"{\info{\title On words}{\author A. Writer}{\creatim\yr2026\mo1\dy5\hr9\min30}}"
+    content = rb"{\rtf1\ansi" + info + rb"words\par}"
     parsed = parse_document(content, Path("a.rtf"))
 
     assert parsed.title == "On words"
