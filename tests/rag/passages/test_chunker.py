@@ -64,6 +64,62 @@ def test_page_heading_and_line_come_from_where_the_passage_begins() -> None:
     assert (second.page, second.line, second.heading) == (2, 4, ("Top", "Sub"))
 
 
+def test_small_sections_share_a_passage_below_the_heading_that_they_share() -> None:
+    text, placed = join_sections(
+        [
+            Section("## One\n\nAa bb.", heading=("Top", "One")),
+            Section("## Two\n\nCc dd.", heading=("Top", "Two")),
+            Section("## Three\n\nEe ff gg hh ii jj kk ll mm nn.", heading=("Top", "Three")),
+        ]
+    )
+    joined, alone = cut_passages(text, placed, count_words_and_han, budget_tokens=16)
+    assert text[joined.start : joined.end] == "## One\n\nAa bb.\n\n## Two\n\nCc dd."
+    assert (joined.heading, joined.section) == (("Top",), 0)
+    assert (alone.heading, alone.section) == (("Top", "Three"), 2)
+
+
+def test_a_heading_without_text_stands_in_the_passage_below_it() -> None:
+    text, placed = join_sections(
+        [Section("# Top", heading=("Top",)), Section("## Sub\n\nWords of it.", heading=("Top", "Sub"))]
+    )
+    (only,) = cut_passages(text, placed, count_words_and_han, budget_tokens=40)
+    assert (only.start, only.heading, only.section) == (0, ("Top", "Sub"), 1)
+
+
+def test_code_keeps_its_indentation() -> None:
+    code = "class A:\n    def one(self):\n        return 1\n\n    def two(self):\n        return 2\n"
+    assert cut(Section(code, kind="code"), budget=9) == [
+        "class A:\n    def one(self):\n        return 1",
+        "    def two(self):\n        return 2",
+    ]
+
+
+def test_a_tokenizer_that_counts_line_breaks_is_heeded() -> None:
+    def count(text: str) -> int:
+        return len(text.split()) + text.count("\n")
+
+    text, placed = join_sections([Section("\n\n".join(["Aa bb cc dd."] * 40))])
+    cuts = cut_passages(text, placed, count, budget_tokens=30)
+    sizes = [count(text[cut.start : cut.end]) for cut in cuts]
+    assert max(sizes) <= 30
+    assert min(sizes) >= 20
+
+
+def test_megabytes_take_few_counts() -> None:
+    # Twice the text twice as many: each sentence once, each passage about once.
+    for repeats in (200, 400):
+        text, placed = join_sections([Section("Some words make a sentence here. " * repeats)])
+        calls = 0
+
+        def count(piece: str) -> int:
+            nonlocal calls
+            calls += 1
+            return len(piece.split())
+
+        cuts = cut_passages(text, placed, count, budget_tokens=60)
+        assert calls <= repeats + 2 * len(cuts) + 10
+
+
 def test_a_budget_without_room_is_refused() -> None:
     with pytest.raises(ValueError, match="no room"):
         cut(Section("One."), budget=2)

@@ -30,12 +30,30 @@ def sentences(text: str) -> list[str]:
         ("- one\n- two\n1. three", ["- one", "- two", "1. three"]),
         ("| a | b |\n| 1 | 2 |\nafter", ["| a | b |", "| 1 | 2 |", "after"]),
         ("# Head\nwrapped\nprose here.", ["# Head", "wrapped\nprose here."]),
+        ("用人；用心。", ["用人；", "用心。"]),
+        (
+            "He said (it was late. Very late.) and left. Then.",
+            ["He said (it was late. Very late.) and left.", "Then."],
+        ),
+        ("“好。走吧。”他说。再见。", ["“好。走吧。”", "他说。", "再见。"]),
+        ("（见图1。又见表2。）下一句。", ["（见图1。又见表2。）", "下一句。"]),
+        ('She said "go. Now." He went.', ['She said "go. Now."', "He went."]),
+        ("An open ( bracket. Changes nothing.", ["An open ( bracket.", "Changes nothing."]),
+        ("In the U.S. Army. In the U.S. The end.", ["In the U.S. Army.", "In the U.S.", "The end."]),
+        ("Acme Inc. Berlin. Acme Inc. It grew.", ["Acme Inc. Berlin.", "Acme Inc.", "It grew."]),
+        ("It weighs\n3.5 kg. So.", ["It weighs\n3.5 kg.", "So."]),
+        ("Well… maybe. Well… Yes.", ["Well… maybe.", "Well…", "Yes."]),
         ("", []),
         (" \n ", []),
     ],
 )
 def test_sentences_end_where_a_reader_ends_them(text: str, expected: list[str]) -> None:
     assert sentences(text) == expected
+
+
+def test_a_long_quotation_is_cut_at_its_sentences() -> None:
+    quoted = "“" + "这是一句很长的话。" * 40 + "”"
+    assert len(sentences(quoted)) == 40
 
 
 def test_spans_are_ordered_disjoint_and_leave_only_whitespace_between() -> None:
