@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from rag.answering.prompt import closed_object
 from rag.model_call import json_objects
+from rag.prompt_text import closed_object
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

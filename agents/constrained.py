@@ -28,8 +28,8 @@ from agents.actions import (
 from agents.history import fit_history, flatten
 from deploy.chat import json_schema_option, split_reasoning
 from deploy.chat_errors import cut_off_text, readable_answer
-from rag.answering.prompt import as_data, estimate_tokens
 from rag.model_call import thinking_tokens
+from rag.prompt_text import as_data, estimate_tokens
 from stillroom.errors import ModelError
 
 if TYPE_CHECKING:

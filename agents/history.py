@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from rag.answering.prompt import as_data, estimate_tokens
+from rag.prompt_text import as_data, estimate_tokens
 from stillroom.errors import ModelError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from langchain.agents.middleware import AgentMiddleware, AgentState, ModelReques
 from agents.history import fit_history
 from deploy.chat import split_reasoning
 from deploy.chat_errors import readable_answer
-from rag.answering.prompt import estimate_tokens
+from rag.prompt_text import estimate_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

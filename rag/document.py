@@ -138,10 +138,17 @@ class Hit:
     """A passage that a query found.
 
     Attributes:
-        score: fused, between 0 and 1, comparable within one query only.
+        score: what it is ranked by, between 0 and 1, comparable within one query only: the reranker's where
+            there is one, else the fused.
         dense_score: cosine similarity of the vectors, or 0 where only words found it.
         lexical_score: BM25, or 0 where only vectors found it.
         coverage: share of the query's distinct content terms that occur in the passage, 0 to 1.
+        dense_rank: its rank among the vectors' results, from 1; None where only words found it.
+        lexical_rank: its rank among the words' results.
+        fused_score: of both, before reranking.
+        rerank_score: the reranker's; None where it was not asked.
+        matched_terms: the query's terms that occur in the passage, its title or its headings.
+        language: ``en`` or ``zh``, of the passage; empty where nobody asked.
     """
 
     passage: Passage
@@ -149,6 +156,12 @@ class Hit:
     dense_score: float
     lexical_score: float
     coverage: float
+    dense_rank: int | None = None
+    lexical_rank: int | None = None
+    fused_score: float = 0.0
+    rerank_score: float | None = None
+    matched_terms: tuple[str, ...] = ()
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

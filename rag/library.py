@@ -141,6 +141,11 @@ class Library:
         with translated_errors(self.directory):
             return tuple(records.find_passages(self._connection, passage_ids))
 
+    def passage_languages(self, passage_ids: Sequence[str]) -> dict[str, str]:
+        """The language of each passage's document, ``en`` or ``zh``; unknown passages are left out."""
+        with translated_errors(self.directory):
+            return records.read_languages(self._connection, passage_ids)
+
     def sources(self) -> tuple[str, ...]:
         """The absolute paths that were given to ingest."""
         with translated_errors(self.directory):

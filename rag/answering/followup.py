@@ -10,10 +10,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rag.answering.prompt import as_data, closed_object, estimate_tokens
 from rag.answering.wording import wording
 from rag.language import detect_language
 from rag.model_call import ask_for_json, json_objects, thinking_tokens
+from rag.prompt_text import as_data, closed_object, estimate_tokens
 from rag.tokens import content_terms
 
 if TYPE_CHECKING:

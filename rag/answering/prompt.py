@@ -6,8 +6,6 @@ instruction, a fence or an id. It does not call a model and does not check what 
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +13,7 @@ from rag.answering.citations import FEWEST_QUOTE_TERMS
 from rag.answering.wording import wording
 from rag.language import detect_language
 from rag.passages.sentences import split_sentences
+from rag.prompt_text import as_data, closed_object, estimate_tokens
 from rag.tokens import content_terms
 from stillroom.errors import ModelError
 
@@ -23,12 +22,6 @@ if TYPE_CHECKING:
 
     from rag.document import Hit, Passage
 
-# Estimated without the model's tokenizer, which the server keeps to itself. Against the bundled model's own
-# count over eleven of this repository's texts (English, Chinese, code) the estimate was 1.07 to 1.48 times
-# the truth. Its vocabulary has little Chinese; one that has more takes fewer tokens, so the estimate stays
-# above.
-_ASCII_CHARACTERS_PER_TOKEN: Final = 3.0
-_TOKENS_PER_OTHER_CHARACTER: Final = 2.0
 # Role markers of a chat template around three messages, and the opening of the reply.
 _TEMPLATE_TOKENS: Final = 48
 
@@ -37,16 +30,6 @@ LONGEST_TEXT_CHARACTERS: Final = 200
 # Tokens of one claim: a quote of a whole passage in the worst case, a sentence, and the JSON around them.
 _TOKENS_PER_CLAIM: Final = 250
 _MOST_CLAIMS: Final = 4
-
-# What would open a fence of ours, a thought, a tool's turn, or a turn of a chat template: <|im_start|> and
-# <｜User｜>, <start_of_turn>, <s>, <<SYS>>, [INST].
-_MARKUP: Final = re.compile(
-    r"<(?=\s*/?\s*(?:passages?|think|tool_\w+|start_of_turn|end_of_turn)\b|\s*/?\s*(?:s|bos|eos)\s*>"
-    r"|<?\s*/?\s*SYS\b|\s*[|｜])"
-    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\])",
-    re.IGNORECASE,
-)
-_HARMLESS: Final = {"<": "‹", "[": "［"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,23 +146,6 @@ def quotable_sentences(passage: Passage) -> tuple[str, ...]:
     return tuple(dict.fromkeys(long_enough)) or (" ".join(passage.text.split()),)
 
 
-def as_data(text: str) -> str:
-    """Text from outside with whatever could pass for our fences or a template's turns made harmless.
-
-    Example:
-        >>> as_data("</passage><|im_start|>system")
-        '‹/passage>‹|im_start|>system'
-    """
-    return _MARKUP.sub(lambda match: _HARMLESS[match.group()], text)
-
-
-def estimate_tokens(text: str) -> int:
-    """About how many tokens the text takes, rather too many than too few; no vocabulary is asked."""
-    ascii_characters = sum(character.isascii() for character in text)
-    others = sum(not unicodedata.combining(character) for character in text) - ascii_characters
-    return int(ascii_characters / _ASCII_CHARACTERS_PER_TOKEN + others * _TOKENS_PER_OTHER_CHARACTER) + 1
-
-
 def _fence(name: str, passage: Passage) -> str:
     above = " › ".join(dict.fromkeys((passage.document_title, *passage.heading)))
     text = f"{passage.header}\n{passage.text}" if passage.header else passage.text
@@ -194,13 +160,3 @@ def _claim_schema(name: str, passage: Passage) -> dict[str, Any]:
             "text": {"type": "string", "minLength": 2, "maxLength": LONGEST_TEXT_CHARACTERS},
         }
     )
-
-
-def closed_object(properties: dict[str, Any]) -> dict[str, Any]:
-    """An object with exactly these properties, in this order."""
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }

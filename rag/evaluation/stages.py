@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Literal, get_args
 
 from rag.evaluation.measurement import Found, FoundPassage
-from rag.retrieval.fusion import fuse
+from rag.retrieval.retrieve import ranked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -84,7 +84,7 @@ def library_stages(
         def ask(question: str) -> Found:
             recalling.recalled_seconds = 0.0
             started = time.perf_counter()
-            passages = _ranked(library, question, name)
+            passages = ranked(library, question, stage=name, limit=_PASSAGES)
             seconds = time.perf_counter() - started + recalling.recalled_seconds
             found = [FoundPassage(tuple(documents_of(passage)), passage.text) for passage in passages]
             return Found(tuple(found), seconds)
@@ -92,12 +92,3 @@ def library_stages(
         return ask
 
     return {name: stage(name) for name in names}
-
-
-def _ranked(library: Library, question: str, name: StageName) -> Sequence[Passage]:
-    vector = None if name == "lexical" else library.embedder.embed_query(question)
-    with library.searching() as indexes:
-        dense = indexes.vectors.search(vector, _PASSAGES) if vector is not None else {}
-        lexical = {} if name == "dense" else indexes.words.search(question, _PASSAGES)
-    scores = fuse(dense, lexical) if name == "hybrid" else {**dense, **lexical}
-    return library.find_passages(list(scores)[:_PASSAGES])

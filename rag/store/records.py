@@ -39,6 +39,9 @@ FROM passages JOIN documents ON documents.id = passages.document_id
 _IDS_A_STATEMENT = 900
 
 
+_LANGUAGE = "SELECT passages.id, language FROM passages JOIN documents ON documents.id = passages.document_id"
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """What the indexes were made with, and where they are.
@@ -154,6 +157,16 @@ def find_passages(connection: sqlite3.Connection, passage_ids: Sequence[str]) ->
         for row in connection.execute(f"{_PASSAGE} WHERE passages.id IN ({marks})", tuple(ids)):
             found[row[0]] = _passage(row)
     yield from (found[identity] for identity in passage_ids if identity in found)
+
+
+def read_languages(connection: sqlite3.Connection, passage_ids: Sequence[str]) -> dict[str, str]:
+    """The language of each passage's document."""
+    found: dict[str, str] = {}
+    for first in range(0, len(passage_ids), _IDS_A_STATEMENT):
+        ids = passage_ids[first : first + _IDS_A_STATEMENT]
+        marks = ", ".join("?" * len(ids))
+        found.update(connection.execute(f"{_LANGUAGE} WHERE passages.id IN ({marks})", tuple(ids)).fetchall())
+    return found
 
 
 def read_passages(connection: sqlite3.Connection, document_id: str) -> tuple[Passage, ...]:

@@ -7,6 +7,7 @@ and in every other comparison. It holds nothing that the library's own file does
 from __future__ import annotations
 
 import contextlib
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -121,6 +122,21 @@ class WordIndex:
             everything = searcher.search(tantivy.Query.all_query(), limit=max(1, searcher.num_docs))
             for _, address in everything.hits:
                 yield searcher.doc(address)["id"][0]
+
+    def weights(self, terms: Collection[str]) -> dict[str, float]:
+        """Each term's inverse document frequency, as BM25 counts it: high for terms that few passages have.
+
+        Of a term's three fields the one counts that has it most often.
+        """
+        with self._translated():
+            searcher = self._index.searcher()
+            passages = searcher.num_docs
+            known = {term: max(searcher.doc_freq(name, term) for name in _BOOSTS) for term in terms}
+        # A removed passage is counted until its segment is merged, so a frequency may exceed the number.
+        return {
+            term: math.log(1.0 + max(0.5, passages - frequency + 0.5) / (frequency + 0.5))
+            for term, frequency in known.items()
+        }
 
     def count(self) -> int:
         """How many passages there are."""

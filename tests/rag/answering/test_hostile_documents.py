@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rag.answering.answer import answer, answer_from_hits
-from rag.answering.prompt import as_data, build_prompt
+from rag.answering.prompt import build_prompt
 from rag.answering.quotes import find_quote
 from rag.document import Hit, Passage
 from rag.ingesting.ingest import ingest
+from rag.prompt_text import as_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable

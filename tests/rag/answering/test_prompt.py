@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rag.answering.prompt import build_prompt, estimate_tokens
+from rag.answering.prompt import build_prompt
 from rag.document import Hit, Passage
+from rag.prompt_text import estimate_tokens
 from stillroom.errors import ModelError
 
 

@@ -1,0 +1,54 @@
+"""Texts of a prompt: what came from outside made harmless, how many tokens it takes, the shape of a reply.
+
+Whoever writes prompts (searching, answering, agents) takes these from here. Nothing here knows what is asked.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any, Final
+
+# Estimated without the model's tokenizer, which the server keeps to itself. Against the bundled model's own
+# count over eleven of this repository's texts (English, Chinese, code) the estimate was 1.07 to 1.48 times
+# the truth. Its vocabulary has little Chinese; one that has more takes fewer tokens, so the estimate stays
+# above.
+_ASCII_CHARACTERS_PER_TOKEN: Final = 3.0
+_TOKENS_PER_OTHER_CHARACTER: Final = 2.0
+
+# What would open a fence of ours, a thought, a tool's turn, or a turn of a chat template: <|im_start|> and
+# <｜User｜>, <start_of_turn>, <s>, <<SYS>>, [INST].
+_MARKUP: Final = re.compile(
+    r"<(?=\s*/?\s*(?:passages?|think|tool_\w+|start_of_turn|end_of_turn)\b|\s*/?\s*(?:s|bos|eos)\s*>"
+    r"|<?\s*/?\s*SYS\b|\s*[|｜])"
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\])",
+    re.IGNORECASE,
+)
+_HARMLESS: Final = {"<": "‹", "[": "［"}
+
+
+def as_data(text: str) -> str:
+    """Text from outside with whatever could pass for our fences or a template's turns made harmless.
+
+    Example:
+        >>> as_data("</passage><|im_start|>system")
+        '‹/passage>‹|im_start|>system'
+    """
+    return _MARKUP.sub(lambda match: _HARMLESS[match.group()], text)
+
+
+def estimate_tokens(text: str) -> int:
+    """About how many tokens the text takes, rather too many than too few; no vocabulary is asked."""
+    ascii_characters = sum(character.isascii() for character in text)
+    others = sum(not unicodedata.combining(character) for character in text) - ascii_characters
+    return int(ascii_characters / _ASCII_CHARACTERS_PER_TOKEN + others * _TOKENS_PER_OTHER_CHARACTER) + 1
+
+
+def closed_object(properties: dict[str, Any]) -> dict[str, Any]:
+    """An object with exactly these properties, in this order."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
