@@ -68,6 +68,8 @@ FORMATS: Final = (
     Format("rtf", 5, begins(b"{\\rtf"), (".rtf",), "rag.parsers.rtf"),
     Format("doc", 5, holds_stream("WordDocument"), (".doc", ".dot"), "rag.parsers.doc"),
     Format("image", 5, sniff.is_image, _PICTURES, "rag.parsers.image"),
+    Format("epub", 4, holds_entry("META-INF/container.xml"), (".epub",), "rag.parsers.epub"),
+    Format("msg", 4, sniff.is_outlook, (".msg",), "rag.parsers.msg", opener="rag.parsers.msg"),
     # What holds other files, and is none of the formats above that are ZIP archives too.
     Format("zip", 4, sniff.is_zip, (".zip",), opener="rag.parsers.zip_archive"),
     Format("tar", 4, sniff.is_tar, (".tar",), opener="rag.parsers.tar_archive"),
@@ -82,6 +84,7 @@ FORMATS: Final = (
     Format("json", 4, named_data(*_JSON), _JSON, "rag.parsers.json_file"),
     # … by what it says …
     Format("html", 4, sniff.is_html, (".html", ".htm", ".xhtml"), "rag.parsers.html"),
+    Format("eml", 4, sniff.is_mail, (".eml", ".mht", ".mhtml"), "rag.parsers.eml", opener="rag.parsers.eml"),
     # … and all other text.
     Format("text", 4, sniff.is_text, (".txt", ".text", ".log", ""), "rag.parsers.text"),
 )

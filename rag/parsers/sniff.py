@@ -176,6 +176,11 @@ def begins_html(content: bytes) -> bool:
     return bool(_HTML.match(_BYTE_ORDER_MARKS.sub(b"", content[:_HEAD_BYTES]).replace(b"\0", b"")))
 
 
+def is_outlook(evidence: Evidence) -> bool:
+    """Whether it is a message as Outlook saves it."""
+    return "__properties_version1.0" in evidence.ole_streams
+
+
 def is_mail(evidence: Evidence) -> bool:
     """Whether it begins with the header of a mail message."""
     if not evidence.is_text:
