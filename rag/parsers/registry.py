@@ -78,6 +78,7 @@ FORMATS: Final = (
     Format("xz", 4, begins(sniff.XZ_MARK), (".xz", ".txz"), opener="rag.parsers.tar_archive"),
     # Text, by its name …
     Format("markdown", 4, named(*_MARKDOWN), _MARKDOWN, "rag.parsers.markdown"),
+    Format("rst", 4, named(".rst", ".rest"), (".rst", ".rest"), "rag.parsers.rst"),
     Format("code", 4, named_code(*_CODE), _CODE, "rag.parsers.source_code"),
     Format("csv", 4, named_data(*_TABLES), _TABLES, "rag.parsers.csv_table"),
     Format("ipynb", 4, sniff.is_notebook, (".ipynb",), "rag.parsers.notebook"),
