@@ -67,6 +67,13 @@ class Settings(BaseSettings):
     )
     document_passwords: SecretStr | None = Field(None, description="tried on encrypted documents, one a line")
     document_password_file: Path | None = Field(None, description="a file of such passwords, one a line")
+    retrieval_fusion: Literal["min-max", "theoretical-min-max", "z-score", "reciprocal-rank"] = Field(
+        "min-max", description="how what words and meaning find is blended"
+    )
+    retrieval_dense_weight: float = Field(0.4, ge=0, le=1, description="the share of meaning in the blend")
+    reranker: str = Field("", description="cross-encoder that judges the first passages again")
+    reranker_device: str = Field("", description="where it runs, such as cuda:1; empty for its own choice")
+    reranker_passages: int = Field(24, ge=1, le=200, description="how many passages it judges")
     retrieval_limit: int = Field(6, ge=1, le=50, description="passages an answer may draw on")
     answer_max_tokens: int = Field(512, ge=16, le=32_768, description="longest answer, in tokens")
 

@@ -23,7 +23,7 @@ DEFAULT_METHOD: Final[FusionMethod] = "min-max"
 # What a passage in another language than the question's is given for the words that it cannot share: so
 # much of its dense score. R@1 on the cross-language questions: 0 gives .526, 0.8 .645, 1 .632; on 4,000
 # questions in their documents' language, in one library of both languages: 0 gives .928, 0.8 .924, 1 .922.
-_ABSTENTION: Final = 0.8
+_ABSTENTION: Final = 0.9
 
 # Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion outperforms Condorcet" (SIGIR 2009).
 RANK_CONSTANT: Final = 60

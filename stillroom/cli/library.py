@@ -1,8 +1,8 @@
-"""``stillroom sources`` and ``search``: the private library from the command line."""
+"""``stillroom sources``: what the private library holds, from the command line."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -19,8 +19,7 @@ PANEL = "Library"
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (sources, search):
-        app.command(rich_help_panel=PANEL)(command)
+    app.command(rich_help_panel=PANEL)(sources)
 
 
 def sources(context: typer.Context, library: options.Library = None, json: options.Json = False) -> None:
@@ -32,25 +31,3 @@ def sources(context: typer.Context, library: options.Library = None, json: optio
         pages.show_documents(console, documents)
 
     Output(as_json=json).result(documents, show)
-
-
-def search(
-    context: typer.Context,
-    query: Annotated[
-        str, typer.Argument(help="Words or a question, English or Chinese.", callback=options.asked)
-    ],
-    limit: Annotated[int, typer.Option("--limit", min=1, max=50, help="Passages to show.")] = 5,
-    library: options.Library = None,
-    json: options.Json = False,
-) -> None:
-    """Find passages by meaning and by words."""
-    rooms = open_rooms(context, library=library)
-
-    from rag.retrieval.retrieve import retrieve
-
-    hits = retrieve(rooms.library, query, limit=limit)
-
-    def show(console: Console) -> None:
-        pages.show_hits(console, hits)
-
-    Output(as_json=json).result(hits, show)

@@ -33,6 +33,7 @@ from stillroom.cli import (
     mcp,
     models,
     plan,
+    search,
     settings,
     upkeep,
 )
@@ -56,6 +57,7 @@ REGISTER = (
     bench.register,
     ingest.register,
     library.register,
+    search.register,
     ask.register,
     upkeep.register,
     evaluation.register,

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from deploy.spec import EngineName, Machine, Workload
     from rag.embedders import Embedder
     from rag.library import Library
+    from rag.retrieval.options import Expansion, RetrievalOptions, Stage
+    from rag.retrieval.reranker import Reranker
     from rag.store.chroma_server import ChromaServer
+    from rag.store.filters import Filter
     from stillroom.settings import Settings
 
 
@@ -104,6 +107,44 @@ class Rooms:
         )
         self._opened.append(library)
         return library
+
+    def retrieval_options(
+        self, *, stage: Stage = "hybrid", expansion: Expansion | None = None, only: Filter | None = None
+    ) -> RetrievalOptions:
+        """How to search, as the settings and a command's options say.
+
+        Raises:
+            MissingExtraError: the reranker's package is not installed.
+            LibraryError: the reranker cannot be loaded.
+        """
+        from rag.retrieval.options import RetrievalOptions
+        from rag.store.filters import Filter
+
+        settings = self.settings
+        return RetrievalOptions(
+            stage=stage,
+            fusion=settings.retrieval_fusion,
+            dense_weight=settings.retrieval_dense_weight,
+            only=only or Filter(),
+            reranker=self.reranker,
+            reranked=settings.reranker_passages,
+            expansion=expansion,
+            endpoint=self.endpoint() if expansion else None,
+        )
+
+    @cached_property
+    def reranker(self) -> Reranker | None:
+        """What judges the first passages again, if the settings name it; loaded once.
+
+        Raises:
+            MissingExtraError: its package is not installed.
+            LibraryError: it cannot be loaded.
+        """
+        if not self.settings.reranker:
+            return None
+        from rag.retrieval.reranker import open_reranker
+
+        return open_reranker(self.settings.reranker, device=self.settings.reranker_device)
 
     def embedder(self) -> Embedder:
         """What turns text into vectors, as the settings name it.
