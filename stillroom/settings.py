@@ -58,6 +58,19 @@ class Settings(BaseSettings):
         "", pattern=r"^$|^https?://", description="a Chroma server for the vectors, instead of a folder"
     )
     chroma_token: SecretStr | None = Field(None, description="its bearer token")
+    embedder_url: str = Field("", pattern=r"^$|^https?://", description="the server of a served embedder")
+    embedder_api_key: SecretStr | None = Field(None, description="its bearer token")
+    embedder_device: str = Field("", description="where sentence-transformers runs: cuda, cuda:1, mps, cpu")
+    embedder_backend: Literal["torch", "onnx"] = Field("torch", description="what it runs the model with")
+    embedder_batch_size: int = Field(
+        0, ge=0, le=4096, description="texts embedded at once; 0: its own number"
+    )
+    embedder_query_prompt: str | None = Field(
+        None, description="text before a question; unset: the model's own"
+    )
+    embedder_document_prompt: str | None = Field(
+        None, description="text before a document; unset: the model's own"
+    )
     parse_seconds: int = Field(
         120, ge=1, le=86_400, description="how long reading a file may show no progress"
     )

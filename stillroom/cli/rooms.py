@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from deploy.engines import EngineHomes
     from deploy.spec import EngineName, Machine, Workload
     from rag.embedders import Embedder
+    from rag.embedders.options import EmbedderOptions
     from rag.library import Library
     from rag.retrieval.options import Expansion, RetrievalOptions, Stage
     from rag.retrieval.reranker import Reranker
@@ -154,7 +155,26 @@ class Rooms:
         """
         from rag.embedders import open_embedder
 
-        return open_embedder(self.settings.embedder, cache_dir=self.settings.cache_dir)
+        return open_embedder(
+            self.settings.embedder, cache_dir=self.settings.cache_dir, options=self._embedder_options()
+        )
+
+    def _embedder_options(self) -> EmbedderOptions:
+        from rag.embedders import OLLAMA_PREFIX
+        from rag.embedders.options import EmbedderOptions
+
+        settings = self.settings
+        key = settings.embedder_api_key
+        ollama = settings.ollama_url if settings.embedder.startswith(OLLAMA_PREFIX) else ""
+        return EmbedderOptions(
+            url=settings.embedder_url or ollama,
+            api_key=key.get_secret_value() if key else None,
+            device=settings.embedder_device,
+            backend=settings.embedder_backend,
+            batch_size=settings.embedder_batch_size,
+            query_prompt=settings.embedder_query_prompt,
+            document_prompt=settings.embedder_document_prompt,
+        )
 
     @property
     def chroma(self) -> ChromaServer | None:
