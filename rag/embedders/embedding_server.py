@@ -10,6 +10,7 @@ import json
 import re
 import ssl
 import time
+import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -93,6 +94,8 @@ class EmbeddingServer:
             # A proxy of the environment does not know this machine's own ports.
             trust_env=parts.hostname not in _LOOPBACK,
         )
+        # An embedder has no end of its own to be told; connections that are kept open end with it.
+        weakref.finalize(self, self._client.close)
 
     def get(self, path: str) -> Reply:
         """Ask for what is at a path below the root.
