@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from rag.parsers.options import ParseOptions
 
+# What olefile lets through on damaged sectors, besides its own OSError; ours on lengths that lie.
+_OLE_DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, struct.error)
+
 _WORD_97 = 0xA5EC
 _WORD_6 = 0xA5DC
 
@@ -53,8 +56,15 @@ def parse(content: bytes, path: PurePath, _options: ParseOptions) -> ParsedDocum
         with olefile.OleFileIO(io.BytesIO(content)) as ole:
             text = _text(ole, path)
             title, metadata = _metadata(ole)
-    # What olefile lets through on damaged sectors, besides its own OSError; ours on lengths that lie.
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, struct.error) as error:
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        struct.error,
+    ) as error:
         raise ParseError(
             f"{path} is damaged: {str(error) or type(error).__name__}", hint=_hint(path)
         ) from error

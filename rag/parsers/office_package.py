@@ -38,6 +38,7 @@ DAMAGE: Final = (
     RuntimeError,
     EOFError,
     OSError,
+    SyntaxError,  # of the standard library's XML parser, which openpyxl uses
     struct.error,
 )
 

@@ -7,6 +7,7 @@ a wide figure's caption) is read before what stands below it. Tables come ready 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
@@ -27,6 +28,11 @@ _COLUMN_LINES = 4
 # The middle one of a column's lines is at least this share of its width; a table's cells are shorter.
 _COLUMN_FILL = 0.55
 _GUTTER_EM = 0.6
+# No column is narrower than this share of what is to be parted; the edges that most lines share are tried.
+_LEAST_COLUMN = 0.15
+_MOST_EDGES = 12
+# A page in more pieces than this is a map or a drawing's labels.
+_MOST_RUNS = 5_000
 _MOST_COLUMNS_DEPTH = 3
 
 # Closer than this, what the file writes apart is one word: a letter in another font, a number above.
@@ -166,16 +172,18 @@ def _strip(items: Iterable[Run | Table]) -> list[Line | Table]:
 
 def _gutter(runs: Sequence[Run]) -> float | None:
     """Where the second column begins, or None."""
-    if len(runs) < 2 * _COLUMN_LINES:
+    if not 2 * _COLUMN_LINES <= len(runs) <= _MOST_RUNS:
         return None
     start = min(run.box.x0 for run in runs)
     end = max(run.box.x1 for run in runs)
     edges = Counter(round(run.box.x0 / _ALIGNED) for run in runs)
-    shared = [edge * _ALIGNED for edge, _ in edges.items() if edges[edge] + edges[edge + 1] >= _COLUMN_LINES]
+    inner = range(
+        *(round((start + share * (end - start)) / _ALIGNED) for share in (_LEAST_COLUMN, 1 - _LEAST_COLUMN))
+    )
+    often = ((edges[edge] + edges[edge + 1], edge * _ALIGNED) for edge in inner if edge in edges)
+    shared = [place for count, place in sorted(often, reverse=True)[:_MOST_EDGES] if count >= _COLUMN_LINES]
     best, most = None, _COLUMN_LINES - 1
     for edge in shared:
-        if not start + 0.15 * (end - start) < edge < end - 0.15 * (end - start):
-            continue
         facing = _facing(runs, edge - _ALIGNED, end)
         if facing > most:
             best, most = edge - _ALIGNED, facing
@@ -187,16 +195,28 @@ def _facing(runs: Sequence[Run], edge: float, end: float) -> int:
     right = [run for run in runs if run.box.x0 >= edge]
     em = median(run.box.height for run in right) if right else 0.0
     left = [run for run in runs if run.box.x1 <= edge - _GUTTER_EM * em + _ALIGNED]
-    pairs = [(run, other) for run in right for other in left if run.box.beside(other.box)]
-    beside = {id(run): run for run, _ in pairs}.values()
-    opposite = {id(run): run for _, run in pairs}.values()
+    level = sorted(left, key=lambda run: run.box.middle)
+    middles = [run.box.middle for run in level]
+    beside: list[Run] = []
+    opposite: dict[int, Run] = {}
+    for run in right:
+        near = slice(
+            bisect_left(middles, run.box.middle - run.box.height),
+            bisect_right(middles, run.box.middle + run.box.height),
+        )
+        facing = [other for other in level[near] if run.box.beside(other.box)]
+        beside += [run] if facing else []
+        opposite.update((id(other), other) for other in facing)
     if min(len(beside), len(opposite)) < _COLUMN_LINES:
         return 0
-    left_start = min(run.box.x0 for run in opposite)
-    filled = median(run.box.x1 - run.box.x0 for run in beside) >= _COLUMN_FILL * (end - edge) and median(
-        run.box.x1 - run.box.x0 for run in opposite
-    ) >= _COLUMN_FILL * (edge - left_start)
+    left_start = min(run.box.x0 for run in opposite.values())
+    filled = _fills(beside, end - edge) and _fills(opposite.values(), edge - left_start)
     return min(len(beside), len(opposite)) if filled else 0
+
+
+def _fills(runs: Iterable[Run], width: float) -> bool:
+    """Whether the middle one of a column's lines is nearly as wide as the column."""
+    return median(run.box.x1 - run.box.x0 for run in runs) >= _COLUMN_FILL * width
 
 
 def joined_text(parts: Iterable[str]) -> str:

@@ -29,6 +29,8 @@ _ZIP_MARKS = (b"PK\x03\x04", b"PK\x05\x06")  # with entries, without
 _DOCUMENT_ENTRIES = ("[Content_Types].xml", "mimetype", "Index/Document.iwa")
 # PNG, JPEG, GIF, TIFF of both byte orders.
 _IMAGE_MARKS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
+# What olefile lets through on damaged sectors, besides its own OSError.
+_OLE_DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, struct.error)
 _OLE_MARK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 # HTML begins with one of these tags, after a byte-order mark, an XML declaration and comments at most.
@@ -101,8 +103,15 @@ class Evidence:
         try:
             with olefile.OleFileIO(io.BytesIO(self.content)) as ole:
                 return frozenset("/".join(entry) for entry in ole.listdir(streams=True, storages=True))
-        # What olefile lets through on damaged sectors, besides its own OSError.
-        except (OSError, ValueError, LookupError, TypeError, AttributeError, struct.error) as error:
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+            struct.error,
+        ) as error:
             raise ParseError(
                 f"{self.path} is damaged: its OLE directory cannot be read ({error})",
                 hint="get it again from where it came from",

@@ -40,12 +40,13 @@ def parse(content: bytes, path: PurePath, _options: ParseOptions) -> ParsedDocum
         ParseError: the file is encrypted or damaged, or has more than three million cells.
     """
     import xlrd
+    from xlrd.compdoc import CompDocError
 
     try:
         # xlrd writes warnings to its log file; nobody would read them.
         workbook = xlrd.open_workbook(file_contents=content, formatting_info=True, logfile=io.StringIO())
         sheets = list(_sheets(workbook, path))
-    except xlrd.XLRDError as error:
+    except (xlrd.XLRDError, CompDocError) as error:
         if "encrypt" in str(error).lower():
             raise ParseError(
                 f"{path} is encrypted", hint="open it in Excel or LibreOffice and save it without a password"
