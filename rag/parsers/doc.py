@@ -56,15 +56,7 @@ def parse(content: bytes, path: PurePath, _options: ParseOptions) -> ParsedDocum
         with olefile.OleFileIO(io.BytesIO(content)) as ole:
             text = _text(ole, path)
             title, metadata = _metadata(ole)
-    except (
-        OSError,
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-        struct.error,
-    ) as error:
+    except _OLE_DAMAGE as error:
         raise ParseError(
             f"{path} is damaged: {str(error) or type(error).__name__}", hint=_hint(path)
         ) from error

@@ -103,15 +103,7 @@ class Evidence:
         try:
             with olefile.OleFileIO(io.BytesIO(self.content)) as ole:
                 return frozenset("/".join(entry) for entry in ole.listdir(streams=True, storages=True))
-        except (
-            OSError,
-            ValueError,
-            LookupError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-            struct.error,
-        ) as error:
+        except _OLE_DAMAGE as error:
             raise ParseError(
                 f"{self.path} is damaged: its OLE directory cannot be read ({error})",
                 hint="get it again from where it came from",
