@@ -42,7 +42,8 @@ def read_turns(state_dir: Path, library: Path) -> tuple[Turn, ...]:
     new = "leave out --continue to begin a new one"
     try:
         kept = json.loads(read_small_file(path, most_bytes=_MOST_BYTES))
-        told, turns = kept["library"], tuple(Turn(turn["question"], turn["answer"]) for turn in kept["turns"])
+        told = kept["library"]
+        turns = tuple(Turn(_text(turn["question"]), _text(turn["answer"])) for turn in kept["turns"])
     except FileNotFoundError as error:
         raise EnvironmentUnfitError("there is no conversation to continue", hint=new) from error
     except OSError as error:
@@ -70,3 +71,14 @@ def keep_turns(state_dir: Path, library: Path, turns: Sequence[Turn]) -> None:
     content = {"version": _VERSION, "library": str(library), "turns": kept}
     state_dir.mkdir(parents=True, exist_ok=True)
     write_whole(state_dir / _FILE_NAME, json.dumps(content, ensure_ascii=False).encode(), owner_only=True)
+
+
+def _text(value: object) -> str:
+    """The value, which must be a text.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
