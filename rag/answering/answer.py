@@ -87,7 +87,12 @@ def answer_events(
     hits = retrieve(library, standalone, limit=limit)
     yield Retrieved(standalone, hits)
     for event in events_from_hits(
-        standalone, hits, endpoint=endpoint, max_tokens=max_tokens, rule=rule_for(library.embedder.name)
+        standalone,
+        hits,
+        endpoint=endpoint,
+        max_tokens=max_tokens,
+        rule=rule_for(library.embedder.name),
+        library=library,
     ):
         if isinstance(event, Answered) and standalone != question:
             yield Answered(replace(event.answer, question=question, standalone=standalone))
@@ -114,6 +119,7 @@ def events_from_hits(
     endpoint: Endpoint | None,
     max_tokens: int = _ANSWER_TOKENS,
     rule: Rule | None = None,
+    library: Library | None = None,
 ) -> Generator[AnswerEvent, None, None]:
     """Answer from passages that were found already, each step as it is done.
 
@@ -125,6 +131,7 @@ def events_from_hits(
         endpoint: the model to write with; None for the documents' own sentences.
         max_tokens: of the model's reply, without its reasoning.
         rule: what counts as evidence; that of the bundled embedder if not given.
+        library: where the passages were found, so that a model can read what stands around them.
 
     Raises:
         ModelError: the endpoint refused the request, is not reachable, broke off, or has too small a context.
@@ -139,7 +146,7 @@ def events_from_hits(
         notice = words.notice_language.format(model=endpoint.model)
         yield Answered(extractive(question, hits, notice=notice))
     else:
-        yield from write_answer(question, hits, endpoint, max_tokens)
+        yield from write_answer(question, hits, endpoint, max_tokens, library)
 
 
 def final_answer(events: Iterable[AnswerEvent]) -> Answer:

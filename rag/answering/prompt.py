@@ -14,7 +14,7 @@ from rag.answering.wording import wording
 from rag.language import detect_language
 from rag.passages.sentences import split_sentences
 from rag.prompt_text import as_data, closed_object, estimate_tokens
-from rag.tokens import content_terms
+from rag.tokens import content_terms, coverage
 from stillroom.errors import ModelError
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ LONGEST_TEXT_CHARACTERS: Final = 200
 # Tokens of one claim: a quote of a whole passage in the worst case, a sentence, and the JSON around them.
 _TOKENS_PER_CLAIM: Final = 250
 _MOST_CLAIMS: Final = 4
+# Sentences of one passage that a claim may quote: each is a branch of the grammar that the server makes.
+_MOST_QUOTABLE: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +77,15 @@ def build_prompt(question: str, hits: Sequence[Hit], *, context_tokens: int, max
     needed = 0
     for hit in hits:
         name = f"P{len(passages) + 1}"
-        fence = _fence(name, hit.passage)
-        if needed + estimate_tokens(fence) > budget:
+        fenced_text = fence(name, hit.passage)
+        if needed + estimate_tokens(fenced_text) > budget:
             left_out.append(hit.passage)
             continue
-        needed += estimate_tokens(fence)
-        fenced.append(fence)
+        needed += estimate_tokens(fenced_text)
+        fenced.append(fenced_text)
         passages[name] = hit.passage
     if not passages:
-        least = min((estimate_tokens(_fence("P1", hit.passage)) for hit in hits), default=0)
+        least = min((estimate_tokens(fence("P1", hit.passage)) for hit in hits), default=0)
         taken = context_tokens - answer_tokens - budget
         raise ModelError(
             f"question and one passage need about {taken + least} tokens; "
@@ -95,7 +97,9 @@ def build_prompt(question: str, hits: Sequence[Hit], *, context_tokens: int, max
         user="\n\n".join((asked, *fenced, asked)),
         passages=passages,
         schema=answer_schema(
-            passages, most_claims=max(1, min(_MOST_CLAIMS, answer_tokens // _TOKENS_PER_CLAIM))
+            passages,
+            question=question,
+            most_claims=max(1, min(_MOST_CLAIMS, answer_tokens // _TOKENS_PER_CLAIM)),
         ),
         answer_tokens=answer_tokens,
         left_out=tuple(left_out),
@@ -116,7 +120,7 @@ def passage_budget(question: str, *, context_tokens: int, max_tokens: int) -> in
     return context_tokens - min(max_tokens, context_tokens // 2) - taken
 
 
-def answer_schema(passages: Mapping[str, Passage], *, most_claims: int) -> dict[str, Any]:
+def answer_schema(passages: Mapping[str, Passage], *, question: str, most_claims: int) -> dict[str, Any]:
     """The reply: claims, or that the passages do not answer.
 
     A claim names its passage, then quotes, then answers: the evidence is on the page before the model writes
@@ -127,36 +131,45 @@ def answer_schema(passages: Mapping[str, Passage], *, most_claims: int) -> dict[
     """
     claims = {
         "type": "array",
-        "items": {"anyOf": [_claim_schema(name, passage) for name, passage in passages.items()]},
+        "items": {
+            "anyOf": [
+                _claim_schema(name, quotable_sentences(passage, question))
+                for name, passage in passages.items()
+            ]
+        },
         "minItems": 1,
         "maxItems": most_claims,
     }
     return {"anyOf": [closed_object({"answer": claims}), closed_object({"not_answered": {"const": True}})]}
 
 
-def quotable_sentences(passage: Passage) -> tuple[str, ...]:
+def quotable_sentences(passage: Passage, question: str) -> tuple[str, ...]:
     """The passage's sentences that are long enough to prove something, on one line each; a table's rows.
 
-    The whole passage where none is.
+    The whole passage where none is. Of very many, those that share most terms with the question.
     """
     sentences = [" ".join(passage.text[start:end].split()) for start, end in split_sentences(passage.text)]
     long_enough = [
         sentence for sentence in sentences if len(set(content_terms(sentence))) >= FEWEST_QUOTE_TERMS
     ]
-    return tuple(dict.fromkeys(long_enough)) or (" ".join(passage.text.split()),)
+    distinct = list(dict.fromkeys(long_enough)) or [" ".join(passage.text.split())]
+    asked = frozenset(content_terms(question))
+    best = sorted(distinct, key=lambda sentence: -coverage(asked, sentence))[:_MOST_QUOTABLE]
+    return tuple(sentence for sentence in distinct if sentence in best)
 
 
-def _fence(name: str, passage: Passage) -> str:
+def fence(name: str, passage: Passage) -> str:
+    """A passage as the prompt shows it: under its id, its title and headings, and its table's head."""
     above = " › ".join(dict.fromkeys((passage.document_title, *passage.heading)))
     text = f"{passage.header}\n{passage.text}" if passage.header else passage.text
     return f'<passage id="{name}">\n{as_data(above)}\n{as_data(text)}\n</passage>'
 
 
-def _claim_schema(name: str, passage: Passage) -> dict[str, Any]:
+def _claim_schema(name: str, sentences: Sequence[str]) -> dict[str, Any]:
     return closed_object(
         {
             "passage": {"const": name},
-            "quote": {"enum": [as_data(sentence) for sentence in quotable_sentences(passage)]},
+            "quote": {"enum": [as_data(sentence) for sentence in sentences]},
             "text": {"type": "string", "minLength": 2, "maxLength": LONGEST_TEXT_CHARACTERS},
         }
     )

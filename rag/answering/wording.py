@@ -38,6 +38,7 @@ class Wording:
     conflict: str
     conflict_denied: str
     not_read: str
+    said_already: str
     prompt_cut: str
     rewrite: str
     earlier_question: str
@@ -91,6 +92,7 @@ _ENGLISH: Final = Wording(
         "say the opposite of each other."
     ),
     not_read="{title}, {locator}: no room in the model's context",
+    said_already="{title}, {locator}: says the same as a passage that was read",
     prompt_cut=(
         "The server counted {counted} tokens in a prompt of at least {least}: it may have read only a part."
     ),
@@ -133,6 +135,7 @@ _CHINESE: Final = Wording(
     ),
     conflict_denied="各来源说法相反：《{first}》[{first_marker}]与《{second}》[{second_marker}]。",
     not_read="{title}，{locator}：模型的上下文放不下",
+    said_already="{title}，{locator}：与已读的段落内容相同",
     prompt_cut="提示词至少有 {least} 个词元，服务器只计了 {counted} 个：它可能只读了一部分。",
     rewrite=(
         "改写最后一个问题，使它离开前面的对话也能看懂：补出代词所指，不添加别的内容。"

@@ -14,6 +14,7 @@ from rag.answering.events import Answered, Dropped, Kept, Thought
 from rag.answering.extracts import STRONG_COVERAGE, best_sentences
 from rag.answering.fallbacks import extractive, refusal
 from rag.answering.prompt import build_prompt
+from rag.answering.reading import choose_reading, describe
 from rag.answering.reply import ReplyReader
 from rag.answering.wording import wording
 from rag.document import Answer
@@ -27,20 +28,29 @@ if TYPE_CHECKING:
     from rag.answering.citations import Claim
     from rag.answering.events import AnswerEvent
     from rag.answering.prompt import Prompt
-    from rag.document import Hit, Passage
+    from rag.document import Hit
+    from rag.library import Library
 
 
 def write_answer(
-    question: str, hits: Sequence[Hit], endpoint: Endpoint, max_tokens: int
+    question: str, hits: Sequence[Hit], endpoint: Endpoint, max_tokens: int, library: Library | None
 ) -> Iterator[AnswerEvent]:
     """What the model writes and the passages prove, sentence by sentence; else their own sentences.
+
+    Args:
+        question: standing alone.
+        hits: best first.
+        endpoint: the model.
+        max_tokens: of its reply.
+        library: where the hits were found, so that the model can read what stands around them.
 
     Raises:
         ModelError: as ``stream_json``; also where the context is too small for one passage.
     """
     words = wording(detect_language(question))
     room = endpoint.context_tokens - thinking_tokens(endpoint)
-    prompt = build_prompt(question, hits, context_tokens=room, max_tokens=max_tokens)
+    reading = choose_reading(question, hits, library, context_tokens=room, max_tokens=max_tokens)
+    prompt = build_prompt(question, reading.hits, context_tokens=room, max_tokens=max_tokens)
     request = JsonRequest(prompt.system, prompt.user, words.notes, prompt.schema, prompt.answer_tokens)
     draft, reader, reply = _Draft(question, prompt), ReplyReader(), JsonReply()
     for piece in stream_json(endpoint, request, reply):
@@ -55,7 +65,8 @@ def write_answer(
     if reply.prompt_was_cut:
         counts = {"counted": reply.prompt_tokens, "least": reply.least_prompt_tokens}
         notices.append(words.prompt_cut.format(**counts))
-    yield Answered(replace(made, notice=" ".join(notices), left_out=_not_read(prompt.left_out, question)))
+    not_read = (describe(passage, words.not_read) for passage in prompt.left_out)
+    yield Answered(replace(made, notice=" ".join(notices), left_out=(*reading.left_out, *not_read)))
 
 
 class _Draft:
@@ -114,10 +125,3 @@ def _finished(draft: _Draft, hits: Sequence[Hit], reply: JsonReply, *, not_answe
         return extractive(question, hits, notice=words.notice_model_found_nothing, reasoning=reasoning)
     read = len(draft.passages)
     return refusal(question, words.refused_by_model.format(passages=read), reasoning=reasoning)
-
-
-def _not_read(passages: Iterable[Passage], question: str) -> tuple[str, ...]:
-    words = wording(detect_language(question))
-    return tuple(
-        words.not_read.format(title=passage.document_title, locator=passage.locator) for passage in passages
-    )

@@ -84,7 +84,7 @@ def test_ctrl_c_stops_an_answer(furnished: Home) -> None:
         process.wait(timeout=60)
 
     assert process.returncode == 130
-    assert "stopped" in err
+    assert "Traceback" not in err
 
 
 @pytest.mark.parametrize(

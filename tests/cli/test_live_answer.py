@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
@@ -11,6 +12,9 @@ from rag.answering.events import Answered, Dropped, Kept, Retrieved, Thought
 from rag.document import Answer, Citation, Conflict
 from stillroom.cli.live_answer import LiveAnswer
 from stillroom.cli.output import Output
+
+if TYPE_CHECKING:
+    from rag.answering.events import AnswerEvent
 
 CITED = Citation(1, "d", "Reactor", "/r.md", "p", "line 3", "It holds 40 litres.", 10, 29)
 FIRST, SECOND = "It holds 40 litres [1].", "[red]It is[/] small [1]."
@@ -25,7 +29,7 @@ ANSWER = Answer(
     conflicts=(Conflict(1, 1, "40 / 50"),),
     left_out=("Notes, line 9: no room in the model's context",),
 )
-EVENTS = (
+EVENTS: tuple[AnswerEvent, ...] = (
     Retrieved("How much?", ()),
     Thought("Let me "),
     Thought("see."),
