@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rag.answering.followup import Turn
     from rag.document import Answer, Hit
     from rag.library import Library
+    from rag.retrieval.options import RetrievalOptions
 
 # Of the model's reply, without its reasoning.
 _ANSWER_TOKENS: Final = 512
@@ -41,6 +42,7 @@ def answer(
     limit: int = _PASSAGES,
     max_tokens: int = _ANSWER_TOKENS,
     history: Sequence[Turn] = (),
+    options: RetrievalOptions | None = None,
 ) -> Answer:
     """Find passages and answer from them; see ``answer_events``.
 
@@ -50,7 +52,13 @@ def answer(
     """
     return final_answer(
         answer_events(
-            question, library, endpoint=endpoint, limit=limit, max_tokens=max_tokens, history=history
+            question,
+            library,
+            endpoint=endpoint,
+            limit=limit,
+            max_tokens=max_tokens,
+            history=history,
+            options=options,
         )
     )
 
@@ -63,6 +71,7 @@ def answer_events(
     limit: int = _PASSAGES,
     max_tokens: int = _ANSWER_TOKENS,
     history: Sequence[Turn] = (),
+    options: RetrievalOptions | None = None,
 ) -> Generator[AnswerEvent, None, None]:
     """Find passages and answer from them, each step as it is done; the last event is ``Answered``.
 
@@ -76,15 +85,17 @@ def answer_events(
         max_tokens: of the model's reply, without its reasoning.
         history: the turns before, oldest first. A question that needs them is rewritten into one that stands
             alone; nothing is answered from them.
+        options: how to search, and in which documents.
 
     Raises:
         LibraryEmptyError: nothing was ingested yet.
         ModelError: the endpoint refused the request, is not reachable, or broke off.
     """
+    from rag.retrieval.options import RetrievalOptions
     from rag.retrieval.retrieve import retrieve
 
     standalone = standalone_question(question, history, endpoint)
-    hits = retrieve(library, standalone, limit=limit)
+    hits = retrieve(library, standalone, limit=limit, options=options or RetrievalOptions())
     yield Retrieved(standalone, hits)
     for event in events_from_hits(
         standalone,

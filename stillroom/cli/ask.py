@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rag.answering.events import AnswerEvent
     from rag.answering.followup import Turn
     from rag.document import Answer, Hit
+    from rag.store.filters import Filter
 
 
 def register(app: typer.Typer) -> None:
@@ -40,6 +41,11 @@ def ask(
     go_on: Annotated[
         bool, typer.Option("--continue", help="A follow-up to the question that was asked last.")
     ] = False,
+    where: options.Where = None,
+    path: options.Paths = None,
+    after: options.After = None,
+    before: options.Before = None,
+    language: options.Languages = None,
     reasoning: Annotated[bool, typer.Option("--reasoning", help="Show what the model thinks.")] = False,
     show_passages: Annotated[
         bool, typer.Option("--show-passages", help="Show the passages that were found, too.")
@@ -55,7 +61,8 @@ def ask(
     output = Output(as_json=json)
     rooms = open_rooms(context, library=library)
     history = read_turns(rooms.settings.state_dir, rooms.library_dir) if go_on else ()
-    with closing(_events(rooms, output, question, history)) as events:
+    only = _filter(where, path, after, before, language)
+    with closing(_events(rooms, output, question, history, only)) as events:
         if json:
             answer, hits = _follow(events, _print_line if stream else lambda _event: None)
         else:
@@ -75,9 +82,10 @@ def fields(value: DataclassInstance) -> dict[str, object]:
 
 
 def _events(
-    rooms: Rooms, output: Output, question: str, history: Sequence[Turn]
+    rooms: Rooms, output: Output, question: str, history: Sequence[Turn], only: Filter
 ) -> Generator[AnswerEvent, None, None]:
     from rag.answering.answer import answer_events
+    from rag.retrieval.options import RetrievalOptions
 
     endpoint = rooms.endpoint()
     if endpoint is None:
@@ -92,6 +100,21 @@ def _events(
         limit=settings.retrieval_limit,
         max_tokens=settings.answer_max_tokens,
         history=history,
+        options=RetrievalOptions(only=only),
+    )
+
+
+def _filter(
+    where: Sequence[str] | None,
+    paths: Sequence[str] | None,
+    after: str | None,
+    before: str | None,
+    languages: Sequence[str] | None,
+) -> Filter:
+    from rag.store.filters import parse_filter
+
+    return parse_filter(
+        where=where or (), paths=paths or (), after=after, before=before, languages=languages or ()
     )
 
 

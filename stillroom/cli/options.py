@@ -49,6 +49,18 @@ def metadata(tags: list[str] | None, meta: list[str] | None) -> dict[str, tuple[
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one line of JSON.")]
+Where = Annotated[
+    list[str] | None,
+    typer.Option("--where", help="Only documents of which this is said, such as tag=NAME; repeatable."),
+]
+Paths = Annotated[
+    list[str] | None, typer.Option("--path", help="Only documents at such a path: '*.pdf'; repeatable.")
+]
+After = Annotated[str | None, typer.Option("--after", help="Only documents of this day or later.")]
+Before = Annotated[str | None, typer.Option("--before", help="Only documents of this day or earlier.")]
+Languages = Annotated[
+    list[str] | None, typer.Option("--language", help="Only documents in it: en, zh; repeatable.")
+]
 Library = Annotated[str | None, typer.Option("--library", help="The library's name.", show_default="default")]
 Quantization = Annotated[str | None, typer.Option("--quant", help="Only this quantization, such as Q4_K_M.")]
 Context = Annotated[

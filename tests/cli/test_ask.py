@@ -60,6 +60,13 @@ def test_each_step_is_a_line_of_json(kettle: Home) -> None:
     )
 
 
+def test_only_the_documents_that_a_filter_lets_through_are_asked(kettle: Home) -> None:
+    question = "At how many degrees is black tea brewed?"
+
+    assert kettle.json("ask", question, "--path", "*.md")["kind"] == "extractive"
+    assert kettle.json("ask", question, "--path", "*.pdf")["kind"] == "refused"
+
+
 def test_steps_are_for_programs(kettle: Home) -> None:
     assert kettle.run("ask", "How hot?", "--stream").returncode == 2
 

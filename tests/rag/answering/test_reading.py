@@ -69,11 +69,9 @@ def test_a_large_context_shows_more_than_was_found_and_repeats_are_named(plant: 
     assert any("says the same as" in line for line in crowded.left_out)
 
 
-def test_a_quote_from_around_what_was_found_is_cited_in_its_place(
-    plant: Library, scripted_chat: Serve
-) -> None:
-    claim = {"passage": "P1", "quote": AFTER, "text": "The coolant pressure was 9 bar until the second year."}
-    claim["quote"] = f"{FACT} {AFTER}"
+def test_a_quote_of_what_was_read_is_cited_in_its_place(plant: Library, scripted_chat: Serve) -> None:
+    quote = f"{FACT} {AFTER}"
+    claim = {"passage": "P1", "quote": quote, "text": "The coolant pressure was 9 bar until the second year."}
     with scripted_chat(json.dumps({"answer": [claim]})) as chat:
         made = answer(QUESTION, plant, endpoint=chat.endpoint(), limit=2)
 
