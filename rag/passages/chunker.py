@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rag.passages.counting import TokenCounter
-from rag.passages.joining import Weighed, common_heading, join_small
+from rag.passages.joining import Weighed, common_heading, join_small, speaking_headings
 from rag.passages.packing import pack
 from rag.passages.units import section_units
 
@@ -165,7 +165,7 @@ def _cut(units: Sequence[Unit], group: Sequence[tuple[int, Weighed]], *, line: i
         end,
         page=section.page,
         line=line,
-        heading=common_heading([weighed.section.heading for _, weighed in speaking]),
+        heading=common_heading(speaking_headings([weighed for _, weighed in touched])),
         place=section.place,
         row=None if section.row is None else section.row + line - first_line,
         header=units[0].header,

@@ -66,6 +66,16 @@ def common_heading(headings: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     return common
 
 
+def speaking_headings(members: Sequence[Weighed]) -> list[tuple[str, ...]]:
+    """The headings of the sections, without those that only announce a section below them."""
+    headings: list[tuple[str, ...]] = []
+    for member in reversed(members):
+        heading = member.section.heading
+        if not (member.scrap and headings and headings[-1][: len(heading)] == heading):
+            headings.append(heading)
+    return headings[::-1]
+
+
 def _takes(group: Sequence[int], number: int, sections: Sequence[Weighed], room: int) -> bool:
     """Whether the group goes on with the next section."""
     last, following = sections[group[-1]], sections[number]
@@ -77,8 +87,25 @@ def _takes(group: Sequence[int], number: int, sections: Sequence[Weighed], room:
     if following.scrap and not last.scrap:
         return False
     tokens = sum(sections[member].tokens for member in group)
-    small = tokens < room * SMALL_SHARE
-    return small and tokens + following.tokens <= room and _are_siblings(group, [number], sections)
+    if tokens >= room * SMALL_SHARE or tokens + following.tokens > room:
+        return False
+    if _belongs_to_its_child(number, sections, room - tokens, room):
+        return False
+    return _stand_together(group, [number], sections)
+
+
+def _belongs_to_its_child(number: int, sections: Sequence[Weighed], left: int, room: int) -> bool:
+    """Whether a section fits with the first one below it, and would be parted from it by what is before."""
+    if number + 1 == len(sections):
+        return False
+    above, below = sections[number], sections[number + 1]
+    depth = len(above.section.heading)
+    is_child = depth < len(below.section.heading) and below.section.heading[:depth] == above.section.heading
+    return (
+        is_child
+        and _share_a_place(above.section, below.section)
+        and left < above.tokens + below.tokens <= room
+    )
 
 
 def _without_small_ends(groups: list[list[int]], sections: Sequence[Weighed], room: int) -> list[list[int]]:
@@ -90,7 +117,7 @@ def _without_small_ends(groups: list[list[int]], sections: Sequence[Weighed], ro
             before = joined[-1]
             fits = sum(sections[member].tokens for member in before) + tokens <= room
             close = _share_a_place(sections[before[-1]].section, sections[group[0]].section)
-            if fits and close and _are_siblings(before, group, sections):
+            if fits and close and _stand_together(before, group, sections):
                 before.extend(group)
                 continue
         joined.append(group)
@@ -104,10 +131,10 @@ def _share_a_place(first: PlacedSection, second: PlacedSection) -> bool:
     return (first.page, first.place) == (second.page, second.place)
 
 
-def _are_siblings(group: Sequence[int], more: Sequence[int], sections: Sequence[Weighed]) -> bool:
-    """Whether all stand right below one heading, or are that heading's own text."""
-    members = [sections[member] for member in (*group, *more)]
-    headings = [member.section.heading for member in members if not member.scrap]
-    headings = headings or [member.section.heading for member in members]
-    deepest = max(len(heading) for heading in headings)
-    return deepest - len(common_heading(headings)) <= 1
+def _stand_together(group: Sequence[int], more: Sequence[int], sections: Sequence[Weighed]) -> bool:
+    """Whether all stand below one heading, and one of them right below it or as its own text.
+
+    Without that, the sections of two chapters would stand together below the title of the book.
+    """
+    headings = speaking_headings([sections[member] for member in (*group, *more)])
+    return min(len(heading) for heading in headings) - len(common_heading(headings)) <= 1

@@ -29,6 +29,9 @@ _SENTENCE_COST = 0.12
 _ROW_COST = 0.06
 # "The prices are:" announces what stands below it.
 _ANNOUNCED_COST = 0.5
+# So does a short line without a mark at its end: a caption, or a heading that the format does not tell.
+_LONGEST_CAPTION_CHARACTERS = 80
+_SENTENCE_ENDS = tuple(".。!！?？;；,，、…")
 # A heading alone says nothing: it goes with what follows wherever that fits.
 _BEHIND_HEADING_COST = 2.0
 
@@ -95,6 +98,16 @@ def _cost_before(text: str, block: Block, before: Block | None) -> float:
         return _BEHIND_HEADING_COST
     if block.kind == "heading":
         return HEADING_COST
-    if text.endswith(_ANNOUNCING, before.start, before.end):
+    if text.endswith(_ANNOUNCING, before.start, before.end) or _is_caption(text, before):
         return _ANNOUNCED_COST
+    if _is_caption(text, block):
+        return HEADING_COST
     return _ITEM_COST if block.kind == "item" else _BLOCK_COST
+
+
+def _is_caption(text: str, block: Block) -> bool:
+    if block.kind != "paragraph" or block.end - block.start > _LONGEST_CAPTION_CHARACTERS:
+        return False
+    return "\n" not in text[block.start : block.end] and not text.endswith(
+        _SENTENCE_ENDS, block.start, block.end
+    )

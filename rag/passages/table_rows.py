@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _LINE = re.compile(r"[^\n]+")
 _DELIMITER = re.compile(r"\|?(?:[ \t]*:?-+:?[ \t]*\|)+(?:[ \t]*:?-+:?[ \t]*)?")
+# A table of two rows is as often a pair of values as a name and its value.
+_FEWEST_ROWS_WITH_A_HEAD = 3
 _BAR = re.compile(r"\\.|(\|)")
 
 
@@ -28,11 +30,18 @@ def table_rows(text: str, start: int, end: int) -> tuple[tuple[int, int], ...]:
     return tuple(rows)
 
 
-def head_rows(text: str, rows: Sequence[tuple[int, int]]) -> int:
-    """How many of the first rows are the head: the names and the line of dashes below them, or none."""
+def head_rows(text: str, rows: Sequence[tuple[int, int]], *, unmarked: bool) -> int:
+    """How many of the first rows are the head: with the line of dashes below the names, if there is one.
+
+    Args:
+        text: the stored text.
+        rows: the spans of a table's rows.
+        unmarked: take the first row for the head where no dashes tell. Tables of most formats come without
+            them, and their first row names the columns more often than not.
+    """
     if len(rows) > 1 and _DELIMITER.fullmatch(text[slice(*rows[1])]):
         return 2
-    return 0
+    return int(unmarked and len(rows) >= _FEWEST_ROWS_WITH_A_HEAD)
 
 
 def cells(text: str, start: int, end: int) -> tuple[tuple[int, int], ...]:
@@ -48,21 +57,24 @@ def cells(text: str, start: int, end: int) -> tuple[tuple[int, int], ...]:
     return tuple((first, first + len(text[first:last].rstrip())) for first, last in itertools.pairwise(edges))
 
 
-def head_above(text: str, section_start: int, start: int) -> str:
+def head_above(text: str, section_start: int, start: int, *, unmarked: bool) -> str:
     """The head of the table that the row at ``start`` continues; empty where it continues none.
 
     Args:
         text: the stored text.
         section_start: where the section begins; no table reaches above it.
         start: where a row begins.
+        unmarked: see `head_rows`.
     """
     if not text.startswith("|", start):
         return ""
-    first = start = text.rfind("\n", section_start, start) + 1 or section_start
+    start = first = text.rfind("\n", section_start, start) + 1 or section_start
     while first > section_start:
         above = text.rfind("\n", section_start, first - 1) + 1 or section_start
         if not text[above : first - 1].lstrip().startswith("|"):
             break
         first = above
-    rows = table_rows(text, first, start)
-    return text[slice(*rows[0])] if head_rows(text, rows) else ""
+    line_end = text.find("\n", start)
+    rows = table_rows(text, first, len(text) if line_end < 0 else line_end)
+    heading = head_rows(text, rows, unmarked=unmarked)
+    return text[slice(*rows[0])] if len(rows) > heading > 0 else ""

@@ -20,16 +20,20 @@ if TYPE_CHECKING:
     from rag.passages.pieces import Piece
 
 
-def table_units(counter: TokenCounter, rows: Sequence[Piece], *, header: str = "") -> Iterator[Unit]:
+def table_units(
+    counter: TokenCounter, rows: Sequence[Piece], *, header: str = "", unmarked_head: bool = False
+) -> Iterator[Unit]:
     """The table as one unit where it fits, else as parts that stand alone.
 
     Args:
         counter: of the text that holds the table.
         rows: its rows, in order, with those of its own head.
         header: a head that is no part of the text; without it the table's own is carried, if it has one.
+        unmarked_head: see `rag.passages.table_rows.head_rows`.
     """
     counted = [Unit(row.start, row.end, counter.tokens(row.start, row.end), row.cut_cost) for row in rows]
-    heading = 0 if header else head_rows(counter.text, [(row.start, row.end) for row in rows])
+    spans = [(row.start, row.end) for row in rows]
+    heading = 0 if header else head_rows(counter.text, spans, unmarked=unmarked_head)
     if heading:
         header = counter.text[rows[0].start : rows[0].end]
     header_tokens = counter.tokens_of(header + "\n") if header else 0

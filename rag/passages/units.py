@@ -44,7 +44,9 @@ def section_units(
     for block in pieced_blocks(counter.text, start, end, kind=kind, title=title):
         scrap = scrap and block.kind == "heading"
         if block.kind == "table":
-            units.extend(table_units(counter, block.pieces, header=header))
+            # A section that is a table says by itself whether it has a head.
+            table = table_units(counter, block.pieces, header=header, unmarked_head=kind == "prose")
+            units.extend(table)
         elif block.kind == "code":
             units.extend(_code_units(counter, block.pieces))
         else:

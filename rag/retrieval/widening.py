@@ -145,7 +145,8 @@ def as_passage(source: Source | None, stretch: Stretch) -> Passage:
         line=source.text.count("\n", 0, stretch.start) + 1,
         heading=common_heading([hit.passage.heading for hit in stretch.hits]),
         row=None if row is None else row + source.text.count("\n", section.start, stretch.start),
-        header=section.header or head_above(source.text, section.start, stretch.start),
+        header=section.header
+        or head_above(source.text, section.start, stretch.start, unmarked=section.kind == "prose"),
         section=first.section,
     )
 

@@ -38,7 +38,13 @@ def test_a_small_last_section_goes_to_the_one_before_where_it_fits() -> None:
 
 def test_sections_below_different_headings_are_not_joined() -> None:
     assert join_small([section("A", "1"), section("B", "1")], ROOM) == [[0], [1]]
-    assert join_small([section("A", "1", "deep"), section("A", "2")], ROOM) == [[0], [1]]
+    assert join_small([section("A", "1", "x"), section("A", "2", "x")], ROOM) == [[0], [1]]
+    assert join_small([section("A", "1", "x"), section("A", "2")], ROOM) == [[0, 1]]
+
+
+def test_a_section_stays_with_the_first_one_below_it_rather_than_with_the_one_before() -> None:
+    sections = [section("A", "1", tokens=20), section("A", "2", tokens=20), section("A", "2", "x", tokens=60)]
+    assert join_small(sections, ROOM) == [[0], [1, 2]]
 
 
 def test_a_headings_own_text_is_joined_with_what_stands_below_it() -> None:

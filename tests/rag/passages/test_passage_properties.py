@@ -105,7 +105,10 @@ def test_any_passage_has_one_place_that_is_true(parts: list[Section], budget: in
         assert {(section.page, section.place) for section in owners} == {(cut.page, cut.place)}
         assert cut.line == text.count("\n", 0, cut.start) + 1
         assert placed[cut.section] in owners
-        assert all(section.heading[: len(cut.heading)] == cut.heading for section in owners)
+        for section in owners:
+            # A heading without text may stand above what it announces.
+            shorter = min(len(section.heading), len(cut.heading))
+            assert section.heading[:shorter] == cut.heading[:shorter]
         if cut.row is None:
             assert all(section.row is None for section in owners)
         else:

@@ -85,7 +85,20 @@ def test_escaped_bars_end_no_cell() -> None:
 
 def test_the_head_above_a_row_is_that_of_its_own_table() -> None:
     text = f"| other |\n\n{HEAD}\n|---|---|\n{BODY}\n\nEnd."
-    assert head_above(text, 0, text.index("| dill")) == HEAD
-    assert head_above(text, 0, text.index(HEAD)) == ""
-    assert head_above(text, 0, text.index("End")) == ""
-    assert head_above(text, text.index("| mint"), text.index("| dill")) == ""
+    assert head_above(text, 0, text.index("| dill"), unmarked=False) == HEAD
+    assert head_above(text, 0, text.index(HEAD), unmarked=True) == ""
+    assert head_above(text, 0, text.index("End"), unmarked=True) == ""
+    assert head_above(text, text.index("| mint"), text.index("| dill"), unmarked=False) == ""
+
+
+def test_the_first_row_is_the_head_of_a_table_in_text_without_dashes() -> None:
+    found = passages(Section(f"{HEAD}\n{BODY}"), 18)
+    assert found == [("", f"{HEAD}\n| sage | 0 |\n| mint | 1 |"), (HEAD, "| dill | 2 |\n| rue | 3 |")]
+    text = f"{HEAD}\n{BODY}"
+    assert head_above(text, 0, text.index("| dill"), unmarked=True) == HEAD
+    assert head_above(text, 0, text.index("| dill"), unmarked=False) == ""
+
+
+def test_a_caption_goes_with_its_table() -> None:
+    found = passages(Section(f"Six words that say very little.\n\nHerbs of the house\n\n{HEAD}\n{BODY}"), 32)
+    assert found == [("", "Six words that say very little."), ("", f"Herbs of the house\n\n{HEAD}\n{BODY}")]
