@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -126,14 +125,15 @@ def _of_set(
     from rag.evaluation.question_set import subset
     from rag.evaluation.reading import read_question_set
     from rag.evaluation.set_library import fill
+    from rag.library import Library
 
     asked = subset(read_question_set(folder), documents=limit, questions=queries)
     if not asked.questions:
         raise typer.BadParameter(f"none of the questions has its document among the first {limit}")
-    # Closed before the folder is removed: Windows removes no open file.
+    # Its vectors stay here, whatever server the settings name: nothing of it shall be left anywhere.
     with (
         tempfile.TemporaryDirectory(prefix="stillroom-eval-") as temporary,
-        closing(rooms.open_library(directory=Path(temporary) / "library")) as library,
+        Library.open(Path(temporary) / "library", embedder=rooms.embedder()) as library,
     ):
         with paced(output, "Indexing the documents", noun="documents") as pace:
             filled = fill(

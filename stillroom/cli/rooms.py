@@ -91,17 +91,12 @@ class Rooms:
         """
         return self.open_library()
 
-    def open_library(self, *, for_rebuild: bool = False, directory: Path | None = None) -> Library:
-        """Open the library; with ``for_rebuild`` also one that another embedder has indexed.
-
-        Args:
-            for_rebuild: the caller is about to rebuild it.
-            directory: of another library than the one that the settings name.
-        """
+    def open_library(self, *, for_rebuild: bool = False) -> Library:
+        """Open the library; with ``for_rebuild`` also one that another embedder has indexed."""
         from rag.library import Library
 
         library = Library.open(
-            directory or self.library_dir,
+            self.library_dir,
             embedder=self.embedder(),
             for_rebuild=for_rebuild,
             chroma=self.chroma,
