@@ -1,7 +1,7 @@
 """A library made of a question set's documents, each as a file of its own, its title on the first line.
 
-Files go through `rag.ingesting` like anybody's, so that what is measured is what a person has. Their names
-say nothing: a set's ids may hold what no file system takes.
+Files go through `rag.ingesting` like anybody's, so that what is measured is what a person has. A file is
+named by its document's title, as a person would name it; ids may hold what no file system takes.
 """
 
 from __future__ import annotations
@@ -39,6 +39,11 @@ class SetLibrary:
         return self.set_ids.get(passage.document_id, ())
 
 
+# A name's most are 255 bytes on Linux, and a character has up to four.
+_NAME_CHARACTERS = 60
+_NAMELESS = "document"
+
+
 def fill(
     library: Library,
     documents: Sequence[SetDocument],
@@ -54,8 +59,10 @@ def fill(
     folder.mkdir(parents=True)
     set_id_at: dict[str, str] = {}
     for number, document in enumerate(documents, 1):
-        path = folder / f"{number:07}.txt"
-        path.write_text(f"{document.title}\n\n{document.text}\n", encoding="utf-8", errors="replace")
+        path = folder / f"{number:07}" / f"{_file_name(document.title)}.txt"
+        path.parent.mkdir()
+        text = f"{document.title}\n\n{document.text}\n" if document.title else document.text
+        path.write_text(text, encoding="utf-8", errors="replace")
         set_id_at[str(path)] = document.id
     report = ingest(library, [folder], on_progress=on_progress)
     set_ids = {
@@ -65,3 +72,9 @@ def fill(
         for document in library.documents()
     }
     return SetLibrary(library, report, set_ids)
+
+
+def _file_name(title: str) -> str:
+    """The title as far as a file may be called so; a name that began with a dot would be passed over."""
+    visible = "".join(each if each.isalnum() or each in "-_.,'()" else " " for each in title)
+    return " ".join(visible.split()).lstrip(".")[:_NAME_CHARACTERS].strip(" .") or _NAMELESS

@@ -53,6 +53,29 @@ def test_documents_with_the_same_text_are_both_found(library: Library, tmp_path:
     assert set(names_of(library, [TEA, COPY], tmp_path / "set", "绿茶")) == {"茶", "copy of 茶"}
 
 
+@pytest.mark.parametrize(
+    ("title", "kept"),
+    [
+        ("Normans", "Normans"),
+        ("Why do people sleep?", "Why do people sleep"),
+        (".NET/C#: a tour", "NET C a tour"),
+        ("", "document"),
+        ("深" * 90, "深" * 60),
+    ],
+)
+def test_a_title_outlives_whatever_a_file_may_be_called(
+    library: Library, tmp_path: Path, title: str, kept: str
+) -> None:
+    fill(
+        library,
+        [SetDocument("d1", title, "It lies behind the hills. Nobody knows its name.")],
+        tmp_path / "set",
+    )
+
+    (document,) = library.documents()
+    assert document.title in {title, kept}
+
+
 def test_a_document_without_text_is_reported_and_the_others_are_searched(
     library: Library, tmp_path: Path
 ) -> None:
