@@ -8,10 +8,13 @@ waited for it.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 from rag.evaluation.measurement import Found, FoundPassage
+from rag.retrieval.options import RetrievalOptions
 from rag.retrieval.retrieve import ranked
+from stillroom.errors import LibraryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -24,12 +27,13 @@ if TYPE_CHECKING:
     from rag.evaluation.measurement import Stage
     from rag.library import Library
 
-StageName = Literal["lexical", "dense", "hybrid"]
+StageName = Literal["lexical", "dense", "hybrid", "reranked"]
 STAGE_NAMES: tuple[StageName, ...] = get_args(StageName)
 
 # A document counts at the rank of its first passage, and metrics look at ten documents: long documents put
 # several passages before the next document.
 _PASSAGES = 64
+_DEFAULT = RetrievalOptions()
 
 
 class RecallingEmbedder:
@@ -68,7 +72,11 @@ class RecallingEmbedder:
 
 
 def library_stages(
-    library: Library, names: Sequence[StageName], documents_of: Callable[[Passage], Iterable[str]]
+    library: Library,
+    names: Sequence[StageName],
+    documents_of: Callable[[Passage], Iterable[str]],
+    *,
+    options: RetrievalOptions = _DEFAULT,
 ) -> dict[str, Stage]:
     """Stages of a library, by name.
 
@@ -76,7 +84,15 @@ def library_stages(
         library: its embedder is replaced by one that remembers the last question's vector.
         names: which ones, in the order in which they shall be asked.
         documents_of: the ids by which the questions know a passage's document.
+        options: how a search is made, as for `stillroom search`; ``reranked`` needs its reranker.
+
+    Raises:
+        LibraryError: ``reranked`` is asked for without a reranker.
     """
+    if "reranked" in names and options.reranker is None:
+        raise LibraryError(
+            "the stage 'reranked' needs a reranker, and none is named", hint="stillroom settings"
+        )
     recalling = RecallingEmbedder(library.embedder)
     library.embedder = recalling
 
@@ -84,7 +100,7 @@ def library_stages(
         def ask(question: str) -> Found:
             recalling.recalled_seconds = 0.0
             started = time.perf_counter()
-            passages = ranked(library, question, stage=name, limit=_PASSAGES)
+            passages = _ranked(library, question, name, options)
             seconds = time.perf_counter() - started + recalling.recalled_seconds
             found = [FoundPassage(tuple(documents_of(passage)), passage.text) for passage in passages]
             return Found(tuple(found), seconds)
@@ -92,3 +108,12 @@ def library_stages(
         return ask
 
     return {name: stage(name) for name in names}
+
+
+def _ranked(
+    library: Library, question: str, name: StageName, options: RetrievalOptions
+) -> tuple[Passage, ...]:
+    if name == "reranked":
+        # What is shown beyond those would be judged as well.
+        return ranked(library, question, limit=options.reranked, options=options)
+    return ranked(library, question, stage=name, limit=_PASSAGES, options=replace(options, reranker=None))
