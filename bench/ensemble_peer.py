@@ -11,25 +11,28 @@ the library's own embedder's.
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
-from rag.evaluation.measurement import FoundPassage, Stage, timed
+from rag.evaluation.measurement import Found, FoundPassage, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rag.embedders import Embedder
     from rag.evaluation.question_set import SetDocument
+    from rag.evaluation.stages import RecallingEmbedder
 
 INSTALL = "pip install -c requirements/constraints.txt '.[bench]'"
 
 
-def ensemble(documents: Sequence[SetDocument], embedder: Embedder, *, results: int | None = None) -> Stage:
+def ensemble(
+    documents: Sequence[SetDocument], embedder: RecallingEmbedder, *, results: int | None = None
+) -> Stage:
     """The retriever as a stage.
 
     Args:
         documents: what it searches.
-        embedder: makes its vectors.
+        embedder: makes its vectors; one that it remembers is charged as it is to the library's stages.
         results: how many either side gives; None for its default, which is 4.
     """
     try:
@@ -51,16 +54,22 @@ def ensemble(documents: Sequence[SetDocument], embedder: Embedder, *, results: i
     vectors = store.as_retriever(search_kwargs=wanted)
     both = EnsembleRetriever(retrievers=[words, vectors])
 
-    def search(question: str) -> list[FoundPassage]:
-        return [FoundPassage((found.metadata["id"],), found.page_content) for found in both.invoke(question)]
+    def ask(question: str) -> Found:
+        embedder.recalled_seconds = 0.0
+        started = time.perf_counter()
+        found = both.invoke(question)
+        seconds = time.perf_counter() - started + embedder.recalled_seconds
+        return Found(
+            tuple(FoundPassage((each.metadata["id"],), each.page_content) for each in found), seconds
+        )
 
-    return timed(search)
+    return ask
 
 
 class _Embeddings:
     """An embedder as LangChain calls one; it asks for these two methods and for no base class."""
 
-    def __init__(self, embedder: Embedder) -> None:
+    def __init__(self, embedder: RecallingEmbedder) -> None:
         self._embedder = embedder
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:

@@ -28,7 +28,7 @@ from rag.evaluation.question_set import subset
 from rag.evaluation.reading import read_question_set
 from rag.evaluation.report import Evaluation
 from rag.evaluation.set_library import fill
-from rag.evaluation.stages import StageName, library_stages
+from rag.evaluation.stages import RecallingEmbedder, StageName, library_stages
 from rag.library import Library
 
 if TYPE_CHECKING:
@@ -80,11 +80,11 @@ def _evaluated(path: Path, folder: Path, arguments: argparse.Namespace) -> Evalu
         if not arguments.no_peer:
             from bench.ensemble_peer import ensemble
 
-            # The library's embedder remembers a question's vector: to the peer it costs nothing, so its
-            # waiting times are those of the search alone.
-            stages["ensemble"] = ensemble(asked.documents, library.embedder)
+            shared = library.embedder
+            assert isinstance(shared, RecallingEmbedder)  # noqa: S101 (library_stages put it there)
+            stages["ensemble"] = ensemble(asked.documents, shared)
             stages[f"ensemble, {_PEER_RESULTS} each"] = ensemble(
-                asked.documents, library.embedder, results=_PEER_RESULTS
+                asked.documents, shared, results=_PEER_RESULTS
             )
         return Evaluation(
             documents=len(asked.documents),

@@ -7,7 +7,6 @@ does so for all of them.
 
 from __future__ import annotations
 
-import time
 import unicodedata
 from dataclasses import dataclass, field
 from math import fsum
@@ -97,17 +96,6 @@ def measure(
             found[name].append(stage(question.text))
         on_asked(number)
     return {name: stage_figures(questions, each) for name, each in found.items()}
-
-
-def timed(search: Callable[[str], Iterable[FoundPassage]]) -> Stage:
-    """A stage that is timed by the clock from its question to its last passage."""
-
-    def ask(question: str) -> Found:
-        started = time.perf_counter()
-        passages = tuple(search(question))
-        return Found(passages, time.perf_counter() - started)
-
-    return ask
 
 
 def stage_figures(questions: Sequence[Question], found: Sequence[Found]) -> StageFigures:
