@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from rag.parsers.rows import markdown_rows
+from rag.parsers.rows import markdown_rows, markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ def _table(cells: Sequence[str]) -> str:
     for width in range(2, min(len(cells), _MOST_COLUMNS) + 1):
         if len(cells) % width == 0 and not any(cell.strip() for cell in cells[width - 1 :: width]):
             rows = [cells[start : start + width - 1] for start in range(0, len(cells), width)]
-            return markdown_rows(row for row in rows if any(cell.strip() for cell in row))
+            return markdown_table([row for row in rows if any(cell.strip() for cell in row)])
     # Rows of different lengths: an empty cell cannot be told from a row's end.
     groups: list[list[str]] = [[]]
     for cell in cells:

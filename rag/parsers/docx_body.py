@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rag.parsers.office_package import attribute, child, descendants, local_name
-from rag.parsers.rows import markdown_row, within_cell
+from rag.parsers.rows import markdown_table, within_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -132,7 +132,7 @@ class Body:
         if len(filled) == 1 and len([cell for cell in filled[0] if cell]) == 1:
             yield None, next(cell for cell in filled[0] if cell)  # a frame around text
         elif filled:
-            yield None, "\n".join(markdown_row(row) for row in filled)
+            yield None, markdown_table(filled)
 
     def _rows(self, table: _Element, depth: int) -> Iterator[list[str]]:
         """The rows' cells; one over several rows stands in each, one over several columns in the first."""

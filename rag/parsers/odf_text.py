@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rag.parsers.docx_numbering import formatted
 from rag.parsers.office_package import attribute, child, descendants, local_name
-from rag.parsers.rows import markdown_row, within_cell
+from rag.parsers.rows import markdown_table, within_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ class Body:
             elif name == "table":
                 rows = [row for row in self.rows(element, depth) if any(row)] if depth < _DEEPEST else []
                 if rows:
-                    yield None, "\n".join(markdown_row(row) for row in rows)
+                    yield None, markdown_table(rows)
             elif name == "frame":
                 yield from self._frame(element, depth)
             elif name not in _GONE and depth < _DEEPEST:

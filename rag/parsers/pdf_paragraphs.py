@@ -12,7 +12,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from rag.parsers.pdf_layout import Line, Table
-from rag.parsers.rows import markdown_rows
+from rag.parsers.rows import markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +73,7 @@ def paragraphs(strip: Sequence[Line | Table]) -> str:
     habit = _blank_beside_digits(lines)
     text = ""
     for above, item in zip([None, *strip], strip, strict=False):
-        written = item.text if isinstance(item, Line) else markdown_rows(item.rows)
+        written = item.text if isinstance(item, Line) else markdown_table(item.rows)
         if above is None:
             text = written
         elif isinstance(above, Table) or isinstance(item, Table) or _set_apart(above, item, usual):

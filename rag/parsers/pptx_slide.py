@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from rag.parsers.office_package import attribute, child, descendants, local_name
-from rag.parsers.rows import markdown_row
+from rag.parsers.rows import markdown_row, markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -105,7 +105,7 @@ class Slide:
     def _graphic(self, element: _Element) -> str:
         table = next(descendants(element, "tbl"), None)
         if table is not None:
-            return "\n".join(markdown_row(row) for row in _rows(table))
+            return markdown_table(list(_rows(table)))
         parts = [self._relations.get(attribute(part, "id") or "") for part in descendants(element, "chart")]
         parts += [self._relations.get(attribute(part, "dm") or "") for part in descendants(element, "relIds")]
         texts = []

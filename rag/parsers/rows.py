@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+# What is a value and no name: 4.2, -3 %, $1,234.50, (5.00), 2026-01-05, 3/4.
+_FIGURE = re.compile(r"[-+(]?[^\w\s]?\d[\d.,:/ -]*[^\w\s]?\)?|TRUE|FALSE")
 
 
 def markdown_row(cells: Iterable[str]) -> str:
@@ -24,6 +28,40 @@ def markdown_rows(rows: Iterable[Iterable[str]]) -> str:
     return "\n".join(markdown_row(row) for row in rows)
 
 
+def markdown_table(rows: Sequence[Sequence[str]]) -> str:
+    """The rows, with Markdown's line of dashes below the first where that one has the columns' names.
+
+    Example:
+        >>> print(markdown_table([["model", "GB"], ["7B", "4.2"]]))
+        | model | GB |
+        | --- | --- |
+        | 7B | 4.2 |
+    """
+    written = [markdown_row(row) for row in rows]
+    if head_lines(rows):
+        written.insert(1, markdown_row("---" for _ in rows[0]))
+    return "\n".join(written)
+
+
+def head_lines(rows: Sequence[Sequence[str]], most: int = 1) -> int:
+    """How many of the first rows, up to ``most``, are a head: names without figures, above other rows."""
+    if len(rows) < 2 or not _is_head(rows[0]):  # noqa: PLR2004
+        return 0
+    lines = 1
+    while lines < min(most, len(rows) - 1) and _is_head(rows[lines]) and _has_figures(rows[lines + 1]):
+        lines += 1
+    return lines
+
+
+def _is_head(row: Sequence[str]) -> bool:
+    filled = [cell for cell in row if cell.strip()]
+    return len(filled) >= max(2, len(row) / 2) and not _has_figures(row)
+
+
+def _has_figures(row: Sequence[str]) -> bool:
+    return any(_FIGURE.fullmatch(cell.strip()) for cell in row if cell)
+
+
 def within_cell(text: str) -> str:
     r"""Text with rows in it as one cell's text: a row's cells are parted by semicolons, for bars mean cells.
 
@@ -31,6 +69,6 @@ def within_cell(text: str) -> str:
         >>> within_cell("Sizes\n| 7B | 4.2 GB |")
         'Sizes\n7B; 4.2 GB'
     """
-    lines = text.split("\n")
+    lines = [line for line in text.split("\n") if not line.startswith("| --- ")]
     rows = (line.removeprefix("| ").removesuffix(" |").replace(" | ", "; ") for line in lines)
     return "\n".join(row if line.startswith("| ") else line for row, line in zip(rows, lines, strict=True))

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from rag.document import ParsedDocument, Section
-from rag.parsers.rows import markdown_row
+from rag.parsers.rows import markdown_table
 from stillroom.errors import ParseError
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ _CODE_PAGE = re.compile(r"\\ansicpg(\d+)")
 _INFO = {"author": "author", "subject": "subject", "keywords": "keywords"}
 _CREATED = re.compile(r"\\creatim((?:\\(?:yr|mo|dy|hr|min|sec)\d+)+)")
 _PARTS = re.compile(r"\\(yr|mo|dy|hr|min)(\d+)")
-
-_BLANK_LINES = re.compile(r"\n{3,}")
 
 # Deeper braces than this are a bomb.
 _DEEPEST = 1_000
@@ -69,17 +67,15 @@ def _plain(source: str, encoding: str, path: PurePath) -> str:
 
 def _with_rows(text: str) -> str:
     """Rows, whose cells end with a bar each, as Markdown rows; other paragraphs set apart."""
-    lines: list[str] = []
-    row_before = False
+    blocks: list[str] = []
+    rows: list[list[str]] = []
     for line in text.replace("\xa0", " ").replace("\xad", "").split("\n"):
-        is_row = line.rstrip().endswith("|") and line.count("|") > 1
-        if is_row and row_before:
-            lines.append("\n" + markdown_row(line.rstrip().removesuffix("|").split("|")))
+        if line.rstrip().endswith("|") and line.count("|") > 1:
+            rows.append(line.rstrip().removesuffix("|").split("|"))
         elif line.strip():
-            written = markdown_row(line.rstrip().removesuffix("|").split("|")) if is_row else line.strip()
-            lines.append("\n\n" + written)
-        row_before = is_row or (row_before and not line.strip())
-    return _BLANK_LINES.sub("\n\n", "".join(lines)).strip()
+            blocks += [markdown_table(rows), line.strip()]
+            rows = []
+    return "\n\n".join(block for block in [*blocks, markdown_table(rows)] if block)
 
 
 def _depth(source: str) -> int:

@@ -6,12 +6,11 @@ belong together. Nothing here knows a file format; cells come as texts.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rag.document import Section
-from rag.parsers.rows import markdown_row, markdown_rows
+from rag.parsers.rows import head_lines, markdown_row, markdown_rows
 from stillroom.errors import ParseError
 
 if TYPE_CHECKING:
@@ -27,9 +26,8 @@ _SAME_ROWS = 0.6
 # A line of its own is the heading of the table that begins this many rows below it, at the most.
 _TITLE_ROWS = 2
 
-# A head has names and no figures; it may have two lines.
+# A head may have two lines, such as years above quarters.
 _HEAD_LINES = 2
-_FIGURE = re.compile(r"[-+(]?[^\w\s]?\d[\d.,:/ -]*[^\w\s]?\)?|TRUE|FALSE")
 
 
 @dataclass(slots=True)
@@ -135,7 +133,7 @@ def _section(name: str, block: dict[int, dict[int, str]], title: str) -> Section
     if len(columns) == 1:
         text = "\n".join(" ".join(row[0].split()) for row in rows)
         return Section(text, heading=heading, place=place, row=first)
-    head = _head_lines(rows)
+    head = head_lines(rows, _HEAD_LINES)
     return Section(
         markdown_rows(rows[head:]),
         heading=heading,
@@ -144,22 +142,3 @@ def _section(name: str, block: dict[int, dict[int, str]], title: str) -> Section
         row=first + head,
         header="\n".join(markdown_row(row) for row in rows[:head]),
     )
-
-
-def _head_lines(rows: Sequence[Sequence[str]]) -> int:
-    """How many of the first rows are names: those without figures, above a row of other kind or another."""
-    if len(rows) < 2 or not _is_head(rows[0]):  # noqa: PLR2004
-        return 0
-    lines = 1
-    while lines < min(_HEAD_LINES, len(rows) - 1) and _is_head(rows[lines]) and _has_figures(rows[lines + 1]):
-        lines += 1
-    return lines
-
-
-def _is_head(row: Sequence[str]) -> bool:
-    filled = [cell for cell in row if cell]
-    return len(filled) >= max(2, len(row) / 2) and not _has_figures(row)
-
-
-def _has_figures(row: Sequence[str]) -> bool:
-    return any(_FIGURE.fullmatch(cell.strip()) for cell in row if cell)

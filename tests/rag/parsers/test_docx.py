@@ -84,6 +84,7 @@ def test_a_cell_over_two_rows_labels_both_and_one_over_two_columns_stands_once()
 
     assert text_of(out.getvalue()).splitlines() == [
         "| model | memory |  |",
+        "| --- | --- | --- |",
         "| 7B | 4-bit | 5 |",
         "| 7B | 8-bit | 9 |",
     ]

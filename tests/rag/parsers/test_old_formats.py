@@ -35,7 +35,7 @@ def test_rich_texts_rows_are_rows_and_its_paragraphs_stand_apart() -> None:
     row = r"\trowd\cellx1000\cellx2000 {}\cell {}\cell\row "
     text = rtf("Before.\\par\n" + row.format("model", "GB") + row.format("7B", "4.2") + r"\pard After.\par")
 
-    assert text == "Before.\n\n| model | GB |\n| 7B | 4.2 |\n\nAfter."
+    assert text == "Before.\n\n| model | GB |\n| --- | --- |\n| 7B | 4.2 |\n\nAfter."
 
 
 def test_rich_text_says_who_wrote_it_and_when() -> None:
@@ -70,7 +70,7 @@ def test_a_fields_command_is_not_shown_and_its_result_is() -> None:
 
 
 def test_cells_end_rows_and_empty_cells_stay() -> None:
-    assert written("a\x07b\x07\x07c\x07\x07\x07After.\r") == "| a | b |\n| c |  |\n\nAfter."
+    assert written("a\x07b\x07\x071\x07\x07\x07After.\r") == "| a | b |\n| --- | --- |\n| 1 |  |\n\nAfter."
 
 
 def test_an_encrypted_word_file_says_so() -> None:

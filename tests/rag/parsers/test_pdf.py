@@ -101,7 +101,7 @@ def test_a_table_without_lines_keeps_its_row_labels_and_its_gaps() -> None:
 def test_a_table_with_lines_above_and_below_only_is_found_in_a_column_and_across_both() -> None:
     rows = text_of("pdf_two_columns.pdf").splitlines()
 
-    assert rows[rows.index("| Model | Recall | MRR |") + 3] == "| Hybrid search | 0.847 | 0.905 |"
+    assert rows[rows.index("| Model | Recall | MRR |") + 4] == "| Hybrid search | 0.847 | 0.905 |"
     assert "| Quantization | Bits per weight | Size in GiB | Tokens per second | Perplexity |" in rows
 
 
@@ -118,6 +118,7 @@ def test_a_ruled_table_without_outer_lines_loses_no_column() -> None:
 
     assert parsed.sections[0].text.splitlines() == [
         "| model | GB | licence |",
+        "| --- | --- | --- |",
         "| 7B | 4.2 | MIT |",
         "| 70B | 42 | Llama |",
     ]
@@ -138,6 +139,12 @@ def test_a_cell_over_two_rows_labels_both_of_them() -> None:
     parsed = parse_document(drawn_pdf(text + box), Path("table.pdf"))
 
     assert parsed.sections[0].text.splitlines() == ["| Qwen | 4-bit | 5 |", "| Qwen | 8-bit | 9 |"]
+
+
+def test_a_tables_head_is_marked_so_that_it_can_be_repeated() -> None:
+    rows = text_of("pdf_two_columns.pdf").splitlines()
+
+    assert rows[rows.index("| Model | Recall | MRR |") + 1] == "| --- | --- | --- |"
 
 
 def test_a_numbered_list_is_no_table() -> None:
