@@ -36,8 +36,10 @@ _EVERYDAY_SHARE = 0.9
 _FEWEST_WIDE_CHARACTERS = 4
 
 # Text holds next to no control characters; of compressed or random bytes they are a ninth.
-_CONTROLS: Final = bytes({*range(9), *range(0x0E, 0x1B), *range(0x1C, 0x20), 0x7F})
+_CONTROLS: Final = bytes({*range(1, 9), *range(0x0E, 0x1B), *range(0x1C, 0x20), 0x7F})
 _CONTROL_SHARE = 0.03
+# Some programs fill texts up with zeros.
+_ZERO_SHARE = 0.1
 _SAMPLE_BYTES = 64 * 1024
 
 # Of the sequences of bytes in UTF-8 this share may be broken: a file that was cut, or pasted into.
@@ -140,7 +142,8 @@ def _wide_encoding(content: bytes) -> str:
 
 def _few_controls(content: bytes) -> bool:
     sample = content[:_SAMPLE_BYTES]
-    return len(sample) - len(sample.translate(None, _CONTROLS)) <= _CONTROL_SHARE * len(sample)
+    controls = len(sample) - len(sample.translate(None, _CONTROLS))
+    return controls <= _CONTROL_SHARE * len(sample) and sample.count(0) <= _ZERO_SHARE * len(sample)
 
 
 def _is_plain(content: bytes) -> bool:
@@ -184,7 +187,8 @@ def _scored(content: bytes) -> tuple[str, float]:
     sample = _foreign_lines(content)
     best, best_score = "", float("-inf")
     for encoding in ENCODINGS:
-        score = encoding.judged(sample.decode(encoding.name, "replace"))
+        # Rounded: two that say equally much are told apart by their order, and not by a sum's last bit.
+        score = round(encoding.judged(sample.decode(encoding.name, "replace")), 6)
         if score > best_score:
             best, best_score = encoding.name, score
     return best, best_score

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rag.document import ParsedDocument, Section
-from rag.parsers.decoding import decode
+from rag.parsers.decoding import decode_text
 
 if TYPE_CHECKING:
     from pathlib import PurePath
@@ -25,9 +25,12 @@ def parse(content: bytes, path: PurePath, _options: ParseOptions) -> ParsedDocum
     Raises:
         ParseError: its encoding is not recognized.
     """
-    text = decode(content, path)
+    decoded = decode_text(content, path)
+    text = decoded.text
     title = _title(text) if path.suffix.lower() in _PROSE_SUFFIXES else ""
-    return ParsedDocument(title=title or path.stem, format="text", sections=(Section(text),))
+    return ParsedDocument(
+        title=title or path.stem, format="text", sections=(Section(text),), notes=decoded.notes
+    )
 
 
 def _title(text: str) -> str:
