@@ -17,6 +17,7 @@ from rag.parsers.pdf_layout import Line, Table, joined_text, run_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rag.parsers.pdf_code import Code
     from rag.parsers.pdf_layout import Run
 
     Rows = tuple[tuple[str, ...], ...]
@@ -42,9 +43,9 @@ _CELL_MOST_CHARACTERS = 160
 _WRAPPED_GAP = 0.6
 
 
-def with_tables(strip: Sequence[Line | Table]) -> list[Line | Table]:
+def with_tables(strip: Sequence[Line | Table | Code]) -> list[Line | Table | Code]:
     """The strip, with lines that make a table replaced by it."""
-    result: list[Line | Table] = []
+    result: list[Line | Table | Code] = []
     pending: list[Line] = []
     for item in strip:
         if isinstance(item, Line):

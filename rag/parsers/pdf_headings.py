@@ -10,10 +10,12 @@ from rag.parsers.pdf_layout import Line
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from rag.parsers.pdf_code import Code
     from rag.parsers.pdf_file import Bookmark
     from rag.parsers.pdf_layout import Table
 
-    Strip = list[Line | Table]
+    Strip = list[Line | Table | Code]
+    _Placed = tuple[int, Line | Table | Code]
 
 _NO_LETTER = re.compile(r"[\W_]+")
 
@@ -59,7 +61,7 @@ class Headings:
         return tuple(title for _, title in self._path)
 
 
-def _strips(flat: Sequence[tuple[int, Line | Table]], heading: str) -> list[Strip]:
+def _strips(flat: Sequence[_Placed], heading: str) -> list[Strip]:
     """The strips again; a first line that is the heading stands alone."""
     strips: dict[int, Strip] = {}
     first = flat[0][1]
@@ -69,9 +71,7 @@ def _strips(flat: Sequence[tuple[int, Line | Table]], heading: str) -> list[Stri
     return [*([[first]] if alone else []), *strips.values()]
 
 
-def _place(
-    bookmark: Bookmark, flat: Sequence[tuple[int, Line | Table]], start: int, height_points: float | None
-) -> int:
+def _place(bookmark: Bookmark, flat: Sequence[_Placed], start: int, height_points: float | None) -> int:
     """The line that says what the bookmark says, or else the first below its height."""
     title = _letters(bookmark.title)
     for index in range(start, len(flat)):

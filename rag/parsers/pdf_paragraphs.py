@@ -1,6 +1,6 @@
 """From a PDF's lines to paragraphs: what the margin did is undone, what the writer set apart stays apart.
 
-A table becomes Markdown rows between blank lines. Nothing here knows pages.
+A table becomes Markdown rows between blank lines, program text a fenced block. Nothing here knows pages.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
+from rag.parsers.pdf_code import Code
 from rag.parsers.pdf_layout import Line, Table
 from rag.parsers.rows import markdown_table
 
@@ -33,10 +34,10 @@ _WIDER_GAP = 0.45
 _OTHER_SIZE = 1.2
 
 
-def page_text(strips: Sequence[Sequence[Line | Table]]) -> str:
+def page_text(strips: Sequence[Sequence[Line | Table | Code]]) -> str:
     """The strips' text; a sentence that goes on in the next column is whole again."""
     text = ""
-    last: Line | Table | None = None
+    last: Line | Table | Code | None = None
     for strip in strips:
         written = paragraphs(strip)
         goes_on = (
@@ -58,7 +59,7 @@ def page_text(strips: Sequence[Sequence[Line | Table]]) -> str:
     return text
 
 
-def paragraphs(strip: Sequence[Line | Table]) -> str:
+def paragraphs(strip: Sequence[Line | Table | Code]) -> str:
     """A strip's text."""
     lines = [item for item in strip if isinstance(item, Line)]
     full = _FULL_LINE * max((_columns(line.text) for line in lines), default=0)
@@ -73,16 +74,22 @@ def paragraphs(strip: Sequence[Line | Table]) -> str:
     habit = _blank_beside_digits(lines)
     text = ""
     for above, item in zip([None, *strip], strip, strict=False):
-        written = item.text if isinstance(item, Line) else markdown_table(item.rows)
+        written = _written(item)
         if above is None:
             text = written
-        elif isinstance(above, Table) or isinstance(item, Table) or _set_apart(above, item, usual):
+        elif not isinstance(above, Line) or not isinstance(item, Line) or _set_apart(above, item, usual):
             text += f"\n\n{written}"
         elif _CUT_WORD.search(text) and written[0].islower():
             text = text[:-1] + written
         else:
             text += separator(above.text, written, full, blank_beside_digits=habit) + written
     return text
+
+
+def _written(item: Line | Table | Code) -> str:
+    if isinstance(item, Table):
+        return markdown_table(item.rows)
+    return f"```\n{item.text}\n```" if isinstance(item, Code) else item.text
 
 
 def _set_apart(above: Line, below: Line, usual: float) -> bool:

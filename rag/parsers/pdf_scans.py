@@ -6,6 +6,7 @@ A page with a handful of letters beside a picture keeps the letters and gets the
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import TYPE_CHECKING
 
 from rag.parsers.ocr import DOTS_PER_INCH, Ocr
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 # With fewer letters than this, a picture on the page is taken for part of the text.
 _FEW_LETTERS = 20
+# Letters of fonts that do not say what they mean: private use, unassigned, replacement.
+_MEANINGLESS = re.compile("[\ue000-\uf8ff\ufffd\U000f0000-\U0010ffff]")
+_MEANINGLESS_SHARE = 0.3
+
 # A picture smaller than this share of the page is a logo or a rule.
 _PICTURE_SHARE = 0.01
 
@@ -46,9 +51,13 @@ class Scans:
         return PageText((), "", (), 0, 0.0, 0.0)
 
     def completed(self, page: pypdfium2.PdfPage, number: int, text: PageText) -> PageText:
-        """The page's text, with what OCR reads added where the page is a picture."""
-        if sum(len(word.text) for word in text.words) >= _FEW_LETTERS or not _has_picture(page):
+        """The page's text, with what OCR reads added where the page is a picture, or in place of gibberish."""
+        letters = "".join(word.text for word in text.words)
+        meaningless = len(_MEANINGLESS.findall(letters)) > _MEANINGLESS_SHARE * len(letters)
+        if not meaningless and (len(letters) >= _FEW_LETTERS or not _has_picture(page)):
             return text
+        if meaningless:
+            text = dataclasses.replace(text, words=())
         try:
             seen = self._recognized(page)
         except ParseError as error:
@@ -81,7 +90,7 @@ class Scans:
         if self._read and self._ocr is not None:
             notes.append(f"{_pages(self._read)} read by OCR (Tesseract, {self._ocr.languages})")
         if self._unread and self._trouble is not None:
-            notes.append(f"{_pages(self._unread)} not read: a picture, and {self._trouble.message}")
+            notes.append(f"{_pages(self._unread)} not read: without text, and {self._trouble.message}")
         if self._broken:
             notes.append(f"{_pages(self._broken)} not read: damaged")
         return tuple(notes)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 # PDFium writes the hyphen at a line's end as one of these and leaves the line break out.
 _LINE_END_HYPHENS = frozenset({0x02, 0xFFFE})
 
+# Bullets of symbol fonts, whose letters have no meaning outside of them.
+_BULLETS = {0xF0B7: "•", 0xF0A7: "▪", 0xF0D8: "➢", 0xF0FC: "✓", 0xF076: "❖", 0xF06C: "●"}
+
 # A space that nobody typed: where two letters stand further apart than this share of the type's size.
 _WORD_GAP_EM = 0.28
 
@@ -185,7 +188,7 @@ def _letters(page: pypdfium2.PdfPage) -> list[_Letter | None]:
         nearest = round(angle / _QUARTER_TURN)
         oblique = abs(angle - nearest * _QUARTER_TURN) > _OBLIQUE_RADIANS
         box = Box(rect.left, rect.bottom, rect.right, rect.top)
-        letters.append(_Letter(chr(code), box, -1 if oblique else nearest % 4))
+        letters.append(_Letter(_BULLETS.get(code) or chr(code), box, -1 if oblique else nearest % 4))
     textpage.close()
     return letters
 

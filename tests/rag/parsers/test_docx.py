@@ -206,3 +206,11 @@ def with_part(name: str, content: str) -> bytes:
         for part in source.namelist():
             changed.writestr(part, content if part == name else source.read(part))
     return out.getvalue()
+
+
+def test_an_encrypted_office_file_says_so_and_how_to_open_it() -> None:
+    content = (FIXTURES / "docx_encrypted_pw_secret.docx").read_bytes()
+    with pytest.raises(ParseError, match="encrypted with a password") as caught:
+        parse_document(content, Path("secret.docx"))
+
+    assert "msoffcrypto-tool -p PASSWORD secret.docx" in caught.value.hint

@@ -144,7 +144,7 @@ def test_a_document_with_some_scanned_pages_keeps_the_others_and_notes_the_loss(
 
     assert [section.page for section in parsed.sections] == [1]
     assert parsed.notes == (
-        "page 2 not read: a picture, and Tesseract, which reads pictures of text, is not installed",
+        "page 2 not read: without text, and Tesseract, which reads pictures of text, is not installed",
     )
 
 
@@ -180,3 +180,45 @@ def test_the_pictures_of_a_tiff_are_its_pages() -> None:
 def test_a_damaged_picture_is_an_error() -> None:
     with pytest.raises(ParseError, match="is damaged"):
         parse_document(b"\x89PNG\r\n\x1a\nand no more", Path("a.png"))
+
+
+def page_of_private_letters() -> bytes:
+    """A PDF whose font maps its letters to characters that mean nothing outside of it."""
+    names = pypdf.generic.NameObject
+    writer = pypdf.PdfWriter()
+    page = writer.add_blank_page(300, 300)
+    mapping, content = pypdf.generic.StreamObject(), pypdf.generic.StreamObject()
+    mapping.set_data(
+        b"/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /A def\n"
+        b"1 begincodespacerange <00> <ff> endcodespacerange 1 beginbfrange <41> <5a> <e041> endbfrange\n"
+        b"endcmap CMapName currentdict /CMap defineresource pop end end"
+    )
+    content.set_data(b"BT /F1 12 Tf 20 200 Td (ABCDEFGHIJKLMNOPQRSTUVWXYZ) Tj ET")
+    font = pypdf.generic.DictionaryObject(
+        {
+            names("/Type"): names("/Font"),
+            names("/Subtype"): names("/Type1"),
+            names("/BaseFont"): names("/Courier"),
+        }
+    )
+    font[names("/ToUnicode")] = writer._add_object(mapping)
+    fonts = pypdf.generic.DictionaryObject({names("/F1"): font})
+    page[names("/Contents")] = writer._add_object(content)
+    page[names("/Resources")] = pypdf.generic.DictionaryObject({names("/Font"): fonts})
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+@pytest.mark.usefixtures("recorded_tesseract")
+def test_letters_that_mean_nothing_are_read_from_the_picture_of_the_page() -> None:
+    parsed = parse_document(page_of_private_letters(), Path("a.pdf"))
+
+    assert "几种浮点格式" in parsed.sections[0].text
+    assert "\ue041" not in parsed.sections[0].text
+
+
+@pytest.mark.usefixtures("no_tesseract")
+def test_letters_that_mean_nothing_are_no_text() -> None:
+    with pytest.raises(ParseError, match="no text layer on any of its 1 pages, and Tesseract"):
+        parse_document(page_of_private_letters(), Path("a.pdf"))

@@ -214,3 +214,15 @@ def test_what_the_file_says_of_itself_is_kept() -> None:
 )
 def test_a_pdfs_date_is_as_exact_as_it_was_stated(stated: str, iso: str) -> None:
     assert iso_date(stated) == iso
+
+
+def test_program_text_keeps_its_lines_and_its_indentation() -> None:
+    text = text_of("pdf_code.pdf")
+
+    assert "\n\n```\ndef count(path: Path) -> int:\n" in text
+    assert "\n    for line in path.read_text().splitlines():\n        total += len(line.split())\n" in text
+    assert "\n```\n\nIt is called with the path of a file" in text
+
+
+def test_prose_in_a_typewriters_face_is_no_program() -> None:
+    assert "```" not in text_of("pdf_corrupt_xref.pdf")
