@@ -51,7 +51,7 @@ class Scans:
         return PageText((), "", (), 0, 0.0, 0.0)
 
     def completed(self, page: pypdfium2.PdfPage, number: int, text: PageText) -> PageText:
-        """The page's text, with what OCR reads added where the page is a picture, or in place of gibberish."""
+        """The page's text; what OCR reads is added where it is a picture, or stands in place of gibberish."""
         letters = "".join(word.text for word in text.words)
         meaningless = len(_MEANINGLESS.findall(letters)) > _MEANINGLESS_SHARE * len(letters)
         if not meaningless and (len(letters) >= _FEW_LETTERS or not _has_picture(page)):
