@@ -58,7 +58,7 @@ def evaluate(
     question_set: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[DIR]",
+            metavar="DIR",
             help="A question set: documents.jsonl, queries.jsonl, qrels.tsv.",
             show_default=False,
         ),
