@@ -71,6 +71,19 @@ class RecallingEmbedder:
         return self._model.count_tokens(text)
 
 
+def check_reranker(names: Sequence[StageName], options: RetrievalOptions) -> None:
+    """Refuse ``reranked`` without a reranker, before anything is embedded.
+
+    Raises:
+        LibraryError: none is named.
+    """
+    if "reranked" in names and options.reranker is None:
+        raise LibraryError(
+            "the stage 'reranked' needs a reranker, and none is named",
+            hint="STILLROOM_RERANKER=BAAI/bge-reranker-v2-m3",
+        )
+
+
 def library_stages(
     library: Library,
     names: Sequence[StageName],
@@ -89,10 +102,7 @@ def library_stages(
     Raises:
         LibraryError: ``reranked`` is asked for without a reranker.
     """
-    if "reranked" in names and options.reranker is None:
-        raise LibraryError(
-            "the stage 'reranked' needs a reranker, and none is named", hint="stillroom settings"
-        )
+    check_reranker(names, options)
     recalling = RecallingEmbedder(library.embedder)
     library.embedder = recalling
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rag.evaluation.report import Evaluation
     from rag.evaluation.stages import StageName
     from rag.library import Library
+    from rag.retrieval.options import RetrievalOptions
 
 DEFAULT_STAGES = "lexical,dense,hybrid"
 
@@ -130,6 +131,7 @@ def _of_set(
     asked = subset(read_question_set(folder), documents=limit, questions=queries)
     if not asked.questions:
         raise typer.BadParameter(f"none of the questions has its document among the first {limit}")
+    options = _options(rooms, stages)
     # Its vectors stay here, whatever server the settings name: nothing of it shall be left anywhere.
     with (
         tempfile.TemporaryDirectory(prefix="stillroom-eval-") as temporary,
@@ -151,6 +153,7 @@ def _of_set(
             asked.questions,
             stages,
             filled.documents_of,
+            options=options,
             documents=len(asked.documents),
             indexing_seconds=filled.report.seconds,
             notes=notes,
@@ -174,10 +177,19 @@ def _of_library(
         asked,
         stages,
         lambda passage: (passage.document_id,),
+        options=_options(rooms, stages),
         documents=len(documents),
         notes=notes,
     )
     return asked, evaluation
+
+
+def _options(rooms: Rooms, stages: Sequence[StageName]) -> RetrievalOptions:
+    from rag.evaluation.stages import check_reranker
+
+    options = rooms.retrieval_options()
+    check_reranker(stages, options)
+    return options
 
 
 def _measured(
@@ -187,6 +199,7 @@ def _measured(
     stages: Sequence[StageName],
     documents_of: Callable[[Passage], Iterable[str]],
     *,
+    options: RetrievalOptions,
     documents: int,
     indexing_seconds: float | None = None,
     notes: Sequence[str] = (),
@@ -198,7 +211,7 @@ def _measured(
     with paced(output, f"Asking {len(questions):,} questions", noun="questions") as pace:
         figures = measure(
             questions,
-            library_stages(library, stages, documents_of),
+            library_stages(library, stages, documents_of, options=options),
             on_asked=lambda done: pace.tell(done, len(questions)),
         )
     return Evaluation(

@@ -79,6 +79,11 @@ def test_what_cannot_be_measured_is_refused_with_what_to_do(home: Home, tmp_path
     refused(home.run("eval", SET, "--questions", "q.jsonl"), "name a question set's folder, or --questions")
     refused(home.run("eval", SET, "--library", "work"), "leave out --library")
     refused(home.run("eval", SET, "--stages", "psychic"), "there is no stage 'psychic'", "lexical, dense")
+    refused(
+        home.run("eval", SET, "--stages", "reranked", "--limit", "1"),
+        "needs a reranker",
+        "STILLROOM_RERANKER",
+    )
     refused(home.run("eval", SET, "--plot", "a.png"), "only SVG is drawn")
     refused(home.run("eval", str(tmp_path / "nowhere")), "there is no folder")
     refused(home.run("eval", "--questions", "none.jsonl", "--limit", "3"), "leave it out")

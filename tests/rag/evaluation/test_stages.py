@@ -10,6 +10,8 @@ from rag.evaluation.measurement import measure
 from rag.evaluation.question_set import Question, SetDocument
 from rag.evaluation.set_library import fill
 from rag.evaluation.stages import RecallingEmbedder, library_stages
+from rag.retrieval.options import RetrievalOptions
+from stillroom.errors import LibraryError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,3 +113,32 @@ def test_words_alone_find_nothing_where_no_word_is_shared(library: Library, tmp_
 
     assert figures["lexical"].metrics["recall@10"] == 0.0
     assert figures["dense"].metrics["recall@10"] == pytest.approx(1.0)
+
+
+class LongestFirst:
+    """A reranker that holds the longest passage for the best."""
+
+    name = "longest-first"
+
+    def scores(self, question: str, passages: Sequence[str]) -> list[float]:
+        """See `rag.retrieval.reranker.Reranker`."""
+        del question
+        return [len(passage) / 1_000 for passage in passages]
+
+
+def test_what_a_reranker_changes_is_a_stage_of_its_own(library: Library, tmp_path: Path) -> None:
+    filled = fill(library, [KETTLE, TEA], tmp_path / "set")
+    options = RetrievalOptions(reranker=LongestFirst())
+    stages = library_stages(library, ["hybrid", "reranked"], filled.documents_of, options=options)
+
+    figures = measure([Question("q1", "绿茶", {"茶": 1})], stages)
+
+    assert figures["hybrid"].rankings["q1"] == ("茶", "sets/en:kettle?")
+    assert figures["reranked"].rankings["q1"] == ("sets/en:kettle?", "茶")
+
+
+def test_reranking_without_a_reranker_is_refused(library: Library) -> None:
+    with pytest.raises(LibraryError, match="needs a reranker") as failure:
+        library_stages(library, ["reranked"], lambda _: ())
+
+    assert "STILLROOM_RERANKER" in failure.value.hint
