@@ -16,8 +16,10 @@ from rag.retrieval.widening import (
     beginnings,
     can_merge,
     growing,
+    header_of,
     merged,
     shown_text,
+    text_of,
     whole_sections,
 )
 
@@ -55,6 +57,7 @@ class Arrangement:
         self._budget_tokens = budget_tokens
         self._count_tokens = count_tokens
         self._counted: dict[Stretch, int] = {}
+        self._worded: dict[Stretch, Wording] = {}
         self.stretches: dict[Stretch, int] = {}
 
     @property
@@ -170,15 +173,15 @@ class Arrangement:
         return union, replaced
 
     def _repeated(self, wide: Stretch, others: Sequence[Stretch]) -> list[Stretch]:
-        shown = Wording(self._text(wide))
-        return [other for other in others if adds_nothing(Wording(self._text(other)), shown)]
+        return [other for other in others if adds_nothing(self._wording(other), self._wording(wide))]
 
     def _said_elsewhere(self, source: Source, stretch: Stretch, start: int, end: int) -> bool:
         """Whether others show all that surrounds a stretch: it may lie in a copy of their document."""
-        shown = [Wording(self._text(other)) for other in self.stretches if other != stretch]
-        around = (source.text[start : stretch.start], source.text[stretch.end : end])
+        shown = [self._wording(other) for other in self.stretches if other != stretch]
+        around = (Wording(source.text[start : stretch.start]), Wording(source.text[stretch.end : end]))
         return all(
-            not text.strip() or any(adds_nothing(Wording(text), other) for other in shown) for text in around
+            not wording.text.strip() or any(adds_nothing(wording, other) for other in shown)
+            for wording in around
         )
 
     def _source_of(self, stretch: Stretch) -> Source | None:
@@ -190,12 +193,15 @@ class Arrangement:
 
     def _count(self, stretch: Stretch) -> int:
         if stretch not in self._counted:
-            passage = as_passage(self._source_of(stretch), stretch)
-            self._counted[stretch] = self._count_tokens(shown_text(passage))
+            source = self._source_of(stretch)
+            shown = shown_text(header_of(source, stretch), text_of(source, stretch))
+            self._counted[stretch] = self._count_tokens(shown)
         return self._counted[stretch]
 
-    def _text(self, stretch: Stretch) -> str:
-        return as_passage(self._source_of(stretch), stretch).text
+    def _wording(self, stretch: Stretch) -> Wording:
+        if stretch not in self._worded:
+            self._worded[stretch] = Wording(text_of(self._source_of(stretch), stretch))
+        return self._worded[stretch]
 
     def _left(self) -> int:
         return self._budget_tokens - self.tokens

@@ -8,7 +8,7 @@ How an answer uses it::
 
     context = widen(hits, library, budget_tokens=room, count_tokens=tokens_in_its_fence)
     for hit in context.hits:  # documents best first, a document's passages in reading order
-        show(shown_text(hit.passage), source=hit.passage.locator)
+        show(shown_text(hit.passage.header, hit.passage.text), source=hit.passage.locator)
 
 ``count_tokens`` is asked about `rag.retrieval.widening.shown_text` of each passage, and the sum of its
 answers never exceeds the budget: what a prompt puts around each passage belongs into it. A widened passage is

@@ -11,13 +11,14 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 from rag.tokens import content_terms
 
-# The share of a text's pairs of neighbouring terms that stand in the other one too. Less than all, for what
-# another cut, a line break or a stop word changes.
+# The share of a text's runs of terms that stand in the other one too. Less than all, for what another cut
+# changes at the edges.
 _SAME_ORDER = 0.85
+# Terms of a run. Two neighbours stand together by chance in any long text on the subject.
+_RUN_TERMS = 3
 # Of two texts about equally long, each is read as a version of the other: a "not" that only one has counts.
 _ABOUT_AS_LONG = 0.75
 
@@ -36,9 +37,10 @@ class Wording:
         return Counter(self._ordered)
 
     @cached_property
-    def pairs(self) -> frozenset[tuple[str, str]]:
+    def runs(self) -> frozenset[tuple[str, ...]]:
         """Its neighbouring terms: two texts with the same words in another order are not the same."""
-        return frozenset(pairwise(self._ordered))
+        ordered = self._ordered
+        return frozenset(zip(*(ordered[first:] for first in range(_RUN_TERMS)), strict=False))
 
     @cached_property
     def negations(self) -> int:
@@ -63,7 +65,7 @@ def adds_nothing(candidate: Wording, shown: Wording) -> bool:
         return False
     if not candidate.terms:
         return candidate.text.split() == shown.text.split()
-    if candidate.pairs and len(candidate.pairs & shown.pairs) < _SAME_ORDER * len(candidate.pairs):
+    if candidate.runs and len(candidate.runs & shown.runs) < _SAME_ORDER * len(candidate.runs):
         return False
     if candidate.terms.total() >= _ABOUT_AS_LONG * shown.terms.total():
         return candidate.negations == shown.negations

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from rag.passages.pieces import Piece
 
 
+# What may lie between two stretches that touch: blank lines, never a page of them.
+_LONGEST_GAP_CHARACTERS = 1000
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A document's stored text, and where its sections lie in it."""
@@ -73,7 +77,8 @@ def can_merge(source: Source, first: Stretch, second: Stretch) -> bool:
     if (one.row is not None or other.row is not None) and one.section != other.section:
         return False
     early, late = sorted((first, second), key=lambda stretch: stretch.start)
-    return late.start <= early.end or not source.text[early.end : late.start].strip()
+    gap = late.start - early.end
+    return gap <= 0 or (gap <= _LONGEST_GAP_CHARACTERS and not source.text[early.end : late.start].strip())
 
 
 def merged(stretches: Sequence[Stretch], rank: dict[str, int]) -> Stretch:
@@ -123,9 +128,24 @@ def beginnings(source: Source, stretch: Stretch) -> list[tuple[int, int]]:
     return [(stretch.start, piece.end) for piece in pieces if piece.end < stretch.end]
 
 
-def shown_text(passage: Passage) -> str:
-    """The passage as a model reads it: a table's rows below their head."""
-    return f"{passage.header}\n{passage.text}" if passage.header else passage.text
+def shown_text(header: str, text: str) -> str:
+    """A passage as a model reads it: a table's rows below their head."""
+    return f"{header}\n{text}" if header else text
+
+
+def text_of(source: Source | None, stretch: Stretch) -> str:
+    """What the stretch says; without its source, what its best hit does."""
+    return stretch.hits[0].passage.text if source is None else source.text[stretch.start : stretch.end]
+
+
+def header_of(source: Source | None, stretch: Stretch) -> str:
+    """The head of the table in whose rows the stretch begins, where the stretch does not hold it itself."""
+    best = stretch.hits[0].passage
+    if source is None or (stretch.start, stretch.end) == (best.start, best.end):
+        return best.header
+    section = source.sections[source.touched(stretch.start, stretch.end)[0]]
+    unmarked = section.kind == "prose"
+    return section.header or head_above(source.text, section.start, stretch.start, unmarked=unmarked)
 
 
 def as_passage(source: Source | None, stretch: Stretch) -> Passage:
@@ -139,14 +159,13 @@ def as_passage(source: Source | None, stretch: Stretch) -> Passage:
     row = section.row
     return dataclasses.replace(
         best,
-        text=source.text[stretch.start : stretch.end],
+        text=text_of(source, stretch),
         start=stretch.start,
         end=stretch.end,
         line=source.text.count("\n", 0, stretch.start) + 1,
         heading=common_heading([hit.passage.heading for hit in stretch.hits]),
         row=None if row is None else row + source.text.count("\n", section.start, stretch.start),
-        header=section.header
-        or head_above(source.text, section.start, stretch.start, unmarked=section.kind == "prose"),
+        header=header_of(source, stretch),
         section=first.section,
     )
 

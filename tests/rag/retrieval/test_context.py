@@ -39,7 +39,7 @@ def words(text: str) -> int:
 
 
 def total(hits: tuple[Hit, ...]) -> int:
-    return sum(words(shown_text(hit.passage)) for hit in hits)
+    return sum(words(shown_text(hit.passage.header, hit.passage.text)) for hit in hits)
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_passages_of_one_section_that_touch_become_one(house: Library) -> None:
 
 def test_what_finds_no_room_is_listed(house: Library) -> None:
     hits = retrieve(house, "wine in the cellar", limit=4)
-    room = words(shown_text(hits[0].passage))
+    room = words(shown_text(hits[0].passage.header, hits[0].passage.text))
     context = widen(hits, house, budget_tokens=room, count_tokens=words)
     assert context.hits[0].passage.id == hits[0].passage.id
     assert any(left.reason == "budget" for left in context.left_out)
@@ -152,9 +152,11 @@ def test_rows_are_shown_below_their_tables_head(house: Library) -> None:
     hits = [
         hit for hit in retrieve(house, "herb 38 grams drops", limit=8) if "| herb 38 |" in hit.passage.text
     ]
-    room = words(shown_text(hits[0].passage)) + 25
+    room = words(shown_text(hits[0].passage.header, hits[0].passage.text)) + 25
     (shown,) = widen(hits[:1], house, budget_tokens=room, count_tokens=words).hits
-    assert shown_text(shown.passage).startswith("| herb | weight | yield |\n| herb ")
+    assert shown_text(shown.passage.header, shown.passage.text).startswith(
+        "| herb | weight | yield |\n| herb "
+    )
     assert len(shown.passage.text) > len(hits[0].passage.text)
 
 
