@@ -83,7 +83,9 @@ class Settings(BaseSettings):
     retrieval_fusion: Literal["min-max", "theoretical-min-max", "z-score", "reciprocal-rank"] = Field(
         "min-max", description="how what words and meaning find is blended"
     )
-    retrieval_dense_weight: float = Field(0.4, ge=0, le=1, description="the share of meaning in the blend")
+    retrieval_dense_weight: float | None = Field(
+        None, ge=0, le=1, description="the share of meaning in the blend, if not what suits it"
+    )
     reranker: str = Field("", description="cross-encoder that judges the first passages again")
     reranker_device: str = Field("", description="where it runs, such as cuda:1; empty for its own choice")
     reranker_passages: int = Field(24, ge=1, le=200, description="how many passages it judges")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from rag.retrieval.fusion import DEFAULT_METHOD, DENSE_WEIGHT, FusionMethod
+from rag.retrieval.fusion import DEFAULT_METHOD, FusionMethod
 from rag.store.filters import Filter
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class RetrievalOptions:
     Attributes:
         stage: ``lexical``: by words alone; ``dense``: by meaning alone; ``hybrid``: both.
         fusion: how both are blended; see `rag.retrieval.fusion.fuse`.
-        dense_weight: the share of meaning, 0 to 1.
+        dense_weight: the share of meaning, 0 to 1; None for what suits the fusion.
         only: which documents are looked into.
         reranker: judges the first passages anew; None for none.
         reranked: how many it judges.
@@ -40,7 +40,7 @@ class RetrievalOptions:
 
     stage: Stage = "hybrid"
     fusion: FusionMethod = DEFAULT_METHOD
-    dense_weight: float = DENSE_WEIGHT
+    dense_weight: float | None = None
     only: Filter = field(default_factory=Filter)
     reranker: Reranker | None = None
     reranked: int = _RERANKED
