@@ -20,8 +20,8 @@ FusionMethod = Literal["min-max", "theoretical-min-max", "z-score", "reciprocal-
 #   min-max with both: 0.3 .863 .990 .645, 0.4 .863 .990 .645, 0.5 .861 .987 .658
 #   theoretical min-max with both: 0.4 .850 .990 .566, 0.6 .859 .991 .618, 0.8 .863 .991 .658
 #   z-scores with both: 0.4 .829 .984 .645
-# Min-max is the default because in one library of both languages it keeps more among the first ten: R@10 .992,
-# theoretical min-max .988.
+# Min-max is the default because in one library of both languages it keeps more among the first ten: R@10
+# .992, theoretical min-max .988.
 DENSE_WEIGHTS: Final[Mapping[FusionMethod, float]] = {
     "min-max": 0.4,
     "theoretical-min-max": 0.8,
