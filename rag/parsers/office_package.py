@@ -35,6 +35,7 @@ DAMAGE: Final = (
     ValueError,
     TypeError,
     AttributeError,
+    ArithmeticError,
     RuntimeError,
     EOFError,
     OSError,

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from rag.parsers.options import ParseOptions
 
+# Excel's own limit; a file may say that a row is the billionth, and all before it would be counted.
+_MOST_ROWS = 1_048_576
+
 
 def parse(content: bytes, path: PurePath, _options: ParseOptions) -> ParsedDocument:
     """The workbook's tables, sheet by sheet.
@@ -53,7 +56,9 @@ def _sheets(workbook: Any, package: Package, path: PurePath) -> Iterator[Sheet]:
         # What a file says of a sheet's size is often wrong; without it, every row is read.
         worksheet.reset_dimensions()
         sheet = Sheet(worksheet.title)
-        for row in worksheet.iter_rows():
+        for number, row in enumerate(worksheet.iter_rows(), start=1):
+            if number > _MOST_ROWS:
+                raise ValueError(f"a row has a number above {_MOST_ROWS:,}")
             for cell in row:
                 if cell.value is not None:
                     count += 1

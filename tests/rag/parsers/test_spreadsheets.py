@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,10 +133,20 @@ def test_a_workbook_cut_short_is_damaged() -> None:
 
 
 def test_a_workbook_without_its_sheet_is_damaged() -> None:
-    import zipfile
-
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("xl/workbook.xml", "<workbook/>")
     with pytest.raises(ParseError, match="is damaged"):
         parse_document(out.getvalue(), Path("a.xlsx"))
+
+
+def test_a_row_beyond_excels_last_is_damage_and_not_an_hours_counting() -> None:
+    workbook = filled(("a", "b"), (1, 2))
+    out = io.BytesIO()
+    workbook.save(out)
+    changed = io.BytesIO()
+    with zipfile.ZipFile(out) as whole, zipfile.ZipFile(changed, "w") as archive:
+        for name in whole.namelist():
+            archive.writestr(name, whole.read(name).replace(b'<row r="2"', b'<row r="2000000000"'))
+    with pytest.raises(ParseError, match="a row has a number above 1,048,576"):
+        parse_document(changed.getvalue(), Path("book.xlsx"))
