@@ -66,26 +66,40 @@ def opened(content: bytes, path: PurePath, passwords: tuple[str, ...]) -> Iterat
     Raises:
         ParseError: it is encrypted and no password fits, or damaged beyond mending.
     """
-    from pypdfium2 import PdfDocument, PdfiumError, raw
-
     # Many files are encrypted with an empty user password: anyone may read them.
     for password in (None, *passwords):
-        try:
-            document = PdfDocument(content, password=password)
-        except PdfiumError as error:
-            if error.err_code == raw.FPDF_ERR_PASSWORD:
-                continue
-            if error.err_code == raw.FPDF_ERR_SECURITY:
-                raise ParseError(
-                    f"{path} is encrypted in a way that PDFium does not know",
-                    hint=f"qpdf --decrypt --password=PASSWORD {path} readable.pdf",
-                ) from error
-            document = PdfDocument(_mended(content, path))
-        with closing(document):
-            yield document
+        document = _loaded(content, path, password)
+        if document is not None:
+            with closing(document):
+                yield document
             return
     tried = f", and none of the {len(passwords)} passwords given opens it" if passwords else ""
     raise ParseError(f"{path} is encrypted{tried}", hint=f"stillroom ingest {path} --password PASSWORD")
+
+
+def _loaded(content: bytes, path: PurePath, password: str | None) -> pypdfium2.PdfDocument | None:
+    """The document, or None where it wants another password.
+
+    Raises:
+        ParseError: it is encrypted in another way, or damaged beyond mending.
+    """
+    from pypdfium2 import PdfDocument, PdfiumError, raw
+
+    try:
+        return PdfDocument(content, password=password)
+    except PdfiumError as error:
+        if error.err_code == raw.FPDF_ERR_PASSWORD:
+            return None
+        if error.err_code == raw.FPDF_ERR_SECURITY:
+            raise ParseError(
+                f"{path} is encrypted in a way that PDFium does not know",
+                hint=f"qpdf --decrypt --password=PASSWORD {path} readable.pdf",
+            ) from error
+    mended = _mended(content, path)
+    try:
+        return PdfDocument(mended)
+    except PdfiumError as error:
+        raise _damaged(path, str(error)) from error
 
 
 def _mended(content: bytes, path: PurePath) -> bytes:

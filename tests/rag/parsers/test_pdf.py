@@ -226,3 +226,17 @@ def test_program_text_keeps_its_lines_and_its_indentation() -> None:
 
 def test_prose_in_a_typewriters_face_is_no_program() -> None:
     assert "```" not in text_of("pdf_corrupt_xref.pdf")
+
+
+def test_a_file_whose_trailer_names_no_catalogue_is_mended() -> None:
+    content = (FIXTURES / "pdf_bookmarks.pdf").read_bytes().replace(b"/Root", b"/Rxxx")
+    parsed = parse_document(content, Path("a.pdf"))
+
+    assert parsed.sections[-1].heading == ("PART III - MISCELLANEOUS",)
+
+
+@pytest.mark.parametrize("lost", [b"trailer", b"/Pages"])
+def test_a_file_that_cannot_be_mended_is_an_error(lost: bytes) -> None:
+    content = (FIXTURES / "pdf_bookmarks.pdf").read_bytes().replace(lost, b"x" * len(lost))
+    with pytest.raises(ParseError, match="is damaged"):
+        parse_document(content, Path("a.pdf"))
