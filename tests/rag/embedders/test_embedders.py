@@ -9,42 +9,12 @@ import numpy as np
 import pytest
 
 from rag.embedders import open_embedder
-from rag.embedders.cache import CachedEmbedder, VectorCache
 from stillroom.errors import LibraryError, MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from rag.embedders import Embedder
-
-
-class CountingEmbedder:
-    """Stands where the real one does and counts the texts that reach it; vectors are of the text's length."""
-
-    name = "counting"
-    dimensions = 2
-    max_tokens = 10
-    fingerprint = "counting-1"
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-
-    def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """The length of each text, and 1."""
-        self.texts.extend(texts)
-        return np.array([[len(text), 1.0] for text in texts], dtype=np.float32)
-
-    def embed_query(self, text: str) -> NDArray[np.float32]:
-        """The same for one text."""
-        vector: NDArray[np.float32] = self.embed_documents([text])[0]
-        return vector
-
-    def count_tokens(self, text: str) -> int:
-        """Words."""
-        return len(text.split())
 
 
 def test_vectors_are_unit_length_and_one_a_text(embedder: Embedder) -> None:
@@ -98,27 +68,3 @@ def test_sentence_transformers_without_its_package_names_the_extra(
 def test_an_unknown_embedder_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(LibraryError, match="no embedder is called 'word2vec'"):
         open_embedder("word2vec", cache_dir=tmp_path)
-
-
-def test_a_text_seen_before_is_not_embedded_again(tmp_path: Path) -> None:
-    for _ in range(2):
-        model = CountingEmbedder()
-        cached = CachedEmbedder(model, VectorCache(tmp_path / "vectors.sqlite3"))
-        vectors = cached.embed_documents(["aa", "b", "aa"])
-        assert vectors.tolist() == [[2.0, 1.0], [1.0, 1.0], [2.0, 1.0]]
-    assert model.texts == []
-
-
-def test_a_damaged_cache_is_thrown_away(tmp_path: Path) -> None:
-    path = tmp_path / "vectors.sqlite3"
-    path.write_bytes(b"this is no database" * 100)
-    cached = CachedEmbedder(CountingEmbedder(), VectorCache(path))
-    assert cached.embed_documents(["aa"]).tolist() == [[2.0, 1.0]]
-    cached.embed_documents(["aa"])
-    assert VectorCache(path).read("counting-1", [b"?"]) == {}
-
-
-def test_an_unwritable_cache_is_done_without(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("not a folder")
-    cached = CachedEmbedder(CountingEmbedder(), VectorCache(tmp_path / "file" / "vectors.sqlite3"))
-    assert cached.embed_documents(["aa"]).tolist() == [[2.0, 1.0]]
