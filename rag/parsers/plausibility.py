@@ -42,6 +42,8 @@ _CYRILLIC: Final = frozenset("оеаинтсрвлкм")
 # Marks of punctuation that text in a script is full of.
 _ASIAN_MARKS: Final = re.compile("[\u3000-\u303f\uff01-\uff5e“”‘’…—·￥]")
 _LATIN_MARKS: Final = frozenset("“”‘’„‚–—…«»°€£§©®™·¿¡•\u00a0ºª")
+# A letter of another encoding: Polish read as French says "du¿ego".
+_MARK_IN_WORD: Final = re.compile("(?<=[^\\W\\d_])[\u00a1-\u00b6\u00b8-\u00bf\u00d7\u00f7](?=[^\\W\\d_])")
 _SHORT_WORD = 4  # letters, such as "Ærø"
 # Accented letters that are words of their own.
 _LATIN_WORDS: Final = frozenset("àÀéÉèÈêôòóíyÿåÅöÖæøáÁùäÄüÜ")
@@ -153,7 +155,9 @@ def _cyrillic_word(word: str) -> float:
 
 def _latin(text: str) -> float:
     """Accented letters stand in words with plain ones."""
-    return _by_words(text, _latin_word, lambda mark: 0.9 if mark in _LATIN_MARKS else 0.1)
+    weight = _by_words(text, _latin_word, lambda mark: 0.9 if mark in _LATIN_MARKS else 0.1)
+    foreign = sum(not character.isascii() for character in text)
+    return weight - len(_MARK_IN_WORD.findall(text)) / max(1, foreign)
 
 
 def _latin_word(word: str) -> float:
@@ -192,6 +196,7 @@ ENCODINGS: Final = (
     Encoding("koi8_r", _cyrillic),
     Encoding("cp866", _cyrillic),
     Encoding("cp1250", _latin),
+    Encoding("iso8859_2", _latin),
 )
 
 
