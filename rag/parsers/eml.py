@@ -90,22 +90,38 @@ def _leaves(message: Message) -> Iterator[Message]:
         if not waiting:
             return
         part = waiting.pop(0)
-        payload = part.get_payload()
-        if part.get_content_maintype() == "multipart" and isinstance(payload, list):
-            waiting[:0] = [inner for inner in payload if isinstance(inner, email.message.Message)]
+        inner = _inside(part)
+        if inner and part.get_content_maintype() == "multipart":
+            waiting[:0] = inner
         else:
             yield part
+
+
+def _inside(part: Message) -> list[Message]:
+    """The messages and parts that a part holds."""
+    # Of a part that holds none, the library would decode the text, and stumble over a header of its.
+    payload = part.get_payload() if part.is_multipart() else None
+    return (
+        [each for each in payload if isinstance(each, email.message.Message)]
+        if isinstance(payload, list)
+        else []
+    )
 
 
 def _bodies(message: Message) -> Iterator[Message]:
     """The parts that are the message's text: plain ones, or HTML where a group has no plain one."""
     texts = [part for part in _leaves(message) if _is_body(part)]
-    plain = [part for part in texts if part.get_content_type() == "text/plain" and _payload(part).strip()]
-    yield from plain or [part for part in texts if part.get_content_type() == "text/html"]
+    plain = [part for part in texts if _kind(part) == "text/plain" and _payload(part).strip()]
+    yield from plain or [part for part in texts if _kind(part) == "text/html"]
+
+
+def _kind(part: Message) -> str:
+    """The type of a part that holds no others; where it should, its boundaries are lost, and it is text."""
+    return "text/plain" if part.get_content_maintype() == "multipart" else part.get_content_type()
 
 
 def _is_body(part: Message) -> bool:
-    is_text = part.get_content_type() in {"text/plain", "text/html"}
+    is_text = _kind(part) in {"text/plain", "text/html"}
     return is_text and part.get_content_disposition() != "attachment" and not _file_name(part)
 
 
@@ -144,9 +160,8 @@ def _file_name(part: Message) -> str:
 
 
 def _forwarded_subject(part: Message) -> str:
-    payload = part.get_payload()
-    inner = payload[0] if isinstance(payload, list) and payload else None
-    return header_text(inner, "Subject").replace("/", "_") if isinstance(inner, email.message.Message) else ""
+    inner = _inside(part)
+    return header_text(inner[0], "Subject").replace("/", "_") if inner else ""
 
 
 def _payload(part: Message) -> bytes:
@@ -159,12 +174,11 @@ def _payload(part: Message) -> bytes:
 
 
 def _attached_bytes(part: Message) -> bytes:
-    payload = part.get_payload()
-    inner = payload[0] if isinstance(payload, list) and payload else None
-    if part.get_content_maintype() != "message" or not isinstance(inner, email.message.Message):
+    inner = _inside(part)
+    if part.get_content_maintype() != "message" or not inner:
         return _payload(part)
     try:
-        return inner.as_bytes()
+        return inner[0].as_bytes()
     except (LookupError, ValueError, TypeError, AttributeError):
         return b""
 
@@ -172,7 +186,7 @@ def _attached_bytes(part: Message) -> bytes:
 def _body_text(part: Message, path: PurePath) -> str:
     content = _payload(part)
     charset = str(part.get_content_charset() or "")
-    if part.get_content_type() == "text/plain":
+    if _kind(part) == "text/plain":
         return text_of(content, charset).replace("\r\n", "\n").strip("\n")
     page, complete = page_tree(decode_page(content, path, charset).text, path)
     body = page.find("body")

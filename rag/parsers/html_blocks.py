@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from rag.parsers.rows import markdown_row
+from rag.parsers.rows import markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -190,7 +190,8 @@ def _table(element: HtmlElement, depth: int) -> Iterator[Block]:
         return
     written = [cells for cells in _grid(rows, depth) if any(cells)]
     if written:
-        yield None, "\n".join(map(markdown_row, written))
+        headed = len(rows) > 1 and all(cell.tag == "th" for cell in rows[0])
+        yield None, markdown_table(written, headed=headed)
 
 
 def _own_rows(table: HtmlElement) -> Iterator[list[HtmlElement]]:
@@ -239,7 +240,7 @@ def _fill(cells: list[str], hanging: dict[int, tuple[int, str]]) -> None:
 
 def _cell_text(cell: HtmlElement, depth: int) -> str:
     """What stands in a cell, on one line; the rows of a table in it, and a list's items, parted by ``;``."""
-    lines = _joined(cell, depth + 1, "\n").split("\n")
+    lines = [line for line in _joined(cell, depth + 1, "\n").split("\n") if not line.startswith("| --- ")]
     parted = any(line.startswith(("| ", "- ", "1. ")) for line in lines)
     return ("; " if parted else " ").join(filter(None, map(_unmarked, lines)))
 

@@ -28,8 +28,12 @@ def markdown_rows(rows: Iterable[Iterable[str]]) -> str:
     return "\n".join(markdown_row(row) for row in rows)
 
 
-def markdown_table(rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(rows: Sequence[Sequence[str]], *, headed: bool = False) -> str:
     """The rows, with Markdown's line of dashes below the first where that one has the columns' names.
+
+    Args:
+        rows: from the top.
+        headed: whether the file itself says that the first row is the head.
 
     Example:
         >>> print(markdown_table([["model", "GB"], ["7B", "4.2"]]))
@@ -38,7 +42,7 @@ def markdown_table(rows: Sequence[Sequence[str]]) -> str:
         | 7B | 4.2 |
     """
     written = [markdown_row(row) for row in rows]
-    if head_lines(rows):
+    if headed or head_lines(rows):
         written.insert(1, markdown_row("---" for _ in rows[0]))
     return "\n".join(written)
 

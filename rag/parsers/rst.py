@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rag.document import ParsedDocument, Section
 from rag.parsers.decoding import decode_text
 from rag.parsers.outline import Outline, sections_by_heading
-from rag.parsers.rows import markdown_row
+from rag.parsers.rows import markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -183,7 +183,8 @@ def _lines(node: Any) -> str:  # noqa: ANN401
 
 
 def _table(node: Any) -> str:  # noqa: ANN401
-    lines = [_words(child) for child in node.children if child.tagname == "title"]
+    titles = [_words(child) for child in node.children if child.tagname == "title"]
+    rows: list[list[str]] = []
     hanging: dict[int, tuple[int, str]] = {}  # column → rows to go, text
     for row in node.findall(lambda each: each.tagname == "row"):
         cells: list[str] = []
@@ -194,8 +195,9 @@ def _table(node: Any) -> str:  # noqa: ANN401
                 hanging[len(cells)] = (more, text)
             cells += [text] + [""] * int(entry.get("morecols", 0))
         _fill(cells, hanging)
-        lines.append(markdown_row(cells))
-    return "\n".join(lines)
+        rows.append(cells)
+    headed = next(iter(node.findall(lambda each: each.tagname == "thead")), None) is not None
+    return "\n".join([*titles, *([markdown_table(rows, headed=headed)] if rows else [])])
 
 
 def _fill(cells: list[str], hanging: dict[int, tuple[int, str]]) -> None:

@@ -25,12 +25,32 @@ if TYPE_CHECKING:
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
-MAIL = (
-    b"From: =?gbk?B?sai45g==?= <a@b.c>\nTo: b@c.d\nDate: Thu, 26 Nov 2026 08:00:00 +0100\nSubject: x\n"
-    b'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="=b"\n\n--=b\nContent-Type: '
-    b"text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n5ZOI5ZOI\n--=b\nContent-Type: text/html\n\n<p>x</p>\n"
-    b"--=b\nContent-Type: message/rfc822\n\nFrom: c@d.e\nTo: f@g.h\nSubject: y\n\nwords\n--=b--\n"
-)
+MAIL = b"""From: =?gbk?B?sai45g==?= <a@b.c>
+To: b@c.d
+Date: Thu, 26 Nov 2026 08:00:00 +0100
+Subject: x
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary="=b"
+
+--=b
+Content-Type: text/plain; charset=utf-8
+Content-Transfer-Encoding: base64
+
+5ZOI5ZOI
+--=b
+Content-Type: text/html
+
+<p>x</p>
+--=b
+Content-Type: message/rfc822
+
+From: c@d.e
+To: f@g.h
+Subject: y
+
+words
+--=b--
+"""
 NOTEBOOK = json.dumps(
     {
         "nbformat": 4,

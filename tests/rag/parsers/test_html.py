@@ -23,7 +23,8 @@ def test_tables_are_rows_and_spanned_cells_stand_in_each_row() -> None:
         "<tr><td colspan=2>all</td><td>a | b</td></tr></table>"
     )
     assert text == (
-        "Memory\n\n| Model | Bits | GB |\n| 7B | 4 | 4.2 |\n| 7B | 8 | 8.4 |\n| all |  | a \\| b |"
+        "Memory\n\n| Model | Bits | GB |\n| --- | --- | --- |\n"
+        "| 7B | 4 | 4.2 |\n| 7B | 8 | 8.4 |\n| all |  | a \\| b |"
     )
 
 
@@ -35,6 +36,7 @@ def test_a_table_in_a_cell_and_a_list_in_a_cell_stay_in_their_row() -> None:
     )
     assert text.splitlines() == [
         "| Action | How |",
+        "| --- | --- |",
         "| Quack | Sounds; Type, Sound; Short, quak |",
         "| Rest | pond; marsh |",
     ]

@@ -123,6 +123,11 @@ def test_a_mail_is_recognized_by_its_header_whatever_its_name() -> None:
     )
 
 
+def test_a_mail_that_has_lost_its_boundaries_keeps_its_words() -> None:
+    head = b"From: a@b.c\nTo: b@c.d\nSubject: x\nMIME-Version: 1.0\nContent-Type: multipart/mixed\n\n"
+    assert parsed(head + b"words all the same\n").sections[0].text.endswith("\n\nwords all the same")
+
+
 def test_mails_within_mails_end_somewhere() -> None:
     inner = message(subject="core")
     inner.set_content("core words")

@@ -64,7 +64,8 @@ def test_sections_tables_lists_and_code_keep_their_structure() -> None:
     assert document.sections[0].text.endswith("Weights come first; see the docs and `num_ctx`.")
     assert document.sections[1].text == (
         "## Cache\n\nNote: Keys and values.\n\n```python\ndef f():\n    return 1\n```\n\n"
-        "| Model | GB |\n| 7B | 4.2 |\n| 70B | 42 |\n\n- one\n- two\n  1. inner\n\nTerm: Its meaning."
+        "| Model | GB |\n| --- | --- |\n"
+        "| 7B | 4.2 |\n| 70B | 42 |\n\n- one\n- two\n  1. inner\n\nTerm: Its meaning."
     )
 
 
