@@ -237,7 +237,7 @@ def searchable_texts(file: StoredFile, document: StoredDocument) -> list[str]:
         searchable_text(
             Passage(
                 id="",
-                document_id=document.id,
+                document_id="",
                 document_title=document.title,
                 path=file.path,
                 text=document.text[cut.start : cut.end],

@@ -17,7 +17,7 @@ from stillroom.errors import LibraryError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _DOCUMENT = """
 SELECT documents.id, documents.path, title, format, content_hash, language, length(text),
@@ -30,7 +30,7 @@ _OF_A_DOCUMENT = 8
 
 # A passage's text is a span of its document's: the two cannot disagree.
 _PASSAGE = """
-SELECT passages.id, document_id, title, path, substr(text, start + 1, "end" - start),
+SELECT passages.id, document_id, title, path,
        start, "end", page, line, heading, place, row, header, section
 FROM passages JOIN documents ON documents.id = passages.document_id
 """
@@ -154,8 +154,10 @@ def find_passages(connection: sqlite3.Connection, passage_ids: Sequence[str]) ->
     for first in range(0, len(passage_ids), _IDS_A_STATEMENT):
         ids = passage_ids[first : first + _IDS_A_STATEMENT]
         marks = ", ".join("?" * len(ids))
-        for row in connection.execute(f"{_PASSAGE} WHERE passages.id IN ({marks})", tuple(ids)):
-            found[row[0]] = _passage(row)
+        rows = connection.execute(
+            f"{_PASSAGE} WHERE passages.id IN ({marks}) ORDER BY document_id", tuple(ids)
+        )
+        found |= {passage.id: passage for passage in _passages(connection, rows)}
     yield from (found[identity] for identity in passage_ids if identity in found)
 
 
@@ -172,7 +174,7 @@ def read_languages(connection: sqlite3.Connection, passage_ids: Sequence[str]) -
 def read_passages(connection: sqlite3.Connection, document_id: str) -> tuple[Passage, ...]:
     """A document's passages, in reading order."""
     rows = connection.execute(f"{_PASSAGE} WHERE document_id = ? ORDER BY position", (document_id,))
-    return tuple(_passage(row) for row in rows)
+    return tuple(_passages(connection, rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,11 +281,29 @@ def _document(
     )
 
 
-def _passage(row: tuple[Any, ...]) -> Passage:
-    identity, document, title, path, text, start, end, page, line, heading, *place = row
-    return Passage(
-        identity, document, title, path, text, start, end, page, line, tuple(json.loads(heading)), *place
-    )
+def _passages(connection: sqlite3.Connection, rows: Iterable[tuple[Any, ...]]) -> Iterator[Passage]:
+    """The passages of rows of which those of one document follow each other.
+
+    A text is read once and cut here: SQLite's ``substr`` counts characters from the text's start for each
+    row, which in a long document takes time by the square of its length.
+    """
+    document, text = "", ""
+    for identity, document_id, title, path, start, end, page, line, heading, *place in rows:
+        if document_id != document:
+            document, text = document_id, read_text(connection, document_id)
+        yield Passage(
+            identity,
+            document_id,
+            title,
+            path,
+            text[start:end],
+            start,
+            end,
+            page,
+            line,
+            tuple(json.loads(heading)),
+            *place,
+        )
 
 
 def _unknown(noun: str, wanted: str) -> LibraryError:
