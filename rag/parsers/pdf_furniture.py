@@ -54,7 +54,12 @@ def without_furniture(pages: Sequence[PageText]) -> list[list[Word]]:
 
 def _outer(lines: Iterable[list[Word]], seen: Counter[_Place], least: float) -> Iterable[list[Word]]:
     """The lines from the page's edge inwards as long as they are running ones: below them the text begins."""
-    return takewhile(lambda line: seen[_place(line)] >= least, lines)
+
+    def is_running(line: Sequence[Word]) -> bool:
+        text, level = _place(line)
+        return sum(seen[_Place(text, near)] for near in (level - 1, level, level + 1)) >= least
+
+    return takewhile(is_running, lines)
 
 
 def _margin_lines(page: PageText) -> tuple[list[list[Word]], list[list[Word]]]:

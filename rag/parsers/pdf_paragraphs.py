@@ -25,6 +25,9 @@ _SENTENCE_END = tuple(".!?。！？…")
 # A word that the margin cut: the hyphen goes. After a capital or a digit it is the word's own.
 _CUT_WORD = re.compile(r"[a-zäöüßéèà]-$")
 
+# The dots between a title and its page in a table of contents.
+_LEADERS = re.compile(r"\s?(?:\. ?){5,}")
+
 # A line at least this share of the column's longest was broken by the margin, a shorter one by its writer.
 _FULL_LINE = 0.75
 
@@ -89,7 +92,9 @@ def paragraphs(strip: Sequence[Line | Table | Code]) -> str:
 def _written(item: Line | Table | Code) -> str:
     if isinstance(item, Table):
         return markdown_table(item.rows)
-    return f"```\n{item.text}\n```" if isinstance(item, Code) else item.text
+    if isinstance(item, Code):
+        return f"```\n{item.text}\n```"
+    return _LEADERS.sub(" … ", item.text)
 
 
 def _set_apart(above: Line, below: Line, usual: float) -> bool:

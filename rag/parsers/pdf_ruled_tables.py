@@ -193,7 +193,8 @@ def _ladder_rows(rules: Sequence[Rule], words: Sequence[Word]) -> Rows:
     bounds = [rule.top for rule in rules]
     # With a line under most rows, what stands between two lines is one row, however often it is wrapped.
     one_each = len(rules) - 1 > len(lines) / 2
-    return aligned_rows(lines, bounds=bounds if one_each else ())
+    rows = aligned_rows(lines, bounds=bounds if one_each else ())
+    return rows if len(rows) > 1 else ()
 
 
 def _around(rules: Iterable[Rule]) -> Box:

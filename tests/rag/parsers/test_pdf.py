@@ -216,6 +216,26 @@ def test_a_pdfs_date_is_as_exact_as_it_was_stated(stated: str, iso: str) -> None
     assert iso_date(stated) == iso
 
 
+def test_a_table_of_contents_keeps_its_pages_without_the_dots() -> None:
+    line = written(50, 700, "1 Introduction ................................. 12")
+    parsed = parse_document(drawn_pdf(line), Path("contents.pdf"))
+
+    assert parsed.sections[0].text == "1 Introduction … 12"
+
+
+def test_running_feet_with_roman_numbers_at_about_the_same_height_are_left_out() -> None:
+    names = ["i", "ii", "iii", "iv"]
+    pages = [
+        written(50, 700, f"Text of page {name}.") + written(50, 40 + 0.9 * index, f"Handbook {name}")
+        for index, name in enumerate(names)
+    ]
+    parsed = parse_document(drawn_pdf(*pages), Path("handbook.pdf"))
+
+    assert [section.text for section in parsed.sections] == [
+        f"Text of page {n}." for n in ("i", "ii", "iii", "iv")
+    ]
+
+
 def test_program_text_keeps_its_lines_and_its_indentation() -> None:
     text = text_of("pdf_code.pdf")
 
