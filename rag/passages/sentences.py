@@ -23,7 +23,7 @@ _END = re.compile(rf"(?:[。！？｡；]+|…+[。！？]?|[.!?]+)[{_CLOSERS}]*
 
 # A new paragraph, or a line that starts an item: bullet, number, table row, heading, quotation, fence.
 _LINE_EDGE = re.compile(
-    r"\n(?=[ \t]*(?:\n|[-*+•·][ \t]|\d{1,3}(?:[.)](?=[ \t]|[^\x00-\x7f])|[、．）])|[|#>]|```|~~~))"
+    r"\n(?=[ \t]*(?:\r?\n|[-*+•·][ \t]|\d{1,3}(?:[.)](?=[ \t]|[^\x00-\x7f])|[、．）])|[|#>]|```|~~~))"
 )
 _ITEM_LINE = re.compile(r"^[ \t]*(?:[|#].*)$", re.MULTILINE)
 

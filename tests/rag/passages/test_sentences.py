@@ -27,6 +27,7 @@ def sentences(text: str) -> list[str]:
         ("等等……再说", ["等等……", "再说"]),
         ("用了半角.没有空格?是的", ["用了半角.", "没有空格?", "是的"]),
         ("a title\n\nA paragraph", ["a title", "A paragraph"]),
+        ("a title\r\n\r\nA paragraph", ["a title", "A paragraph"]),
         ("- one\n- two\n1. three", ["- one", "- two", "1. three"]),
         ("| a | b |\n| 1 | 2 |\nafter", ["| a | b |", "| 1 | 2 |", "after"]),
         ("# Head\nwrapped\nprose here.", ["# Head", "wrapped\nprose here."]),
