@@ -77,8 +77,7 @@ def _page(document: pypdfium2.PdfDocument, number: int, scans: Scans) -> PageTex
     from pypdfium2 import PdfiumError
 
     try:
-        page = document[number]
+        with closing(document[number]) as page:
+            return scans.completed(page, number, read_page(page))
     except PdfiumError:
         return scans.unreadable(number)
-    with closing(page):
-        return scans.completed(page, number, read_page(page))

@@ -130,7 +130,11 @@ def _damaged(path: PurePath, why: str) -> ParseError:
 
 def title_and_metadata(document: pypdfium2.PdfDocument) -> tuple[str, Mapping[str, str]]:
     """The title, or empty, and ``author``, ``subject``, ``keywords``, ``created`` where they are given."""
-    stated = {key: " ".join(value.split()) for key, value in document.get_metadata_dict().items()}
+    try:
+        stated_raw = document.get_metadata_dict()
+    except UnicodeDecodeError:  # half a character; the text does not depend on it
+        return "", {}
+    stated = {key: " ".join(value.split()) for key, value in stated_raw.items()}
     named = {key: value for key, value in stated.items() if value and value.lower() not in _NO_NAMES}
     metadata = {ours: named[theirs] for theirs, ours in _METADATA.items() if theirs in named}
     if created := iso_date(stated.get("CreationDate", "")):
@@ -174,6 +178,6 @@ def bookmarks(document: pypdfium2.PdfDocument) -> list[Bookmark]:
             found.append(Bookmark(entry.level, title, page, height))
             if len(found) >= _MOST_BOOKMARKS:
                 break
-    except PdfiumError:  # a broken outline is no reason to lose the text
+    except (PdfiumError, UnicodeDecodeError):  # a broken outline is no reason to lose the text
         return found
     return found

@@ -80,7 +80,7 @@ class Scans:
             if self._trouble is not None:
                 raise self._trouble
             self._ocr = Ocr.start(self._options)
-        scale = min(DOTS_PER_INCH / 72, _MOST_PIXELS_A_SIDE / max(page.get_size()))
+        scale = min(DOTS_PER_INCH / 72, _MOST_PIXELS_A_SIDE / max(1.0, *page.get_size()))
         seen = self._ocr.read(page.render(scale=scale, grayscale=True).to_pil())
         return PageText(seen.words, "", (), seen.turn_degrees // 90, seen.width_points, seen.height_points)
 
