@@ -30,8 +30,9 @@ _MARKS: Final = (
 )
 _WIDE: Final = (("utf-32-le", 4), ("utf-32-be", 4), ("utf-16-le", 2), ("utf-16-be", 2))
 
-# Read in a wrong width or order, a quarter of a text is everyday characters.
-_EVERYDAY_SHARE = 0.9
+# Read in a wrong width or order, a quarter of a text is everyday characters. Of numbers in four bytes most
+# are zeros and letters' codes by chance, yet hardly ever all.
+_EVERYDAY_SHARE: Final = {2: 0.9, 4: 0.99}
 # Without a single zero byte, so few characters may look like UTF-16 by chance.
 _FEWEST_WIDE_CHARACTERS = 4
 
@@ -127,13 +128,13 @@ def _wide_encoding(content: bytes) -> str:
     has_zero = b"\0" in content
     if not has_zero and (len(content) < 2 * _FEWEST_WIDE_CHARACTERS or _is_plain(content)):
         return ""
-    best, best_text, best_share = "", "", _EVERYDAY_SHARE
+    best, best_text, best_share = "", "", 0.0
     for encoding, width in _WIDE:
         whole = len(content) - len(content) % width
         if whole == 0 or (width == 4 and not has_zero):  # noqa: PLR2004 (bytes)
             continue
         text = content[: min(whole, _SAMPLE_BYTES)].decode(encoding, "replace")
-        if (share := everyday_share(text)) > best_share:
+        if (share := everyday_share(text)) > max(best_share, _EVERYDAY_SHARE[width]):
             best, best_text, best_share = encoding, text, share
     if best and not has_zero and likeness(best_text) <= _scored(content)[1]:
         return ""

@@ -57,6 +57,12 @@ _HANGUL: Final = re.compile("[\uac00-\ud7a3]")
 # Accented Latin, Greek and Cyrillic letters, marks, pictures.
 _OTHER_SCRIPTS: Final = re.compile("[\u00a0-\u0133\u0391-\u045f\u2010-\u203a\U0001f300-\U0001faff]")
 
+# Accented Latin, Greek and Cyrillic letters; marks, currencies, arrows, formulas, boxes, pictures.
+_OTHER_SIGNS: Final = re.compile(
+    "[\u00a0-\u0133\u0391-\u045f\u2010-\u203a\u20a0-\u20bf\u2100-\u22ff\u2460-\u24ff\u2500-\u27bf"
+    "\U0001f300-\U0001faff]"
+)
+
 # An undecodable character outweighs several that look right.
 _UNDECODABLE: Final = -4.0
 # C1 controls and private use: no text is written with them.
@@ -214,13 +220,7 @@ def everyday_share(text: str) -> float:
 def _everyday(character: str) -> bool:
     if character.isascii():
         return character.isprintable() or character in "\t\n\r\f"
-    if (
-        "\u00a0" <= character <= "\u0133"
-        or "\u0391" <= character <= "\u045f"
-        or "\u2010" <= character <= "\u203a"
-    ):
-        return True
-    if "\U0001f300" <= character <= "\U0001faff":
+    if _OTHER_SIGNS.match(character):
         return True
     judges = (_chinese, _taiwanese, _japanese, _korean)
     return any(judge(character) > 0.5 for judge in judges)  # noqa: PLR2004 (everyday or frequent)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rag.parsers.decoding import looks_like_text
+from rag.parsers.signatures import binary_signature
 from stillroom.errors import ParseError
 
 if TYPE_CHECKING:
@@ -67,7 +68,11 @@ class Evidence:
 
     @functools.cached_property
     def is_text(self) -> bool:
-        """Whether the bytes are text in some encoding."""
+        """Whether the bytes are text in some encoding, and none of the binary formats that hold much text."""
+        # Two letters at the beginning of a text may be a signature by chance.
+        has_zero = b"\0" in self.content[:_HEAD_BYTES]
+        if (has_zero or self.content.startswith(b"%!PS")) and binary_signature(self.content):
+            return False
         return looks_like_text(self.content)
 
     @functools.cached_property

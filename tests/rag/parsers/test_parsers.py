@@ -182,6 +182,12 @@ def test_plain_text_keeps_its_lines() -> None:
         ("a.zip", zip_of("x"), "an archive", "members"),
         ("a.doc", b"\xd0\xcf\x11\xe0rest", "is damaged: its OLE directory", "again"),
         ("a.bin", b"\x01\0\x02\0", "binary", "file a.bin"),
+        ("a.so", b"\x7fELF\0" + b"words " * 999, "a program", "leave it out"),
+        ("a.ps", b"%!PS-Adobe-3.0\nshow", "PostScript", "ps2pdf"),
+        ("a.rar", b"Rar!\x1a\x07\0", "a RAR archive", "unrar x a.rar"),
+        ("a.7z", b"7z\xbc\xaf\x27\x1c\0\x04", "a 7-Zip archive", "7z x a.7z"),
+        ("a.mobi", b"x" * 60 + b"BOOKMOBI\0\0", "a Kindle book", "ebook-convert"),
+        ("a.pb", (64).to_bytes(4, "little") * 40 + b"\xff\xff\0\0" * 4, "binary", "file"),
         ("a.bin", b"\x7fELF\0\0", "a program", "leave it out"),
     ],
 )
