@@ -1,6 +1,6 @@
 """DOC, Word's binary format up to 2003: its text from the piece table, tables' rows as rows.
 
-The text is read with its footnotes, endnotes and text boxes; styles are not, so there are no headings.
+The text is read with its footnotes, endnotes and text boxes; headings are those with Word's own styles.
 Headers, footers, comments and pictures are left out. The format is [MS-DOC]; offsets below are its own.
 """
 
@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import io
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from rag.document import ParsedDocument, Section
-from rag.parsers.doc_text import written
+from rag.document import ParsedDocument
+from rag.parsers.doc_styles import heading_starts
+from rag.parsers.doc_text import HEADING_MARK, blocks
+from rag.parsers.outline import Outline, sections_by_heading
 from stillroom.errors import ParseError
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Sequence
     from pathlib import PurePath
 
     import olefile
@@ -44,8 +47,17 @@ _CODE_PAGES = {0x0804: "gbk", 0x0404: "big5", 0x0411: "cp932", 0x0412: "cp949", 
 _MOST_CHARACTERS = 50_000_000
 
 
+class _Piece(NamedTuple):
+    """A stretch of text: its first character's number, its place in the stream, and bytes a character."""
+
+    text: str
+    first: int
+    place: int
+    width: int
+
+
 def parse(content: bytes, path: PurePath, _options: ParseOptions) -> ParsedDocument:
-    """The document's text as one section.
+    """The document's text by heading.
 
     Raises:
         ParseError: the file is encrypted or damaged, or of a Word before 6.
@@ -60,8 +72,12 @@ def parse(content: bytes, path: PurePath, _options: ParseOptions) -> ParsedDocum
         raise ParseError(
             f"{path} is damaged: {str(error) or type(error).__name__}", hint=_hint(path)
         ) from error
+    found = list(blocks(text))
     return ParsedDocument(
-        title=title or path.stem, format="doc", sections=(Section(written(text)),), metadata=metadata
+        title=title or next((text for level, text in found if level is not None), "") or path.stem,
+        format="doc",
+        sections=tuple(sections_by_heading(found, Outline())),
+        metadata=metadata,
     )
 
 
@@ -84,14 +100,29 @@ def _text(ole: olefile.OleFileIO, path: PurePath) -> str:
         )
     table = ole.openstream("1Table" if flags & _SECOND_TABLE else "0Table").read()
     start, length = struct.unpack_from("<II", main, _PIECES_AT)
-    pieces = "".join(_pieces(main, table[start : start + length]))
+    pieces = _pieces(main, table[start : start + length])
+    text = "".join(piece.text for piece in pieces)
     lengths = struct.unpack_from(f"<{_LENGTHS}I", main, _LENGTHS_AT)
-    return "\r".join(
-        part for index in _READ if (part := pieces[sum(lengths[:index]) : sum(lengths[: index + 1])])
-    )
+    stories = [text[sum(lengths[:index]) : sum(lengths[: index + 1])] for index in _READ]
+    stories[0] = _with_headings(stories[0], pieces, heading_starts(main, table))
+    return "\r".join(story for story in stories if story)
 
 
-def _pieces(main: bytes, clx: bytes) -> list[str]:
+def _with_headings(text: str, pieces: Sequence[_Piece], starts: Sequence[tuple[int, int]]) -> str:
+    """The text with a mark and the level before each heading."""
+    marks = [
+        (piece.first + (start - piece.place) // piece.width, level)
+        for piece in pieces
+        for start, level in starts
+        if piece.place <= start < piece.place + piece.width * len(piece.text)
+    ]
+    for at, level in sorted(marks, reverse=True):
+        if at < len(text):
+            text = f"{text[:at]}{HEADING_MARK}{level}{text[at:]}"
+    return text
+
+
+def _pieces(main: bytes, clx: bytes) -> list[_Piece]:
     """The text's pieces in order, from a Clx: property runs, then one piece table."""
     position = 0
     while clx[position] == 1:  # a run of properties, with its length
@@ -110,9 +141,11 @@ def _pieces(main: bytes, clx: bytes) -> list[str]:
         characters = bounds[index + 1] - bounds[index]
         if place & 0x40000000:  # eight bits a character
             start = (place & 0x3FFFFFFF) // 2
-            pieces.append(main[start : start + characters].decode("cp1252", "replace"))
+            written = main[start : start + characters].decode("cp1252", "replace")
+            pieces.append(_Piece(written, bounds[index], start, 1))
         else:
-            pieces.append(main[place : place + 2 * characters].decode("utf-16-le", "replace"))
+            written = main[place : place + 2 * characters].decode("utf-16-le", "replace")
+            pieces.append(_Piece(written, bounds[index], place, 2))
     return pieces
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rag.parsers.rows import markdown_rows, markdown_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 # Fields: \x13 command \x14 what is shown \x15; without \x14 nothing is shown.
 _FIELD_COMMAND = re.compile(r"\x13[^\x13\x14\x15]*\x14([^\x13\x14\x15]*)\x15|\x13[^\x13\x14\x15]*\x15")
@@ -18,22 +18,31 @@ _SIGNS = str.maketrans(
     {"\x0b": " ", "\x0c": "\r", "\x0e": "\r", "\x1e": "-", "\xa0": " ", "\t": " ", "\x1f": "", "\x01": ""}
     | {"\x02": "", "\x05": "", "\x08": "", "\x13": "", "\x14": "", "\x15": ""}
 )
+# No character of Word's.
+HEADING_MARK = "\x18"
+_MARKED = re.compile(HEADING_MARK + r"(\d)")
 _CELL_END = "\x07"
 _MOST_COLUMNS = 64  # Word's own limit is 63, and the mark at a row's end
 
 
-def written(text: str) -> str:
-    """Paragraphs parted by empty lines, tables as Markdown rows."""
+def blocks(text: str) -> Iterator[tuple[int | None, str]]:
+    """Paragraphs, and tables as Markdown rows, as ``(heading level or None, text)``.
+
+    Args:
+        text: as Word stores it; before a heading stand `HEADING_MARK` and its level.
+    """
     for _ in range(_FIELDS_DEEP):
         shown = _FIELD_COMMAND.sub(lambda match: match.group(1) or "", text)
         if shown == text:
             break
         text = shown
-    blocks: list[str] = []
     for paragraph in text.translate(_SIGNS).split("\r"):
         *cells, rest = paragraph.split(_CELL_END)
-        blocks += [_table(cells), " ".join(rest.split())]
-    return "\n\n".join(block for block in blocks if block)
+        if cells:
+            yield None, _table([_MARKED.sub("", cell) for cell in cells])
+        mark = _MARKED.match(rest)
+        if written := " ".join(_MARKED.sub("", rest).split()):
+            yield int(mark.group(1)) if mark else None, written
 
 
 def _table(cells: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rag.parsers import parse_document
-from rag.parsers.doc_text import written
+from rag.parsers.doc_text import blocks
 from stillroom.errors import ParseError
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -55,12 +55,27 @@ def test_rich_text_of_endless_braces_is_refused() -> None:
 
 def test_an_old_word_file_is_read_from_its_pieces() -> None:
     parsed = parse_document((FIXTURES / "legacy.doc").read_bytes(), Path("legacy.doc"))
-    text = parsed.sections[0].text
+    text = "\n\n".join(section.text for section in parsed.sections)
 
     assert "We had a good day" not in text
     assert "After we had a good day of swimming in the lake, it’s important to eat something nice" in text
     assert "| Berries | Blueberry, Strawberry, Cranberry | 150 |" in text.splitlines()
+    assert parsed.sections[-1].heading == ("Swimming in the lake", "Let’s swim!", "Let’s eat")
     assert parsed.metadata == {"author": "Christoph Auer", "created": "2026-07-14T14:59:00"}
+
+
+def test_an_old_word_file_whose_styles_are_broken_is_read_without_headings() -> None:
+    content = bytearray((FIXTURES / "legacy.doc").read_bytes())
+    at = content.index(struct.pack("<H", 0xA5EC))
+    content[at + 0xA2 : at + 0xAA] = b"\xff" * 8
+    parsed = parse_document(bytes(content), Path("legacy.doc"))
+
+    assert [section.heading for section in parsed.sections] == [()]
+    assert "Let’s swim!" in parsed.sections[0].text
+
+
+def written(text: str) -> str:
+    return "\n\n".join(block for _, block in blocks(text))
 
 
 def test_a_fields_command_is_not_shown_and_its_result_is() -> None:
