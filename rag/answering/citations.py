@@ -32,6 +32,10 @@ FEWEST_QUOTE_TERMS: Final = 3
 # passes.
 LOWEST_SUPPORT: Final = 0.6
 
+# Of those terms the quote itself must have this share: a title that says what the document is about proves
+# nothing of it.
+LOWEST_QUOTE_SUPPORT: Final = 0.3
+
 # The share of the question's distinct content terms that a claim and its quote must have together. Chosen
 # by reading as well. It asks only that they speak of the same thing: a small model likes to quote the
 # sentence before the right one.
@@ -200,6 +204,8 @@ def _objection(claim: CheckedClaim, words: Wording) -> str:
         return words.other_number.format(number=min(foreign), text=_shown(text))
     evidence = passage.text if claim.other_language else quote
     if support(text, f"{context}\n{evidence}", names_only=claim.other_language) < LOWEST_SUPPORT:
+        return words.unsupported.format(text=_shown(text))
+    if not claim.other_language and support(text, quote) < LOWEST_QUOTE_SUPPORT:
         return words.unsupported.format(text=_shown(text))
     if not claim.other_language and says_opposite(text, quote):
         return words.opposite.format(text=_shown(text))

@@ -43,6 +43,8 @@ _ENGLISH_CUE: Final = re.compile(
 _CHINESE_CUE: Final = re.compile(
     r"[它他她其该此这]|那(?!里|么|不勒|曲)|上述|前者|后者|呢\W*$|^\W*(?:还有|另外|所以|那么)"
 )
+# A capital or a digit, but not the capital that a sentence begins with, whose word is one to ask with.
+_NAME: Final = re.compile(r"[A-Z\d]")
 _WORD: Final = re.compile(r"\w+(?:[.'’-]\w+)*")
 
 
@@ -136,7 +138,19 @@ def _with_terms(question: str, before: str) -> str:
         added = before.strip("？?。. ")
     else:
         asked = frozenset(content_terms(question))
-        new = (word for word in _WORD.findall(before) if not asked.issuperset(content_terms(word)))
-        found = list(dict.fromkeys(new))
-        added = " ".join(found[:_MOST_APPENDED])
+        spoken = (word for run in _subjects(before) for word in run)
+        new = [word for word in spoken if not asked.issuperset(content_terms(word))]
+        added = " ".join(list(dict.fromkeys(new))[:_MOST_APPENDED])
     return f"{question} ({added})" if added else question
+
+
+def _subjects(text: str) -> list[list[str]]:
+    """Runs of content words, such as "KV cache"; only those with a name in them where there are any."""
+    runs: list[list[str]] = [[]]
+    for word in _WORD.findall(text):
+        if content_terms(word):
+            runs[-1].append(word)
+        else:
+            runs.append([])
+    named = [run for run in runs if any(_NAME.search(word) for word in run)]
+    return named or runs

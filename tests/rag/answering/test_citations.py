@@ -94,6 +94,27 @@ def test_a_chinese_claim_on_an_english_quote_is_checked_by_its_numbers_and_names
     assert "3.1" in verdict.dropped[0]
 
 
+def test_a_claim_that_only_the_title_bears_is_dropped() -> None:
+    claim = Claim("Memory serving, one page.", "P1", "PagedAttention wastes under 4 % of the cache.")
+    verdict = check_claims([claim], GIVEN, "How is memory served?")
+    assert verdict.kept == ()
+    assert "does not support" in verdict.dropped[0]
+
+
+def test_a_claim_in_another_language_than_the_question_is_dropped() -> None:
+    chinese = Claim("DeepSeek-MoE 16B 每个词元激活 2.8 十亿参数。", "P2", EXPERTS.text)
+    verdict = check_claims([chinese], GIVEN, QUESTION)
+    assert verdict.kept == ()
+    assert "not in the question's language" in verdict.dropped[0]
+
+
+def test_a_quote_that_stands_in_two_passages_is_cited_from_the_one_that_is_named() -> None:
+    twin = Passage("p2", "d2", "Copy", "/copy.md", EXPERTS.text, 0, len(EXPERTS.text), None, 1)
+    given = {"P1": EXPERTS, "P2": twin}
+    claims = [Claim(EXPERTS.text, "P2", EXPERTS.text)]
+    assert check_claims(claims, given, QUESTION).kept[0].passage is twin
+
+
 def test_claims_from_one_sentence_share_a_marker() -> None:
     claims = [
         Claim("DeepSeek-MoE activates 2.8 billion parameters.", "P2", EXPERTS.text),
