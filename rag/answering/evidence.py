@@ -80,8 +80,8 @@ class Rule:
 
 
 # Fitted by bench/refusals.py to half of its questions on 2026-11-26: the thresholds so that 2.5 % of the
-# answerable ones of that half are refused, the floors for the other language so that of those off topic they let
-# about 5 % through. Its figures on the other half are in docs/library.md and bench/results.
+# answerable ones of that half are refused, the floors for the other language so that about 5 % of those off
+# topic reach them. Its figures on the other half are in docs/library.md and bench/results.
 _CALIBRATED: Final[Mapping[str, Rule]] = {
     BUNDLED_EMBEDDER: Rule(
         dense=13.7,

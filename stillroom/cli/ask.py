@@ -42,10 +42,10 @@ def ask(
         bool, typer.Option("--continue", help="A follow-up to the question that was asked last.")
     ] = False,
     where: options.Where = None,
-    path: options.Paths = None,
+    paths: options.Paths = None,
     after: options.After = None,
     before: options.Before = None,
-    language: options.Languages = None,
+    languages: options.Languages = None,
     reasoning: Annotated[bool, typer.Option("--reasoning", help="Show what the model thinks.")] = False,
     show_passages: Annotated[
         bool, typer.Option("--show-passages", help="Show the passages that were found, too.")
@@ -61,7 +61,7 @@ def ask(
     output = Output(as_json=json)
     rooms = open_rooms(context, library=library)
     history = read_turns(rooms.settings.state_dir, rooms.library_dir) if go_on else ()
-    only = _filter(where, path, after, before, language)
+    only = _filter(where, paths, after, before, languages)
     with closing(_events(rooms, output, question, history, only)) as events:
         if json:
             answer, hits = _follow(events, _print_line if stream else lambda _event: None)
@@ -85,7 +85,6 @@ def _events(
     rooms: Rooms, output: Output, question: str, history: Sequence[Turn], only: Filter
 ) -> Generator[AnswerEvent, None, None]:
     from rag.answering.answer import answer_events
-    from rag.retrieval.options import RetrievalOptions
 
     endpoint = rooms.endpoint()
     if endpoint is None:
@@ -100,7 +99,7 @@ def _events(
         limit=settings.retrieval_limit,
         max_tokens=settings.answer_max_tokens,
         history=history,
-        options=RetrievalOptions(only=only),
+        options=rooms.retrieval_options(only=only),
     )
 
 

@@ -51,15 +51,17 @@ def metadata(tags: list[str] | None, meta: list[str] | None) -> dict[str, tuple[
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one line of JSON.")]
 Where = Annotated[
     list[str] | None,
-    typer.Option("--where", help="Only documents of which this is said, such as tag=NAME; repeatable."),
+    typer.Option("--where", help="Only documents with KEY=VALUE or KEY!=VALUE, such as tag=tax; repeatable."),
 ]
 Paths = Annotated[
-    list[str] | None, typer.Option("--path", help="Only documents at such a path: '*.pdf'; repeatable.")
+    list[str] | None,
+    typer.Option("--path", help="Only documents at such a path: '*.pdf'; repeatable."),
 ]
-After = Annotated[str | None, typer.Option("--after", help="Only documents of this day or later.")]
-Before = Annotated[str | None, typer.Option("--before", help="Only documents of this day or earlier.")]
+After = Annotated[str | None, typer.Option("--after", help="Only documents from this day on: 2026-01-31.")]
+Before = Annotated[str | None, typer.Option("--before", help="Only documents up to this day.")]
 Languages = Annotated[
-    list[str] | None, typer.Option("--language", help="Only documents in it: en, zh; repeatable.")
+    list[str] | None,
+    typer.Option("--language", help="Only documents in en or zh; repeatable."),
 ]
 Library = Annotated[str | None, typer.Option("--library", help="The library's name.", show_default="default")]
 Quantization = Annotated[str | None, typer.Option("--quant", help="Only this quantization, such as Q4_K_M.")]

@@ -26,20 +26,6 @@ Expand = Annotated[
         help="Let the running model widen the question: ask otherwise, imagine an answer, translate it.",
     ),
 ]
-Where = Annotated[
-    list[str] | None,
-    typer.Option("--where", help="Only documents with KEY=VALUE or KEY!=VALUE, such as tag=tax; repeatable."),
-]
-Paths = Annotated[
-    list[str] | None,
-    typer.Option("--path", help="Only documents at such a path: '*.pdf'; repeatable."),
-]
-After = Annotated[str | None, typer.Option("--after", help="Only documents from this day on: 2026-01-31.")]
-Before = Annotated[str | None, typer.Option("--before", help="Only documents up to this day.")]
-Languages = Annotated[
-    list[str] | None,
-    typer.Option("--language", help="Only documents in en or zh; repeatable."),
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -53,11 +39,11 @@ def search(
         str, typer.Argument(help="Words or a question, English or Chinese.", callback=options.asked)
     ],
     limit: Annotated[int, typer.Option("--limit", min=1, max=50, help="Passages to show.")] = 5,
-    where: Where = None,
-    paths: Paths = None,
-    after: After = None,
-    before: Before = None,
-    languages: Languages = None,
+    where: options.Where = None,
+    paths: options.Paths = None,
+    after: options.After = None,
+    before: options.Before = None,
+    languages: options.Languages = None,
     stage: Stage = "hybrid",
     expand: Expand = None,
     explain: Annotated[
