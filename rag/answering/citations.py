@@ -120,8 +120,13 @@ def check_claim(claim: Claim, passages: Mapping[str, Passage], question: str) ->
         return words.wrong_language.format(text=_shown(claim.text))
     checked = _proven(claim, passages, words)
     if isinstance(checked, CheckedClaim) and _is_off(checked, question):
-        return words.off_question.format(text=_shown(checked.text))
+        return off_question(checked, question)
     return checked
+
+
+def off_question(claim: CheckedClaim, question: str) -> str:
+    """Why a claim that says nothing about the question is dropped."""
+    return wording(detect_language(question)).off_question.format(text=_shown(claim.text))
 
 
 def cited_text(kept: Sequence[CheckedClaim], language: Language) -> tuple[str, tuple[Citation, ...]]:

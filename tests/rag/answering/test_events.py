@@ -111,6 +111,18 @@ def test_what_fails_the_check_is_never_a_sentence(scripted_chat: Serve) -> None:
     assert "99" not in events[1].text
 
 
+def test_an_answer_does_not_begin_beside_the_point_where_a_sentence_has_all_that_was_asked(
+    scripted_chat: Serve,
+) -> None:
+    beside = {"passage": "P1", "quote": SECOND, "text": "Older servers of DeepSeek-MoE wasted 60 to 80 %."}
+    with scripted_chat(json.dumps({"answer": [beside, CLAIMS[0], beside]})) as chat:
+        events = list(events_from_hits(QUESTION, HITS, endpoint=chat.endpoint()))
+
+    assert [type(event) for event in events[:2]] == [Dropped, Kept]
+    assert isinstance(events[1], Kept)
+    assert events[1].text == f"{FIRST[:-1]} [1]."
+
+
 @pytest.mark.parametrize(
     ("form", "thought", "key"),
     [
