@@ -113,7 +113,7 @@ def aligned_rows(lines: Sequence[Line], *, least: int = _LEAST_LINES, bounds: Se
         tuple(joined_text(cells[index][column] for index in group) for column in range(len(columns)))
         for group in groups
     )
-    return () if _is_prose(rows) else rows
+    return () if not bounds and _is_prose(rows) else rows
 
 
 def _spans(runs: Sequence[Run]) -> list[tuple[float, float]]:
@@ -195,8 +195,10 @@ def _is_even(rows: Rows) -> bool:
 
 
 def _is_prose(rows: Rows) -> bool:
-    firsts = [row[0] for row in rows if row[0]]
-    if len(rows[0]) == 2 and all(_LIST_MARK.fullmatch(first) for first in firsts):  # noqa: PLR2004
+    """Whether it is a list with its marks, or running text beside numbers, names or more text."""
+    if len(rows[0]) > 2:  # noqa: PLR2004
+        return False
+    columns = [[row[column] for row in rows if row[column]] for column in (0, 1)]
+    if all(_LIST_MARK.fullmatch(first) for first in columns[0]):
         return True
-    lengths = [len(cell) for row in rows for cell in row if cell]
-    return len(rows[0]) == 2 and median(lengths) > _CELL_CHARACTERS  # noqa: PLR2004
+    return any(median(len(cell) for cell in column) > _CELL_CHARACTERS for column in columns if column)

@@ -157,6 +157,16 @@ def test_a_numbered_list_is_no_table() -> None:
     assert "|" not in parsed.sections[0].text
 
 
+def test_text_with_numbered_lines_is_no_table() -> None:
+    prose = "the parties to this agreement have read each of its clauses and understood them"
+    lines = "".join(
+        written(50, 700 - 14 * row, f"{row + 1}") + written(80, 700 - 14 * row, prose) for row in range(6)
+    )
+    parsed = parse_document(drawn_pdf(lines), Path("contract.pdf"))
+
+    assert "|" not in parsed.sections[0].text
+
+
 def test_text_that_runs_upwards_is_read_as_such() -> None:
     lines = "".join(
         f"BT /F1 10 Tf 0 1 -1 0 {100 + 14 * row} 100 Tm (Line {row} of it.) Tj ET\n" for row in range(3)
