@@ -55,6 +55,13 @@ def test_a_word_longer_than_the_budget_is_cut_between_characters() -> None:
     assert all(count_words_and_han(passage) <= 12 for passage in passages)
 
 
+def test_a_letter_is_never_parted_from_its_marks() -> None:
+    text, placed = join_sections([Section("e\u0301" * 300 + "👩\u200d🔬" * 100)])
+    cuts = cut_passages(text, placed, lambda piece: 2 + len(piece), budget_tokens=33)
+    assert len(cuts) > 20
+    assert not any(text[cut.start] in "\u0301\u200d🔬" for cut in cuts)
+
+
 def test_page_heading_and_line_come_from_where_the_passage_begins() -> None:
     text, placed = join_sections(
         [Section("One.\nTwo.", page=1), Section("Three.", page=2, heading=("Top", "Sub"))]
