@@ -33,6 +33,9 @@ _WIDE: Final = (("utf-32-le", 4), ("utf-32-be", 4), ("utf-16-le", 2), ("utf-16-b
 # Read in a wrong width or order, a quarter of a text is everyday characters. Of numbers in four bytes most
 # are zeros and letters' codes by chance, yet hardly ever all.
 _EVERYDAY_SHARE: Final = {2: 0.9, 4: 0.99}
+# French has one accented letter in twenty-five, Vietnamese one in four.
+_ACCENTED: Final = re.compile("[\u0080-\u024f\u1e00-\u1eff]")
+_ACCENTED_SHARE = 0.4
 # Without a single zero byte, so few characters may look like UTF-16 by chance.
 _FEWEST_WIDE_CHARACTERS = 4
 
@@ -138,7 +141,9 @@ def _wide_encoding(content: bytes) -> str:
             best, best_text, best_share = encoding, text, share
     if best and not has_zero and likeness(best_text) <= _scored(content)[1]:
         return ""
-    return best
+    # Small numbers of two bytes are letters too, and no words.
+    accents = len(_ACCENTED.findall(best_text))
+    return "" if accents > _ACCENTED_SHARE * len(best_text) else best
 
 
 def _few_controls(content: bytes) -> bool:

@@ -55,11 +55,13 @@ _HAN: Final = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
 _HANGUL: Final = re.compile("[\uac00-\ud7a3]")
 
 # Accented Latin, Greek and Cyrillic letters, marks, pictures.
-_OTHER_SCRIPTS: Final = re.compile("[\u00a0-\u0133\u0391-\u045f\u2010-\u203a\U0001f300-\U0001faff]")
+_OTHER_SCRIPTS: Final = re.compile(
+    "[\u00a0-\u024f\u1e00-\u1eff\u0391-\u045f\u2010-\u203a\U0001f300-\U0001faff]"
+)
 
 # Accented Latin, Greek and Cyrillic letters; marks, currencies, arrows, formulas, boxes, pictures.
 _OTHER_SIGNS: Final = re.compile(
-    "[\u00a0-\u0133\u0391-\u045f\u2010-\u203a\u20a0-\u20bf\u2100-\u22ff\u2460-\u24ff\u2500-\u27bf"
+    "[\u00a0-\u024f\u1e00-\u1eff\u0391-\u045f\u2010-\u203a\u20a0-\u20bf\u2100-\u22ff\u2460-\u24ff\u2500-\u27bf"
     "\U0001f300-\U0001faff]"
 )
 

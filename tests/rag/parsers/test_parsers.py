@@ -188,6 +188,7 @@ def test_plain_text_keeps_its_lines() -> None:
         ("a.7z", b"7z\xbc\xaf\x27\x1c\0\x04", "a 7-Zip archive", "7z x a.7z"),
         ("a.mobi", b"x" * 60 + b"BOOKMOBI\0\0", "a Kindle book", "ebook-convert"),
         ("a.pb", (64).to_bytes(4, "little") * 40 + b"\xff\xff\0\0" * 4, "binary", "file"),
+        ("a.dat", b"\x01\x02\0\xff" * 20, "binary", "file"),
         ("a.bin", b"\x7fELF\0\0", "a program", "leave it out"),
     ],
 )
