@@ -139,7 +139,8 @@ def _wide_encoding(content: bytes) -> str:
         text = content[: min(whole, _SAMPLE_BYTES)].decode(encoding, "replace")
         if (share := everyday_share(text)) > max(best_share, _EVERYDAY_SHARE[width]):
             best, best_text, best_share = encoding, text, share
-    if best and not has_zero and likeness(best_text) <= _scored(content)[1]:
+    # With control characters it is UTF-16 or no text.
+    if best and not has_zero and _few_controls(content) and likeness(best_text) <= _scored(content)[1]:
         return ""
     # Small numbers of two bytes are letters too, and no words.
     accents = len(_ACCENTED.findall(best_text))
@@ -220,6 +221,6 @@ def _guessed(content: bytes) -> str:
     from charset_normalizer import from_bytes
 
     match = from_bytes(_foreign_lines(content)).best()
-    if match is None or not _fits(content, match.encoding):
+    if match is None or match.encoding.startswith(("utf_16", "utf_32")) or not _fits(content, match.encoding):
         return ""
     return match.encoding

@@ -37,7 +37,7 @@ _KANJI: Final = frozenset(
     "日一国人年大十二本中長出三時行見月分後前生五間上東四今金九入学高円子外八六下来気小七山話女北午百書先名川千水半男西電校語"
     "土木聞食車何南万毎白天母火右読友左休父雨田京都市区県町村郎藤佐鈴会社部事業地方法明理品価格住所齢性番号"
 )
-_CYRILLIC: Final = frozenset("оеаинтсрвлкм")
+_CYRILLIC: Final = {**dict.fromkeys("оеаинтсрвл", 1.0), **dict.fromkeys("кмдпуяыьгзбчйхж", 0.6)}
 
 # Marks of punctuation that text in a script is full of.
 _ASIAN_MARKS: Final = re.compile("[\u3000-\u303f\uff01-\uff5e“”‘’…—·￥]")
@@ -45,6 +45,7 @@ _LATIN_MARKS: Final = frozenset("“”‘’„‚–—…«»°€£§©®™
 # A letter of another encoding: Polish read as French says "du¿ego".
 _MARK_IN_WORD: Final = re.compile("(?<=[^\\W\\d_])[\u00a1-\u00b6\u00b8-\u00bf\u00d7\u00f7](?=[^\\W\\d_])")
 _SHORT_WORD = 4  # letters, such as "Ærø"
+_CYRILLIC_MARKS: Final = frozenset("«»“”„’–—…№\u00a0")
 # Accented letters that are words of their own.
 _LATIN_WORDS: Final = frozenset("àÀéÉèÈêôòóíyÿåÅöÖæøáÁùäÄüÜ")
 
@@ -53,11 +54,6 @@ _KANA: Final = re.compile("[\u3041-\u30ff]")
 _HALF_WIDTH_KANA: Final = re.compile("[\uff61-\uff9f]")
 _HAN: Final = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
 _HANGUL: Final = re.compile("[\uac00-\ud7a3]")
-
-# Accented Latin, Greek and Cyrillic letters, marks, pictures.
-_OTHER_SCRIPTS: Final = re.compile(
-    "[\u00a0-\u024f\u1e00-\u1eff\u0391-\u045f\u2010-\u203a\U0001f300-\U0001faff]"
-)
 
 # Accented Latin, Greek and Cyrillic letters; marks, currencies, arrows, formulas, boxes, pictures.
 _OTHER_SIGNS: Final = re.compile(
@@ -148,8 +144,11 @@ def _korean(character: str) -> float:
 
 
 def _cyrillic(text: str) -> float:
-    """Capitals begin words or fill them, and a word is all Cyrillic."""
-    return _by_words(text, _cyrillic_word, lambda mark: 0.8 if mark in _LATIN_MARKS or mark == "№" else 0.05)
+    """Capitals begin words or fill them, words are all Cyrillic, and Latin ones are few among them."""
+    weight = _by_words(text, _cyrillic_word, lambda mark: 0.8 if mark in _CYRILLIC_MARKS else 0.05)
+    letters = [character for character in text if character.isalpha()]
+    latin = sum(letter.isascii() for letter in letters)
+    return weight * (0.6 if 3 * latin > 2 * len(letters) else 1.0)
 
 
 def _cyrillic_word(word: str) -> float:
@@ -157,8 +156,8 @@ def _cyrillic_word(word: str) -> float:
         return 0.1
     if not (word.islower() or word.istitle() or word.isupper()):
         return 0.05
-    frequent = sum(letter in _CYRILLIC for letter in word.lower()) / len(word)
-    return 0.45 + 0.5 * frequent - (0.1 if word.isupper() else 0.0)
+    known = sum(_CYRILLIC.get(letter, 0.1) for letter in word.lower()) / len(word)
+    return 0.3 + 0.65 * known - (0.2 if word.isupper() and len(word) > 1 else 0.0)
 
 
 def _latin(text: str) -> float:
