@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -176,22 +177,43 @@ def test_a_server_that_counted_too_few_tokens_is_said_to_have_cut_the_prompt(scr
     assert chat.requests[0]["stream_options"] == {"include_usage": True}
 
 
-def test_ollamas_own_count_of_a_prompt_is_read() -> None:
-    """The recorded reply is to a prompt of 37 tokens; ours has many more, as if Ollama had cut it."""
-    recorded = json.loads((RECORDINGS / "ollama" / "chat_stream.json").read_text(encoding="utf-8"))
-    counted = json.loads(recorded["body"][-1])["prompt_eval_count"]
+def recorded(name: str) -> tuple[list[str], bytes]:
+    """A stream of a real engine: its lines, and what goes over the wire."""
+    lines: list[str] = json.loads((RECORDINGS / f"{name}.json").read_text(encoding="utf-8"))["body"]
+    return lines, stream_head() + b"".join(chunk(f"{line}\n") for line in lines) + chunk("")
 
-    def serve(_: Request, connection: socket.socket) -> None:
-        lines = b"".join(chunk(f"{line}\n") for line in recorded["body"])
-        connection.sendall(stream_head() + lines + chunk(""))
 
-    with raw_server(serve) as server:
-        made = answer_from_hits(
-            QUESTION, [hit(f"{FIRST} {SECOND}" * 4)], endpoint=at(server.url, ollama=True)
-        )
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("ollama/chat_stream", r'"prompt_eval_count":(\d+)'),
+        ("vllm/chat_stream_usage", r'"prompt_tokens":(\d+)'),
+    ],
+)
+def test_a_real_engines_own_count_of_a_prompt_is_read(name: str, counts: str) -> None:
+    """The recorded replies are to a short prompt; ours is longer, as if the engine had cut it."""
+    lines, stream = recorded(name)
+    counted = [count for line in lines for count in re.findall(counts, line)][-1]
+    hits = [hit(f"{FIRST} {SECOND}" * 4)]
+    with raw_server(lambda _, connection: connection.sendall(stream)) as server:
+        made = answer_from_hits(QUESTION, hits, endpoint=at(server.url, ollama=name.startswith("ollama")))
 
     assert made.kind == "extractive"  # "The capital of France is Paris." is no JSON
     assert f"counted {counted} tokens" in made.notice
+
+
+def test_what_a_real_vllm_reasoned_stays_apart() -> None:
+    thought = recorded("vllm/reason_plain_stream")[1]
+    reply = stream_head() + delta(json.dumps({"answer": CLAIMS[:1]})) + END
+    replies = [thought, reply]
+    with raw_server(lambda _, connection: connection.sendall(replies.pop(0))) as server:
+        events = list(events_from_hits(QUESTION, HITS, endpoint=at(server.url, reasoning=True)))
+
+    last = events[-1]
+    assert isinstance(last, Answered)
+    assert last.answer.reasoning == "The capital of France is Paris."
+    assert last.answer.text == f"{FIRST[:-1]} [1]."
+    assert "The capital of France is Paris." in server.requests[1].body["messages"][-1]["content"]
 
 
 def test_passages_that_do_not_fit_are_named(scripted_chat: Serve) -> None:
