@@ -73,7 +73,7 @@ def plan_ingest(
         if file.path not in again and file.content_hash:
             by_look[_look(file.path, file.bytes)].add(file.content_hash)
     looks = {_look(name, stamp.size_bytes) for name, stamp in changed.items() if name not in known}
-    candidates = [file.path for file in missing if _look(file.path, file.bytes) in looks]
+    candidates = {file.path: None for file in missing if _look(file.path, file.bytes) in looks}
     return IngestPlan(
         jobs=tuple(
             ReadJob(
@@ -84,7 +84,7 @@ def plan_ingest(
             for name, stamp in changed.items()
         ),
         unchanged=tuple(unchanged),
-        removed=tuple(file.path for file in missing if file.path not in set(candidates)),
+        removed=tuple(file.path for file in missing if file.path not in candidates),
         missing=tuple(candidates),
         bytes_total=sum(stamp.size_bytes for stamp in found.files.values()),
         sizes={str(path): stamp.size_bytes for path, stamp in found.files.items()},

@@ -61,6 +61,7 @@ class Storing:
         again: files that have to be read once more, since what they were taken for did not hold.
         heirs: those among them that are as they were, but whose document's text was another file's.
         counted: files that were counted already, in whatever way.
+        by_hash: paths by their content's hash, once that is asked for.
         renames: from the new path of a file that is read anew to the old one, whose metadata it keeps.
     """
 
@@ -78,6 +79,7 @@ class Storing:
     heirs: set[str] = field(default_factory=set)
     renames: dict[str, str] = field(default_factory=dict)
     counted: set[str] = field(default_factory=set)
+    by_hash: dict[str, list[str]] = field(default_factory=dict)
 
     def store(self, batch: Sequence[Prepared]) -> None:
         """Commit files and let the indexes follow."""
@@ -211,7 +213,9 @@ class Storing:
 
     def _origin(self, read: FileRead) -> KnownFile | None:
         """A file that is gone and had these bytes."""
-        return next((file for file in self.missing.values() if file.content_hash == read.content_hash), None)
+        return next(
+            (self.missing[path] for path in self._with_hash(read.content_hash) if path in self.missing), None
+        )
 
     def _rename(self, origin: KnownFile, read: FileRead) -> None:
         del self.missing[origin.path]
@@ -241,12 +245,21 @@ class Storing:
 
     def _identity(self, read: FileRead) -> str:
         """The document of a file with these bytes that is no container; empty where there is none."""
-        row = self.writer.connection.execute(
-            "SELECT document_id FROM files WHERE content_hash = ? AND document_id IS NOT NULL "
-            "AND path NOT IN (SELECT container FROM files WHERE container IS NOT NULL)",
-            (read.content_hash,),
-        ).fetchone()
-        return row[0] if row else ""
+        for path in self._with_hash(read.content_hash):
+            row = self.writer.connection.execute(
+                "SELECT document_id, content_hash FROM files WHERE path = ?", (path,)
+            ).fetchone()
+            if row and row[0] and row[1] == read.content_hash and not self._members(path):
+                identity: str = row[0]
+                return identity
+        return ""
+
+    def _with_hash(self, content_hash: str) -> list[str]:
+        """Paths that had these bytes when the ingest began; many files may be renamed or copied at once."""
+        if not self.by_hash:
+            for file in (*self.known.values(), *self.missing.values()):
+                self.by_hash.setdefault(file.content_hash, []).append(file.path)
+        return self.by_hash.get(content_hash, [])
 
     def _inherit(self, heirs: Sequence[str]) -> None:
         """Have files read whose document's text had been read from a file that no longer holds it."""
