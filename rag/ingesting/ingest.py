@@ -74,7 +74,7 @@ def ingest(
     started = time.monotonic()
     options = options or IngestOptions()
     found = find_files(paths, ignoring=options.ignoring, excluding=library.directory)
-    with writing(library.directory, library.embedder, library.chroma) as writer:
+    with writing(library.directory, library.embedder, library.chroma, mend=False) as writer:
         run = _Run(writer, found, options, stop or threading.Event(), on_progress)
         run.begin(paths)
         run.read()

@@ -85,6 +85,9 @@ class Storing:
         """Commit files and let the indexes follow."""
         if not batch:
             return
+        if any(prepared.documents for prepared in batch):
+            # Opened before they have anything to follow, and while the next batch is embedded.
+            _ = self.writer.indexes
         with transaction(self.writer.connection, self.writer.directory):
             for prepared in batch:
                 self._put(prepared)

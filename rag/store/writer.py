@@ -19,7 +19,7 @@ from rag.store.indexes import (
     index_fingerprint,
     remove_abandoned,
 )
-from rag.store.records import read_settled
+from rag.store.records import read_pending, read_settled, read_stale
 from rag.store.write_lock import write_lock
 from stillroom.errors import LibraryDamagedError, LibraryOutdatedError
 
@@ -39,16 +39,40 @@ class Writer:
     directory: Path
     connection: sqlite3.Connection
     embedder: Embedder
-    indexes: Indexes
+    chroma: ChromaServer | None = None
+    _opened: Indexes | None = None
+
+    @property
+    def indexes(self) -> Indexes:
+        """The indexes, opened when they are first asked for, and mended where that is necessary."""
+        if self._opened is None:
+            self._opened = _mended(self.connection, self.directory, self.embedder, self.chroma)
+        return self._opened
 
     def follow(self, on_indexed: Callable[[int], None]) -> None:
         """Bring the indexes to where the truth is; see `rag.store.indexes.follow`."""
-        follow(self.connection, self.directory, self.indexes, self.embedder, on_indexed=on_indexed)
+        if read_pending(self.connection) or read_stale(self.connection):
+            follow(self.connection, self.directory, self.indexes, self.embedder, on_indexed=on_indexed)
+
+    def close(self) -> None:
+        """Let go of the indexes."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
 
 
 @contextlib.contextmanager
-def writing(directory: Path, embedder: Embedder, chroma: ChromaServer | None = None) -> Iterator[Writer]:
+def writing(
+    directory: Path, embedder: Embedder, chroma: ChromaServer | None = None, *, mend: bool = True
+) -> Iterator[Writer]:
     """Hold the library for writing, mended where a crash or a damaged index made that necessary.
+
+    Args:
+        directory: the library's.
+        embedder: whose vectors the indexes hold.
+        chroma: the server that holds them, if one does.
+        mend: look at the indexes at once; else when there is something to write, since to open them and to
+            count what is in them takes seconds in a large library.
 
     Raises:
         LibraryBusyError: another process writes.
@@ -58,12 +82,10 @@ def writing(directory: Path, embedder: Embedder, chroma: ChromaServer | None = N
     with write_lock(directory), contextlib.closing(open_database(directory)) as connection:
         check_fingerprint(read_settled(connection).fingerprint, embedder, library=directory)
         remove_abandoned(directory, read_settled(connection).index_name, chroma)
-        indexes = _mended(connection, directory, embedder, chroma)
-        writer = Writer(directory, connection, embedder, indexes)
-        try:
+        with contextlib.closing(Writer(directory, connection, embedder, chroma)) as writer:
+            if mend:
+                _ = writer.indexes
             yield writer
-        finally:
-            writer.indexes.close()
 
 
 def rebuild_indexes(
