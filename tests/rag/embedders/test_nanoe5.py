@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -144,3 +146,17 @@ def test_what_is_kept_is_whole_or_made_again(tmp_path: Path) -> None:
     assert kept(path, lambda: b"third") == b"third"
     assert kept(path, lambda: b"fourth") == b"third"
     assert [file.name for file in path.parent.iterdir()] == ["model"]
+
+
+def test_what_two_make_at_once_is_whole_for_both(tmp_path: Path) -> None:
+    path, content, together = tmp_path / "model", b"weights" * 100_000, Barrier(4)
+
+    def make() -> bytes:
+        together.wait(timeout=20)
+        return content
+
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda _: kept(path, make), range(4)))
+    assert results == [content] * 4
+    assert kept(path, lambda: b"never made") == content
+    assert [file.name for file in tmp_path.iterdir()] == ["model"]

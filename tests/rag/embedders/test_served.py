@@ -12,8 +12,9 @@ from rag.embedders import open_embedder
 from rag.embedders.cache import VectorCache
 from rag.embedders.embedding_server import EmbeddingServer
 from rag.embedders.ollama import OllamaApi
-from rag.embedders.openai_compatible import OpenAiApi, outline_hash
+from rag.embedders.openai_compatible import OpenAiApi
 from rag.embedders.options import EmbedderOptions
+from rag.embedders.outline import outline_hash
 from rag.embedders.served import ServedEmbedder
 from stillroom.errors import LibraryError, ModelError
 from tests.deploy.probing.standing_in import NOT_FOUND, recorded, serving
