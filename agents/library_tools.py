@@ -43,7 +43,8 @@ class LibraryTools:
         """
         from rag.retrieval.retrieve import retrieve
 
-        hits = retrieve(self.services.library(), query, limit=limit)
+        options = self.services.retrieval()
+        hits = retrieve(self.services.library(), query, limit=limit, options=options)
         return SearchResults(
             query=query,
             passages=tuple(_found(marker, hit) for marker, hit in enumerate(hits, 1)),
@@ -60,7 +61,10 @@ class LibraryTools:
         """
         from rag.answering.answer import answer
 
-        made = answer(question, self.services.library(), endpoint=self.services.endpoint())
+        services = self.services
+        made = answer(
+            question, services.library(), endpoint=services.endpoint(), options=services.retrieval()
+        )
         return LibraryAnswer(question, made.kind, made.text, made.citations, made.dropped, made.notice)
 
     def read_document(

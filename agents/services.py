@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from deploy.endpoint import Endpoint
     from deploy.spec import Machine
     from rag.library import Library
+    from rag.retrieval.options import RetrievalOptions
 
 
 T = TypeVar("T")
@@ -49,6 +50,12 @@ def _uncalibrated(_machine: Machine) -> Calibration:
     return UNCALIBRATED
 
 
+def _plain_retrieval() -> RetrievalOptions:
+    from rag.retrieval.options import RetrievalOptions
+
+    return RetrievalOptions()
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Callables that open what a tool needs; making a ``Services`` opens nothing.
@@ -60,6 +67,7 @@ class Services:
         catalog: the models that the planner knows.
         workload: context and sequences where a tool's caller names none.
         calibration: what launches measured, for plans on a machine.
+        retrieval: how the library is searched.
     """
 
     library: Callable[[], Library]
@@ -68,7 +76,13 @@ class Services:
     catalog: Callable[[], Catalog]
     workload: Workload = field(default_factory=Workload)
     calibration: Callable[[Machine], Calibration] = _uncalibrated
+    retrieval: Callable[[], RetrievalOptions] = _plain_retrieval
 
     def for_threads(self) -> Services:
         """The same services, what is slow to open opened once whichever thread asks first."""
-        return replace(self, library=OpenedOnce(self.library), catalog=OpenedOnce(self.catalog))
+        return replace(
+            self,
+            library=OpenedOnce(self.library),
+            catalog=OpenedOnce(self.catalog),
+            retrieval=OpenedOnce(self.retrieval),
+        )

@@ -298,6 +298,7 @@ class Rooms:
             catalog=load_catalog,
             workload=self.workload,
             calibration=self.calibration,
+            retrieval=self.retrieval_options,
         )
 
     def close(self) -> None:
