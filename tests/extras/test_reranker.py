@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 import torch
@@ -20,9 +20,6 @@ from rag.retrieval.reranker import open_reranker
 from rag.retrieval.retrieve import search
 from stillroom.errors import LibraryError
 from tests.extras.test_sentence_transformers import NOTES, model
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["model"]
 
@@ -112,7 +109,7 @@ def test_a_search_is_reranked_and_tells_so(model: str, cross_encoder: str, tmp_p
         ingest(library, [notes])
         options = RetrievalOptions(reranker=open_reranker(cross_encoder, device="cpu"))
         found = search(library, "what about bread", options)
-    assert found.hits[0].passage.document_title == "bread"
+    assert Path(found.hits[0].passage.path).stem == "bread"
     scores = [hit.rerank_score for hit in found.hits]
     assert scores == sorted(scores, key=lambda score: -(score or 0))
     assert "rerank" in [stage.name for stage in found.stages]
