@@ -31,7 +31,7 @@ class Format:
         suffixes: what its files are usually called; a file of this format with another format's suffix is
             mislabelled, and its document carries a note that says so.
         parser: a module with ``parse(content, path, options)``; empty where there are only members.
-        opener: a module with ``members(content, path, options)``, for what holds other files.
+        opener: a module with ``entries(content, path, options, room)``, for what holds other files.
     """
 
     name: str
