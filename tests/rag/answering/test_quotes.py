@@ -50,13 +50,25 @@ def test_what_does_not_stand_there_is_not_found(quote: str, text: str) -> None:
     assert find_quote(quote, text) is None
 
 
-@given(st.text(min_size=1, max_size=60), st.data())
-def test_whatever_was_copied_is_found_or_cut_a_word(text: str, data: st.DataObject) -> None:
-    start = data.draw(st.integers(0, len(text) - 1))
-    quote = text[start:]
+WORDS = st.lists(
+    st.sampled_from(["cache", "it's", "4.7", "well-known", "“KV”", "显存", "不足。", "**bold**", "A"]),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(WORDS, WORDS, WORDS, st.sampled_from([" ", "\n", "  \n> "]))
+def test_whole_words_that_were_copied_are_found(
+    before: list[str], copied: list[str], after: list[str], between: str
+) -> None:
+    quote = " ".join(["needle", *copied, "end"])
+    text = between.join([*before, "needle", *copied, "end", *after])
+
     span = find_quote(quote, text)
-    if span is not None:
-        assert 0 <= span[0] < span[1] <= len(text)
+
+    assert span is not None
+    assert text[span[0] : span[1]].startswith("needle")
+    assert text[span[0] : span[1]].endswith("end")
 
 
 def test_finding_takes_no_longer_for_text_that_is_all_marks() -> None:
