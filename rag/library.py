@@ -64,6 +64,7 @@ class Library:
         self._connection = connection
         self._indexes: Indexes | None = None
         self._opened_generation = -1
+        self._agreed_index = ""
         # Indexes are closed and opened again under a search of another thread otherwise.
         self._searching = threading.RLock()
 
@@ -200,7 +201,7 @@ class Library:
             if self._indexes is None or settled.generation != self._opened_generation:
                 check_fingerprint(settled.fingerprint, self.embedder, library=self.directory)
                 self._close_indexes()
-                self._indexes = self._agreeing_indexes()
+                self._indexes = self._opened_indexes(settled.index_name)
                 # As read before opening: what is committed meanwhile is noticed by the next search.
                 self._opened_generation = settled.generation
             yield self._indexes
@@ -235,8 +236,20 @@ class Library:
         if left_over or (settled.index_name and not folder.is_dir()):
             self._mend()
 
+    def _opened_indexes(self, name: str) -> Indexes:
+        """The current indexes, mended first where they do not agree with the truth and nobody writes.
+
+        Indexes that agreed once are not counted again after each batch that a writer adds: Chroma takes
+        seconds to count 100,000 vectors on a busy machine.
+        """
+        if name == self._agreed_index:
+            with contextlib.suppress(LibraryDamagedError):
+                return open_current(self._connection, self.directory, self.chroma)
+        indexes = self._agreeing_indexes()
+        self._agreed_index = name
+        return indexes
+
     def _agreeing_indexes(self) -> Indexes:
-        """The current indexes, mended first where they do not agree with the truth and nobody writes."""
         with contextlib.suppress(LibraryDamagedError):
             indexes = open_current(self._connection, self.directory, self.chroma)
             with contextlib.ExitStack() as unless_they_agree:

@@ -56,7 +56,7 @@ def test_a_library_is_searched_through_a_server(
 ) -> None:
     with Library.open(tmp_path / "library", embedder=embedder, chroma=server) as library:
         ingest(library, [folder])
-        assert library.counts().vectors == 3
+        assert library.counts().vectors == 2
         assert retrieve(library, "知识蒸馏")[0].passage.document_title == "知识蒸馏"
         (folder / "attention.md").unlink()
         ingest(library, [folder])
@@ -74,7 +74,7 @@ def test_a_rebuild_leaves_one_collection_and_two_libraries_have_their_own(
         rebuild(library)
         with Library.open(tmp_path / "two", embedder=embedder, chroma=server) as other:
             ingest(other, [folder / "attention.md"])
-            assert (library.counts().vectors, other.counts().vectors) == (3, 2)
+            assert (library.counts().vectors, other.counts().vectors) == (2, 1)
     assert len(collections(server)) == len(before) + 2
 
 
@@ -88,7 +88,7 @@ def test_vectors_move_to_a_server_and_come_back_without_reading_a_file(
     for home in (server, None):
         with Library.open(tmp_path / "library", embedder=embedder, chroma=home) as library:
             assert retrieve(library, "grouped-query attention")
-            assert library.counts().vectors == 3
+            assert library.counts().vectors == 2
 
 
 def test_a_server_that_lost_the_collection_gets_it_again(

@@ -61,7 +61,7 @@ def exported(library: Library, folder: Path, tmp_path: Path) -> Path:
     ingest(library, [folder])
     target = tmp_path / "books.stillroom"
     done = export_library(library.directory, target)
-    assert (done.documents, done.passages, done.vectors) == (2, 3, 3)
+    assert (done.documents, done.passages, done.vectors) == (2, 2, 2)
     return target
 
 
@@ -87,7 +87,7 @@ def test_without_vectors_the_text_is_embedded_again(
     assert export_library(library.directory, target, vectors=False).vectors == 0
     counting = Counting(embedder)
     import_library(target, tmp_path / "moved", counting)
-    assert counting.texts == 3
+    assert counting.texts == 2
 
 
 def test_another_embedder_does_not_take_the_vectors(
@@ -96,7 +96,7 @@ def test_another_embedder_does_not_take_the_vectors(
     counting = Counting(embedder)
     counting.fingerprint = "another model"
     assert import_library(exported, tmp_path / "moved", counting).vectors == 0
-    assert counting.texts == 3
+    assert counting.texts == 2
 
 
 def test_nothing_is_overwritten(library: Library, exported: Path, embedder: Embedder) -> None:
@@ -164,4 +164,4 @@ def test_vectors_that_cannot_be_read_are_made_again(
 ) -> None:
     counting = Counting(embedder)
     import_library(change(exported, tmp_path, vectors=vectors), tmp_path / "moved", counting)
-    assert counting.texts == 3
+    assert counting.texts == 2

@@ -63,7 +63,7 @@ def test_an_overview_counts_what_is_there(library: Library, folder: Path) -> Non
     (folder / "empty.txt").touch()
     ingest(library, [folder])
     held = overview(library.directory)
-    assert (held.documents, held.files, held.passages, held.failures) == (2, 3, 3, 1)
+    assert (held.documents, held.files, held.passages, held.failures) == (2, 3, 2, 1)
     assert (held.formats, held.languages) == ({"markdown": 1, "text": 1}, {"en": 1, "zh": 1})
     assert held.sources == (str(folder),)
     assert held.bytes_on_disk["text"] > 0
