@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from rag.document import Document, Passage
     from rag.embedders import Embedder
-    from rag.passages.chunker import PlacedSection
+    from rag.passages.placed import PlacedSection
     from rag.store.chroma_server import ChromaServer
     from rag.store.filters import Filter
     from rag.store.records import Failure

@@ -8,18 +8,18 @@ given a way to count tokens, and it knows no embedder, file or store.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rag.passages.counting import TokenCounter
 from rag.passages.joining import Weighed, common_heading, join_small, speaking_headings
 from rag.passages.packing import pack
+from rag.passages.placed import Cut, PlacedSection
 from rag.passages.units import section_units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from rag.document import Section, SectionKind
+    from rag.document import Section
     from rag.passages.packing import Unit
 
 # Raised when the same text would be cut differently: stored passages are then cut again by a rebuild.
@@ -30,35 +30,6 @@ CHUNKER_VERSION = 3
 PASSAGE_TOKENS = 200
 
 _SECTION_SEPARATOR = "\n\n"
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedSection:
-    """Where a section lies in the stored text, in characters, with what its passages inherit."""
-
-    start: int
-    end: int
-    page: int | None = None
-    heading: tuple[str, ...] = ()
-    kind: SectionKind = "prose"
-    place: str = ""
-    row: int | None = None
-    header: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """One passage as a span of the stored text; each field but the span is that of `rag.document.Passage`."""
-
-    start: int
-    end: int
-    page: int | None
-    line: int
-    heading: tuple[str, ...]
-    place: str = ""
-    row: int | None = None
-    header: str = ""
-    section: int = 0
 
 
 def join_sections(sections: Sequence[Section]) -> tuple[str, tuple[PlacedSection, ...]]:

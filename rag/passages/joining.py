@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rag.passages.chunker import PlacedSection
     from rag.passages.packing import Unit
+    from rag.passages.placed import PlacedSection
 
 # A section of less than this share of the room is joined with its neighbours: alone it would be found by its
 # heading and say little. One that is larger has a subject of its own, which its vector should show.

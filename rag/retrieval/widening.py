@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rag.document import Hit, Passage
-    from rag.passages.chunker import PlacedSection
     from rag.passages.pieces import Piece
+    from rag.passages.placed import PlacedSection
 
 
 # What may lie between two stretches that touch: blank lines, never a page of them.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping, Sequence
 
-    from rag.passages.chunker import Cut, PlacedSection
+    from rag.passages.placed import Cut, PlacedSection
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rag.document import Document, Passage
-from rag.passages.chunker import PlacedSection
+from rag.passages.placed import PlacedSection
 from stillroom.errors import LibraryError
 
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rag.passages.chunker import PlacedSection
 from rag.passages.joining import Weighed, join_small
 from rag.passages.packing import Unit
+from rag.passages.placed import PlacedSection
 
 ROOM = 90
 

@@ -11,7 +11,7 @@ from rag.document import Section
 from rag.passages.chunker import cut_passages, join_sections
 
 if TYPE_CHECKING:
-    from rag.passages.chunker import Cut, PlacedSection
+    from rag.passages.placed import Cut, PlacedSection
 
 WORDS = ["model", "Dr.", "3.5", "GB", "(see", "above)", "e.g.", "cache,", '"quoted"', "don't", "模型，量化。"]
 sentences = st.lists(st.sampled_from(WORDS), min_size=1, max_size=14).map(" ".join).map("{}.".format)
