@@ -35,7 +35,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LibraryCounts:
-    """How much the library holds; the last three agree unless a writer is at work just now."""
+    """How much the library holds.
+
+    Attributes:
+        passages: those that repeat an earlier one of their document are in neither index.
+        vectors: as many as ``words``, unless a writer is at work just now.
+    """
 
     documents: int
     passages: int

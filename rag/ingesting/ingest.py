@@ -20,7 +20,7 @@ from rag.ingesting.pool import ReaderPool, usable_readers
 from rag.ingesting.reading import FailedFile, ReadJob
 from rag.ingesting.report import IngestProgress, IngestReport, Meter
 from rag.ingesting.storing import Storing
-from rag.ingesting.walk import find_files
+from rag.ingesting.walk import find_files, printable
 from rag.store.changes import add_source, forget_failure, put_failure
 from rag.store.database import transaction
 from rag.store.records import read_failures, read_files, read_sources
@@ -150,8 +150,10 @@ class _Run:
                 if container_path(failed) in gone:
                     forget_failure(self._writer.connection, failed)
             for path, reason in self._found.unreadable:
-                put_failure(self._writer.connection, str(path), reason, "")
-        self._storing.failed += [FailedFile(str(path), reason) for path, reason in self._found.unreadable]
+                put_failure(self._writer.connection, printable(path), reason, "")
+        self._storing.failed += [
+            FailedFile(printable(path), reason) for path, reason in self._found.unreadable
+        ]
         self._storing.remove(self._plan.removed)
         self._storing.keep(self._plan.unchanged)
         self._meter.skip(

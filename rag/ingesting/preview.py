@@ -15,7 +15,7 @@ from rag.ingesting.options import IngestOptions
 from rag.ingesting.plan import plan_ingest
 from rag.ingesting.pool import ReaderPool, usable_readers
 from rag.ingesting.reading import FailedFile
-from rag.ingesting.walk import find_files
+from rag.ingesting.walk import find_files, printable
 from rag.store.database import read_only
 from rag.store.records import read_failures, read_files, read_sources
 
@@ -61,7 +61,7 @@ def preview(directory: Path, paths: Sequence[Path], *, options: IngestOptions | 
     result = Preview(
         unchanged=list(plan.unchanged),
         removed=list(plan.removed),
-        failed=[FailedFile(str(path), reason) for path, reason in found.unreadable],
+        failed=[FailedFile(printable(path), reason) for path, reason in found.unreadable],
         ignored=[str(path) for path in found.ignored],
     )
     missing = {path: known[path] for path in plan.missing}

@@ -7,6 +7,7 @@ never in a circle, and what cannot be looked into is reported. It reads names an
 from __future__ import annotations
 
 import os
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -126,7 +127,23 @@ def _is_hidden(name: str) -> bool:
     return name.startswith(".")
 
 
+def printable(path: Path) -> str:
+    r"""The path as it may be stored and shown: bytes that are no UTF-8 and control characters spelled out.
+
+    Example:
+        >>> printable(Path("a\x1b[31m.txt"))
+        'a\\x1b[31m.txt'
+    """
+    text = str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(
+        character if unicodedata.category(character) != "Cc" else ascii(character)[1:-1] for character in text
+    )
+
+
 def _add(path: Path, found: Found, seen_files: set[Path]) -> None:
+    if printable(path) != str(path):
+        found.unreadable.append((path, "its name is not UTF-8, or holds control characters; rename it"))
+        return
     try:
         # Path.resolve raises RuntimeError for a link to itself before Python 3.13; this is always an OSError.
         real = Path(os.path.realpath(path, strict=True))

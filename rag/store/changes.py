@@ -16,7 +16,7 @@ from rag.store.identity import document_identity, passage_identity
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rag.passages.placed import Cut, PlacedSection
 
@@ -194,11 +194,21 @@ def put_passages(connection: sqlite3.Connection, identity: str, text: str, cuts:
             cut.row,
             cut.header,
             cut.section,
+            repeat,
         )
-        for position, cut in enumerate(cuts)
+        for position, (cut, repeat) in enumerate(zip(cuts, _repeats(text, cuts), strict=True))
     ]
-    connection.executemany("INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    connection.executemany("INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
     connection.executemany("DELETE FROM stale_passages WHERE id = ?", [row[:1] for row in rows])
+
+
+def _repeats(text: str, cuts: Sequence[Cut]) -> Iterator[bool]:
+    """For each cut whether an earlier one has the same words under the same headings."""
+    seen: set[tuple[tuple[str, ...], str, str]] = set()
+    for cut in cuts:
+        words = (cut.heading, cut.header, text[cut.start : cut.end])
+        yield words in seen
+        seen.add(words)
 
 
 def remove_passages(connection: sqlite3.Connection, identity: str) -> None:

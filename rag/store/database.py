@@ -201,5 +201,5 @@ def _operational(error: sqlite3.OperationalError, directory: Path) -> LibraryErr
 def _damaged(directory: Path, reason: str) -> LibraryDamagedError:
     return LibraryDamagedError(
         f"the library file {directory / DATABASE_NAME} is damaged ({reason})",
-        hint=f"mv {directory} {directory}.damaged, then: stillroom ingest PATH --library {directory.name}",
+        hint=f"stillroom library repair --library {directory.name}, which saves what can still be read",
     )

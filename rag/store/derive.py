@@ -14,7 +14,13 @@ from rag.store.changes import put_passages, remove_passages
 from rag.store.database import transaction
 from rag.store.generations import mark_indexed, use_indexes
 from rag.store.indexes import Indexes, index_directory, index_fingerprint, new_index_name
-from rag.store.records import read_documents, read_passages, read_sections, read_stale, read_text
+from rag.store.records import (
+    read_documents,
+    read_indexed_passages,
+    read_sections,
+    read_stale,
+    read_text,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -72,7 +78,7 @@ def _fill(
     batch: list[Passage] = []
     for document in read_documents(connection):
         _cut_again(connection, document.id, embedder)
-        batch.extend(read_passages(connection, document.id))
+        batch.extend(read_indexed_passages(connection, document.id))
         if len(batch) >= _PASSAGES_A_BATCH:
             indexes.put(batch, embedder)
             on_indexed(len(batch))

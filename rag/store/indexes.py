@@ -15,7 +15,12 @@ from rag.passages.chunker import CHUNKER_VERSION
 from rag.store.chroma_server import ChromaServer, delete_collection, open_vectors
 from rag.store.database import transaction
 from rag.store.generations import mark_indexed
-from rag.store.records import count_passages, read_passages, read_pending, read_stale
+from rag.store.records import (
+    count_indexed_passages,
+    read_indexed_passages,
+    read_pending,
+    read_stale,
+)
 from rag.store.words import WordIndex, Words
 from rag.tokens import TOKENS_VERSION
 
@@ -122,7 +127,7 @@ def agree(connection: sqlite3.Connection, indexes: Indexes) -> bool:
     """Whether truth and indexes hold as many passages, with nothing left to follow."""
     if read_pending(connection) or read_stale(connection):
         return False
-    _, passages = count_passages(connection)
+    passages = count_indexed_passages(connection)
     return indexes.counts() == (passages, passages)
 
 
@@ -149,7 +154,7 @@ def follow(
     if not pending and not stale:
         return
     indexes.delete(stale)
-    passages = [passage for document in pending for passage in read_passages(connection, document)]
+    passages = [passage for document in pending for passage in read_indexed_passages(connection, document)]
     for first in range(0, len(passages), _PASSAGES_A_STEP):
         step = passages[first : first + _PASSAGES_A_STEP]
         indexes.put(step, embedder)

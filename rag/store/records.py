@@ -177,6 +177,23 @@ def read_passages(connection: sqlite3.Connection, document_id: str) -> tuple[Pas
     return tuple(_passages(connection, rows))
 
 
+def read_indexed_passages(connection: sqlite3.Connection, document_id: str) -> tuple[Passage, ...]:
+    """A document's passages that the indexes hold: all but those that repeat an earlier one."""
+    repeats = {
+        identity
+        for (identity,) in connection.execute(
+            "SELECT id FROM passages WHERE document_id = ? AND repeat", (document_id,)
+        )
+    }
+    return tuple(each for each in read_passages(connection, document_id) if each.id not in repeats)
+
+
+def count_indexed_passages(connection: sqlite3.Connection) -> int:
+    """How many passages the indexes hold once they have followed."""
+    (count,) = connection.execute("SELECT count(*) FROM passages WHERE NOT repeat").fetchone()
+    return int(count)
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A file that the last ingest could not read.

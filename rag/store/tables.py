@@ -20,6 +20,9 @@ SCHEMA_VERSION: Final = 2
 # such as an archive: what was in it stands under its own paths, ``archive.zip!/inner.txt``, and names it.
 # ``documents.path`` is the file that the text, its pages and its title were read from; ``dated`` is the day
 # that the document gives itself, else the day its file was last changed.
+# ``passages.repeat`` is 1 where an earlier passage of the document has the same words and headings: the
+# indexes have only the first. Hundreds of equal vectors would have one another for neighbours in Chroma's
+# graph, and no search would come out of them again.
 # ``stale_passages`` holds ids that left the truth and may still stand in the indexes.
 TABLES: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -88,6 +91,7 @@ CREATE TABLE passages (
     row INTEGER,
     header TEXT NOT NULL,
     section INTEGER NOT NULL,
+    repeat INTEGER NOT NULL,
     UNIQUE (document_id, position)
 );
 CREATE TABLE stale_passages (id TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -145,7 +149,7 @@ def _texts_and_files(connection: sqlite3.Connection) -> None:
         if new := renamed.get(identity, ""):
             passage = passage_identity(new, start, texts[new][start:end])
             connection.execute(
-                "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', NULL, '', 0)",
+                "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', NULL, '', 0, 0)",
                 (passage, new, position, start, end, page, line, heading),
             )
 

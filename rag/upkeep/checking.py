@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rag.store.database import open_database, translated_errors
+from rag.store.indexes import index_directory
 from rag.store.records import read_failures, read_files, read_pending, read_settled, read_stale
 from rag.store.writer import open_current
 from stillroom.errors import LibraryDamagedError
@@ -102,11 +105,17 @@ def _of_the_truth(connection: sqlite3.Connection) -> Iterator[Finding]:
 def _of_the_indexes(
     connection: sqlite3.Connection, directory: Path, chroma: ChromaServer | None
 ) -> Iterator[Finding]:
-    held = {identity for (identity,) in connection.execute("SELECT id FROM passages")}
+    held = {identity for (identity,) in connection.execute("SELECT id FROM passages WHERE NOT repeat")}
     if not held and not read_settled(connection).index_name:
+        yield from _left_over(directory)
         return
     if waiting := len(read_pending(connection)) + len(read_stale(connection)):
         yield Finding("words", f"{waiting} changes have not reached the indexes yet")
+    if chroma is None and (
+        died := dies_reading(index_directory(directory, read_settled(connection).index_name))
+    ):
+        yield Finding("vectors", died)
+        return
     try:
         indexes = open_current(connection, directory, chroma)
     except LibraryDamagedError as error:
@@ -114,6 +123,32 @@ def _of_the_indexes(
         return
     with contextlib.closing(indexes):
         yield from _compared(held, indexes)
+
+
+def _left_over(directory: Path) -> Iterator[Finding]:
+    """Indexes that no text belongs to: an ingest was killed at its very beginning, or the text was lost."""
+    indexes = index_directory(directory, "")
+    if indexes.is_dir() and any(indexes.iterdir()):
+        yield Finding(
+            "words",
+            f"{indexes} holds an index and the library no document: its first ingest was cut off, or "
+            "library.sqlite3 was lost; if you have a copy, put it back",
+        )
+
+
+def dies_reading(index: Path) -> str:
+    """What is wrong where a process of its own dies while it reads the vectors; empty where it lives.
+
+    Chroma reads a damaged file in native code, which can end whoever asks.
+    """
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "rag.upkeep.trial", str(index)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # What Chroma says in words is found again, and told, by looking at it in this process.
+    return f"the vector index {index} kills whoever reads it" if done.returncode < 0 else ""
 
 
 def _compared(held: set[str], indexes: Indexes) -> Iterator[Finding]:

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 from rag.store.database import DATABASE_NAME, open_database, translated_errors
 from rag.store.indexes import searchable_text
-from rag.store.records import count_passages, read_documents, read_passages, read_settled
+from rag.store.records import (
+    count_indexed_passages,
+    count_passages,
+    read_documents,
+    read_indexed_passages,
+    read_settled,
+)
 from rag.store.writer import open_current
 from rag.upkeep.package import FORM, HASHES_NAME, MANIFEST_NAME, VECTORS_NAME, Exported, Manifest, text_hash
 from stillroom.errors import LibraryDamagedError, LibraryError
@@ -89,7 +95,7 @@ def _write_vectors(
         indexes = open_current(snapshot, directory, chroma)
     except LibraryDamagedError:
         return 0
-    _, passages = count_passages(snapshot)
+    passages = count_indexed_passages(snapshot)
     rows: NDArray[np.float32] | None = None
     written = 0
     with contextlib.closing(indexes), (making / HASHES_NAME).open("wb") as hashes:
@@ -111,7 +117,7 @@ def _texts_by_id(snapshot: sqlite3.Connection) -> Iterator[dict[str, str]]:
     """What each passage was embedded as, some at a time."""
     texts: dict[str, str] = {}
     for document in read_documents(snapshot):
-        for passage in read_passages(snapshot, document.id):
+        for passage in read_indexed_passages(snapshot, document.id):
             texts[passage.id] = searchable_text(passage)
         if len(texts) >= _VECTORS_A_STEP:
             yield texts

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rag.store.database import DATABASE_NAME, open_database, translated_errors
 from rag.store.records import read_settled, read_sources
-from stillroom.errors import LibraryError
+from stillroom.errors import EnvironmentUnfitError, LibraryError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -28,6 +28,7 @@ class Overview:
         languages: documents by language.
         sources: the paths that were given to ingest.
         bytes_on_disk: by part: ``text``, ``indexes`` and ``other``.
+        trouble: why it cannot be read, in which case the other figures say nothing; else empty.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Overview:
     languages: Mapping[str, int]
     sources: tuple[str, ...]
     bytes_on_disk: Mapping[str, int]
+    trouble: str = ""
 
 
 def find_libraries(libraries: Path) -> tuple[Path, ...]:
@@ -49,6 +51,35 @@ def find_libraries(libraries: Path) -> tuple[Path, ...]:
     if not libraries.is_dir():
         return ()
     return tuple(sorted(folder for folder in libraries.iterdir() if (folder / DATABASE_NAME).is_file()))
+
+
+def overviews(libraries: Path) -> tuple[Overview, ...]:
+    """Every library in figures; one that cannot be read says so and hides no other."""
+    found: list[Overview] = []
+    for directory in find_libraries(libraries):
+        try:
+            found.append(overview(directory))
+        except (LibraryError, EnvironmentUnfitError) as error:
+            found.append(_unreadable(directory, error.message))
+    return tuple(found)
+
+
+def _unreadable(directory: Path, trouble: str) -> Overview:
+    return Overview(
+        name=directory.name,
+        directory=str(directory),
+        documents=0,
+        files=0,
+        passages=0,
+        characters=0,
+        failures=0,
+        fingerprint="",
+        formats={},
+        languages={},
+        sources=(),
+        bytes_on_disk=_bytes_by_part(directory),
+        trouble=trouble,
+    )
 
 
 def overview(directory: Path) -> Overview:

@@ -28,7 +28,8 @@ def remove_documents(library: Library, targets: Sequence[str]) -> tuple[str, ...
 
     Args:
         library: to take them out of.
-        targets: each a document's id, a file's path, a folder, or a shell pattern such as ``*.pdf``.
+        targets: each a document's id, a file's path or the end of it, a folder, or a shell pattern such as
+            ``*.pdf``.
 
     Raises:
         LibraryError: a target names nothing that the library has; nothing is removed then.
@@ -100,6 +101,8 @@ def _named(connection: sqlite3.Connection, targets: Sequence[str]) -> tuple[str,
 
 def _is_meant(file: KnownFile, target: str) -> bool:
     if target in {file.document_id, file.path} or file.path.startswith(target.rstrip("/") + "/"):
+        return True
+    if file.path.endswith(f"/{target}"):
         return True
     pattern = target if target.startswith("/") else f"*/{target}"
     return any(sign in target for sign in "*?[") and fnmatch.fnmatchcase(file.path, pattern)

@@ -29,13 +29,14 @@ EXCERPT_CHARACTERS = 300
 def show_documents(console: Console, documents: Iterable[Document]) -> None:
     """One line a document: file, language, passages, title."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("file", no_wrap=True)
+    table.add_column("file", overflow="fold", min_width=30)
     table.add_column("lang", min_width=4)
     table.add_column("passages", justify="right", min_width=8)
     table.add_column("title", no_wrap=True, overflow="ellipsis")
     for document in documents:
-        name = escape(Path(document.path).name)
-        table.add_row(name, document.language, str(document.passages), escape(document.title))
+        table.add_row(
+            escape(document.path), document.language, str(document.passages), escape(document.title)
+        )
     console.print(table)
 
 

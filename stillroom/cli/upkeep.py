@@ -41,9 +41,9 @@ def list_libraries(context: typer.Context, json: options.Json = False) -> None:
     """List the libraries, with what each holds."""
     rooms = open_rooms(context)
 
-    from rag.upkeep.overview import find_libraries, overview
+    from rag.upkeep.overview import overviews
 
-    libraries = [overview(folder) for folder in find_libraries(rooms.library_dir.parent)]
+    libraries = overviews(rooms.library_dir.parent)
 
     def render(console: Console) -> None:
         upkeep_pages.show_libraries(console, libraries, current=rooms.settings.library)
@@ -60,10 +60,16 @@ def show(
 ) -> None:
     """Show what the library holds of one document: files, metadata, sections, passages."""
     rooms = open_rooms(context, library=library)
+    require_library(rooms)
     held = rooms.open_library(for_rebuild=True)
     wanted = str(Path(document).absolute())
     found = next(
-        (each for each in held.documents() if wanted in (each.path, *each.other_paths)), None
+        (
+            each
+            for each in held.documents()
+            if any(path == wanted or path.endswith(f"/{document}") for path in (each.path, *each.other_paths))
+        ),
+        None,
     ) or held.document(document)
     passages = held.passages(found.id)
     stored = held.document_text(found.id) if text else None
@@ -217,6 +223,7 @@ def tag(
 
     from rag.upkeep.removing import describe_documents
 
+    require_library(rooms)
     paths = describe_documents(rooms.library, _absolute(targets), metadata)
 
     def render(console: Console) -> None:
@@ -236,6 +243,7 @@ def remove(
 
     from rag.upkeep.removing import remove_documents
 
+    require_library(rooms)
     output = Output(as_json=json)
     paths = remove_documents(rooms.library, _absolute(targets))
 
@@ -255,17 +263,19 @@ def delete(
     """Delete a library with its text and its indexes; documents' files stay on disk."""
     rooms = open_rooms(context, library=library)
 
-    from rag.upkeep.overview import overview
+    from rag.upkeep.overview import overviews
     from rag.upkeep.removing import delete_library
 
-    held = overview(rooms.library_dir)
+    require_library(rooms)
+    # One that is damaged can be deleted, too.
+    held = next(each for each in overviews(rooms.library_dir.parent) if each.name == library)
+    what = held.trouble or f"{library} holds {held.documents} documents"
     if not yes:
         if not sys.stdin.isatty():
             raise LibraryError(
-                f"{library} holds {held.documents} documents, and nobody can be asked here",
-                hint=f"stillroom library delete {library} --yes",
+                f"{what}, and nobody can be asked here", hint=f"stillroom library delete {library} --yes"
             )
-        typer.confirm(f"Delete {library} with {held.documents} documents?", abort=True)
+        typer.confirm(f"{what}. Delete it?", abort=True)
     delete_library(rooms.library_dir, chroma=rooms.chroma)
 
     def render(console: Console) -> None:

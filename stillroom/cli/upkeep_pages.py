@@ -41,14 +41,11 @@ def show_libraries(console: Console, libraries: Sequence[Overview], *, current: 
         name = f"{held.name} *" if held.name == current else held.name
         size = bytes_text(sum(held.bytes_on_disk.values()))
         embedder = held.fingerprint.split("+")[0]
-        table.add_row(
-            escape(name),
-            f"{held.documents:,}",
-            f"{held.passages:,}",
-            f"{held.failures:,}",
-            size,
-            escape(embedder),
-        )
+        counts = (f"{count:,}" for count in (held.documents, held.passages, held.failures))
+        if held.trouble:
+            table.add_row(escape(name), "-", "-", "-", size, escape(held.trouble), style="red")
+        else:
+            table.add_row(escape(name), *counts, size, escape(embedder))
     console.print(table)
 
 

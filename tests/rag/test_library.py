@@ -83,7 +83,7 @@ def test_a_damaged_database_is_an_error_that_says_what_to_do(tmp_path: Path, emb
     with pytest.raises(LibraryDamagedError) as caught:
         Library.open(tmp_path, embedder=embedder)
     assert "is damaged" in caught.value.message
-    assert "stillroom ingest PATH" in caught.value.hint
+    assert "stillroom library repair" in caught.value.hint
 
 
 def test_a_library_of_a_newer_version_is_refused(tmp_path: Path, embedder: Embedder) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.ingesting.ingest import IngestProgress, ingest
@@ -10,8 +12,6 @@ from rag.parsers import MAX_FILE_BYTES
 from rag.retrieval.retrieve import retrieve
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rag.library import Library
 
 
@@ -175,3 +175,12 @@ def test_the_time_left_is_told_by_the_bytes_that_are_left() -> None:
     meter.tell("indexing", "a")
     assert [progress.seconds_left for progress in seen] == [None, 30.0]
     assert seen[-1].passages_per_s == 5.0
+
+
+def test_a_name_that_cannot_be_shown_is_one_failed_file(library: Library, folder: Path) -> None:
+    (folder / "red\x1b[31m.txt").write_text("red")
+    Path(os.fsdecode(os.fsencode(folder) + b"/bad\xff.txt")).write_text("bad")
+    report = ingest(library, [folder])
+    assert report.added == 2
+    assert {Path(failure.path).name for failure in report.failed} == {"red\\x1b[31m.txt", "bad\\udcff.txt"}
+    assert [failure.path for failure in library.failures()] == [failure.path for failure in report.failed]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rag.ingesting.ingest import ingest
+from rag.retrieval.options import RetrievalOptions
 from rag.retrieval.retrieve import retrieve
 from stillroom.errors import LibraryEmptyError
 
@@ -105,3 +106,12 @@ def test_threads_share_a_library_while_one_of_them_ingests(library: Library, fol
             ingest(library, [folder])
         assert {done.result() for done in searches} == {"Attention"}
     assert len(library.documents()) == 5
+
+
+def test_a_file_of_equal_rows_hides_no_other(library: Library, folder: Path) -> None:
+    # Hundreds of equal vectors would take all of each other's places in the graph of neighbours.
+    (folder / "zeros.csv").write_text("minute,errors,load\n" + "0,0,0\n" * 5000, encoding="utf-8")
+    ingest(library, [folder])
+    first, *_ = retrieve(library, "知识蒸馏是什么", options=RetrievalOptions(stage="dense"))
+    assert first.passage.document_title == "知识蒸馏"
+    assert library.counts().vectors < library.counts().passages

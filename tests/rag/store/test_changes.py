@@ -17,9 +17,11 @@ from rag.store.changes import (
     set_metadata,
 )
 from rag.store.records import (
+    count_indexed_passages,
     read_documents,
     read_failures,
     read_files,
+    read_indexed_passages,
     read_passages,
     read_pending,
     read_stale,
@@ -142,3 +144,13 @@ def test_a_failure_is_remembered_until_the_file_can_be_read(truth: sqlite3.Conne
     ]
     put_file(truth, file("/a.txt"), document(TEA))
     assert read_failures(truth) == ()
+
+
+def test_words_that_a_document_repeats_are_indexed_once(truth: sqlite3.Connection) -> None:
+    rows = "\n".join(["| 0 | 0 | 0 |"] * 300)
+    put_file(truth, file("/zeros.csv"), document(rows, kind="table"))
+    found = read_passages(truth, only(truth).id)
+    indexed = read_indexed_passages(truth, only(truth).id)
+    assert len(found) > 2
+    assert len({passage.text for passage in indexed}) == len(indexed) < len(found)
+    assert count_indexed_passages(truth) == len(indexed)

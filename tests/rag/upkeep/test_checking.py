@@ -6,13 +6,15 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from rag.ingesting.ingest import ingest
 from rag.library import Library
 from rag.retrieval.retrieve import retrieve
 from rag.store.database import DATABASE_NAME
-from rag.upkeep.checking import Finding, check
+from rag.store.vectors import VectorIndex
+from rag.upkeep.checking import Finding, check, dies_reading
 from rag.upkeep.repairing import repair
 from stillroom.errors import LibraryDamagedError
 
@@ -123,3 +125,27 @@ def test_a_file_that_gives_nothing_stays_where_it_is(tmp_path: Path, embedder: E
     with pytest.raises(LibraryDamagedError, match="gives no document any more"):
         repair(tmp_path / "lost", embedder)
     assert (tmp_path / "lost" / DATABASE_NAME).read_bytes().startswith(b"not a database")
+
+
+def test_a_vector_file_that_kills_its_reader_is_told_by_a_process_that_may_die(tmp_path: Path) -> None:
+    index = VectorIndex(tmp_path / "vectors")
+    # Chroma writes its graph to the disk once it has a thousand vectors.
+    vectors = np.random.default_rng(7).normal(size=(1_200, 8)).astype(np.float32)
+    ids = [str(number) for number in range(len(vectors))]
+    for first in range(0, len(ids), 100):
+        some = slice(first, first + 100)
+        index.upsert(ids[some], vectors[some], ids[some])
+    index.close()
+    assert dies_reading(tmp_path) == ""
+    (graph,) = tmp_path.glob("vectors/*/header.bin")
+    os.truncate(graph, 50)
+    assert "kills whoever reads it" in dies_reading(tmp_path)
+
+
+def test_an_index_without_a_library_is_told(library: Library, folder: Path) -> None:
+    ingest(library, [folder])
+    library.close()
+    for path in library.directory.glob(f"{DATABASE_NAME}*"):
+        path.unlink()
+    (finding,) = check(library.directory)
+    assert "library.sqlite3 was lost" in finding.message
