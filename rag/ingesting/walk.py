@@ -78,6 +78,8 @@ def find_files(paths: Sequence[Path], *, ignoring: bool = True, excluding: Path 
         root = Path(os.path.abspath(path))  # noqa: PTH100 (resolve() would rename what a link points to)
         if root.is_dir():
             _walk(root, found, seen_files, set(seen_directories), ignoring=ignoring)
+        elif root.exists() and not root.is_file():
+            found.unreadable.append((root, "it is neither a file nor a folder"))
         elif root.exists():
             _add(root, found, seen_files)
         else:

@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from stillroom.cli import options
 from stillroom.cli.output import Output
+from stillroom.errors import SettingsError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,7 +24,13 @@ def settings(context: typer.Context, json: options.Json = False) -> None:
     """Show every setting, its value now and the variable that sets it."""
     from stillroom.settings import PREFIX, Settings, load_settings
 
-    values = load_settings(config=context.obj)
+    output = Output(as_json=json)
+    wrong = ""
+    try:
+        values = load_settings(config=context.obj)
+    except SettingsError as error:
+        # This is where the other commands send whoever has set one wrongly: it shows what there is.
+        wrong, values = error.message, Settings.model_construct()
     rows = [
         {
             "name": name,
@@ -46,7 +53,10 @@ def settings(context: typer.Context, json: options.Json = False) -> None:
         console.print(table)
         console.print(f"\nSet one as {PREFIX}NAME, or as a line of stillroom.toml.", style="dim")
 
-    Output(as_json=json).result(rows, show)
+    output.result(rows, show)
+    if wrong:
+        output.note(f"{wrong}. Above are the defaults.")
+        raise typer.Exit(1)
 
 
 def _shown(value: object) -> str | int:

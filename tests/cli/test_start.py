@@ -102,6 +102,16 @@ def test_settings_show_each_value_and_hide_secrets(home: Home) -> None:
     assert rows["hub_token"] == "(set)"
 
 
+def test_settings_are_shown_where_one_is_bad_since_that_is_the_hint(home: Home) -> None:
+    home.environment["STILLROOM_CONTEXT_TOKENS"] = "many"
+
+    done = home.run("settings")
+
+    assert done.returncode == 1
+    assert "context_tokens" in done.stdout
+    assert "context_tokens cannot be 'many'" in done.stderr
+
+
 def test_an_error_is_one_line_with_a_hint_and_a_json_object(home: Home) -> None:
     home.environment["STILLROOM_CONTEXT_TOKENS"] = "many"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -147,3 +148,11 @@ def test_a_stamp_tells_a_file_that_changed(tmp_path: Path) -> None:
     after = find_files([tmp_path]).files
     assert before[tmp_path / "a.md"].size_bytes == 4
     assert before != after
+
+
+def test_a_pipe_that_is_named_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert find_files([tmp_path / "pipe"]).unreadable == [
+        (tmp_path / "pipe", "it is neither a file nor a folder")
+    ]
+    assert find_files([tmp_path]).unreadable == []
