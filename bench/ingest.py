@@ -1,6 +1,6 @@
 """How much of an ingest is embedding, and how a library grows to 100,000 passages.
 
-    python bench/ingest.py share /work/documents --json share.json
+    python bench/ingest.py share DOCUMENTS --json share.json
     python bench/ingest.py share documents.jsonl
     python bench/ingest.py scale --sizes 1000 10000 100000 --json scale.json
 
