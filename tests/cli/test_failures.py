@@ -131,7 +131,7 @@ def test_a_damaged_library_says_how_to_mend_it(home: Home) -> None:
     (database,) = home.data_dir.rglob("library.sqlite3")
     database.write_bytes(b"no database" * 1000)
 
-    assert_fails(home.run("sources"), says=str(database), hint="stillroom ingest")
+    assert_fails(home.run("sources"), says=str(database), hint="stillroom library repair")
 
 
 @pytest.mark.parametrize("command", ["status", "down"])
