@@ -14,6 +14,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from rag.embedders.wrapped import WrappedEmbedder
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
@@ -142,16 +144,12 @@ def _key(fingerprint: str, text_hash: bytes) -> bytes:
     return hashlib.sha256(fingerprint.encode() + b"\0" + text_hash).digest()
 
 
-class CachedEmbedder:
+class CachedEmbedder(WrappedEmbedder):
     """An embedder that asks the model only for texts that the cache does not know; see `Embedder`."""
 
     def __init__(self, model: Embedder, cache: VectorCache) -> None:
-        self._model = model
+        super().__init__(model)
         self._cache = cache
-        self.name = model.name
-        self.dimensions = model.dimensions
-        self.max_tokens = model.max_tokens
-        self.fingerprint = model.fingerprint
 
     def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """See `rag.embedders.Embedder`; each distinct text is embedded once."""
@@ -171,14 +169,6 @@ class CachedEmbedder:
             known.update(fresh)
         rows = b"".join(known[key] for key in keys)
         return np.frombuffer(rows, dtype=np.float32).reshape(len(keys), self.dimensions)
-
-    def embed_query(self, text: str) -> NDArray[np.float32]:
-        """See `rag.embedders.Embedder`; questions are not kept."""
-        return self._model.embed_query(text)
-
-    def count_tokens(self, text: str) -> int:
-        """See `rag.embedders.Embedder`."""
-        return self._model.count_tokens(text)
 
 
 def _batches(texts: Mapping[bytes, str]) -> Iterator[dict[bytes, str]]:

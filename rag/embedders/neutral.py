@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal
 
 from rag.embedders.parallel_sentences import PARALLEL_SENTENCES
+from rag.embedders.wrapped import WrappedEmbedder
 from rag.language import detect_language
 
 if TYPE_CHECKING:
@@ -50,16 +51,12 @@ _KEYS: Final[tuple[tuple[Role, Language], ...]] = (
 )
 
 
-class NeutralEmbedder:
+class NeutralEmbedder(WrappedEmbedder):
     """An embedder whose vectors lean less towards their language; see `rag.embedders.Embedder`."""
 
     def __init__(self, model: Embedder, cache: VectorCache) -> None:
-        self._model = model
+        super().__init__(model, fingerprint=f"{model.fingerprint}/neutral-{_VERSION}")
         self._cache = cache
-        self.name = model.name
-        self.dimensions = model.dimensions
-        self.max_tokens = model.max_tokens
-        self.fingerprint = f"{model.fingerprint}/neutral-{_VERSION}"
 
     def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """See `rag.embedders.Embedder`."""
@@ -73,10 +70,6 @@ class NeutralEmbedder:
     def embed_query(self, text: str) -> NDArray[np.float32]:
         """See `rag.embedders.Embedder`."""
         return _normalized(self._model.embed_query(text) - self._accent("query", text))
-
-    def count_tokens(self, text: str) -> int:
-        """See `rag.embedders.Embedder`."""
-        return self._model.count_tokens(text)
 
     def _accent(self, role: Role, text: str) -> NDArray[np.float32]:
         return self._accents[role, detect_language(text)]

@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, get_args
 
+from rag.embedders.wrapped import WrappedEmbedder
 from rag.evaluation.measurement import Found, FoundPassage
 from rag.retrieval.options import RetrievalOptions
 from rag.retrieval.retrieve import ranked
@@ -36,7 +37,7 @@ _PASSAGES = 64
 _DEFAULT = RetrievalOptions()
 
 
-class RecallingEmbedder:
+class RecallingEmbedder(WrappedEmbedder):
     """An embedder that remembers the last question's vector and what it cost; see `rag.embedders.Embedder`.
 
     Attributes:
@@ -44,17 +45,9 @@ class RecallingEmbedder:
     """
 
     def __init__(self, model: Embedder) -> None:
-        self._model = model
-        self.name = model.name
-        self.dimensions = model.dimensions
-        self.max_tokens = model.max_tokens
-        self.fingerprint = model.fingerprint
+        super().__init__(model)
         self.recalled_seconds = 0.0
         self._last: tuple[str, NDArray[np.float32], float] | None = None
-
-    def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """See `rag.embedders.Embedder`."""
-        return self._model.embed_documents(texts)
 
     def embed_query(self, text: str) -> NDArray[np.float32]:
         """See `rag.embedders.Embedder`; computed anew only where it is not the last one."""
@@ -65,10 +58,6 @@ class RecallingEmbedder:
         vector = self._model.embed_query(text)
         self._last = (text, vector, time.perf_counter() - started)
         return vector
-
-    def count_tokens(self, text: str) -> int:
-        """See `rag.embedders.Embedder`."""
-        return self._model.count_tokens(text)
 
 
 def check_reranker(names: Sequence[StageName], options: RetrievalOptions) -> None:

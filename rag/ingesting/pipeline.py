@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rag.document import Passage
+from rag.embedders.wrapped import WrappedEmbedder
 from rag.ingesting.ahead import Ahead
 from rag.language import detect_language
 from rag.parsers import parser_version
@@ -64,7 +65,7 @@ class Embedded:
     path: str
 
 
-class PreparedVectors:
+class PreparedVectors(WrappedEmbedder):
     """An embedder that was asked already: it knows the vectors of texts that were embedded ahead.
 
     Any other text it gives to the model; see `rag.embedders.Embedder`.
@@ -74,13 +75,9 @@ class PreparedVectors:
     """
 
     def __init__(self, model: Embedder) -> None:
-        self._model = model
+        super().__init__(model)
         self._vectors: dict[str, NDArray[np.float32]] = {}
         self._using = threading.Lock()
-        self.name = model.name
-        self.dimensions = model.dimensions
-        self.max_tokens = model.max_tokens
-        self.fingerprint = model.fingerprint
         self.seconds = 0.0
 
     def prepare(self, texts: Sequence[str]) -> None:
@@ -105,14 +102,6 @@ class PreparedVectors:
         if missing := [text for text in dict.fromkeys(texts) if text not in found]:
             found |= dict(zip(missing, self._embed(missing), strict=True))
         return np.stack([found[text] for text in texts])
-
-    def embed_query(self, text: str) -> NDArray[np.float32]:
-        """See `rag.embedders.Embedder`."""
-        return self._model.embed_query(text)
-
-    def count_tokens(self, text: str) -> int:
-        """See `rag.embedders.Embedder`."""
-        return self._model.count_tokens(text)
 
     def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         with self._using:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
+from rag.embedders.wrapped import WrappedEmbedder
 from rag.store.database import DATABASE_NAME, open_database, translated_errors
 from rag.store.writer import rebuild_indexes
 from rag.upkeep.checking import check
@@ -79,16 +80,12 @@ def import_library(
     )
 
 
-class RememberedVectors:
+class RememberedVectors(WrappedEmbedder):
     """An embedder that has the vectors of many texts already; see `rag.embedders.Embedder`."""
 
     def __init__(self, model: Embedder, known: Mapping[bytes, NDArray[np.float32]]) -> None:
-        self._model = model
+        super().__init__(model)
         self._known = known
-        self.name = model.name
-        self.dimensions = model.dimensions
-        self.max_tokens = model.max_tokens
-        self.fingerprint = model.fingerprint
 
     def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The known vectors, and the model's for the other texts."""
@@ -100,14 +97,6 @@ class RememberedVectors:
         return np.stack(
             [self._known[digest] if digest in self._known else fresh[digest] for digest in hashes]
         )
-
-    def embed_query(self, text: str) -> NDArray[np.float32]:
-        """The model's vector."""
-        return self._model.embed_query(text)
-
-    def count_tokens(self, text: str) -> int:
-        """The model's tokens."""
-        return self._model.count_tokens(text)
 
 
 def _unpacked(source: Path, making: Path) -> Manifest:

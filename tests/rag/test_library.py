@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rag.embedders.wrapped import WrappedEmbedder
 from rag.ingesting.ingest import ingest, rebuild
 from rag.library import Library
 from rag.retrieval.retrieve import retrieve
@@ -18,36 +19,16 @@ from rag.store.records import read_sources
 from stillroom.errors import EnvironmentUnfitError, LibraryDamagedError, LibraryError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
-
-    import numpy as np
-    from numpy.typing import NDArray
 
     from rag.embedders import Embedder
 
 
-class OtherEmbedder:
+class OtherEmbedder(WrappedEmbedder):
     """The bundled embedder under another fingerprint, as after an upgrade of its model."""
 
     def __init__(self, model: Embedder) -> None:
-        self._model = model
-        self.name = model.name
-        self.dimensions = model.dimensions
-        self.max_tokens = model.max_tokens
-        self.fingerprint = "other-2"
-
-    def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """The bundled model's vectors."""
-        return self._model.embed_documents(texts)
-
-    def embed_query(self, text: str) -> NDArray[np.float32]:
-        """The bundled model's vector."""
-        return self._model.embed_query(text)
-
-    def count_tokens(self, text: str) -> int:
-        """The bundled model's tokens."""
-        return self._model.count_tokens(text)
+        super().__init__(model, fingerprint="other-2")
 
 
 def test_passages_are_exact_spans_of_the_stored_text(library: Library, folder: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rag.embedders.wrapped import WrappedEmbedder
 from rag.ingesting.ingest import ingest
 from rag.library import Library
 from rag.retrieval.retrieve import retrieve
@@ -30,29 +31,17 @@ if TYPE_CHECKING:
     from rag.embedders import Embedder
 
 
-class Counting:
+class Counting(WrappedEmbedder):
     """The bundled embedder, which counts the texts that it is given."""
 
     def __init__(self, model: Embedder) -> None:
-        self._model = model
-        self.name = model.name
-        self.dimensions = model.dimensions
-        self.max_tokens = model.max_tokens
-        self.fingerprint = model.fingerprint
+        super().__init__(model)
         self.texts = 0
 
     def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The bundled model's vectors."""
         self.texts += len(texts)
         return self._model.embed_documents(texts)
-
-    def embed_query(self, text: str) -> NDArray[np.float32]:
-        """The bundled model's vector."""
-        return self._model.embed_query(text)
-
-    def count_tokens(self, text: str) -> int:
-        """The bundled model's tokens."""
-        return self._model.count_tokens(text)
 
 
 @pytest.fixture
