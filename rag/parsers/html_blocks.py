@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from rag.parsers.rows import markdown_table
+from rag.parsers.rows import fill_hanging, markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -220,22 +220,14 @@ def _grid(rows: list[list[HtmlElement]], depth: int) -> Iterator[list[str]]:
     for row in rows:
         cells: list[str] = []
         for cell in row:
-            _fill(cells, hanging)
+            fill_hanging(cells, hanging)
             text = _cell_text(cell, depth)
             column, rowspan = len(cells), _span(cell, "rowspan")
             cells += [text] + [""] * (_span(cell, "colspan") - 1)
             if rowspan > 1:
                 hanging[column] = (rowspan - 1, text)
-        _fill(cells, hanging)
+        fill_hanging(cells, hanging)
         yield cells
-
-
-def _fill(cells: list[str], hanging: dict[int, tuple[int, str]]) -> None:
-    while (column := len(cells)) in hanging:
-        rows_to_go, text = hanging.pop(column)
-        if rows_to_go > 1:
-            hanging[column] = (rows_to_go - 1, text)
-        cells.append(text)
 
 
 def _cell_text(cell: HtmlElement, depth: int) -> str:

@@ -76,3 +76,17 @@ def within_cell(text: str) -> str:
     lines = [line for line in text.split("\n") if not line.startswith("| --- ")]
     rows = (line.removeprefix("| ").removesuffix(" |").replace(" | ", "; ") for line in lines)
     return "\n".join(row if line.startswith("| ") else line for row, line in zip(rows, lines, strict=True))
+
+
+def fill_hanging(cells: list[str], hanging: dict[int, tuple[int, str]]) -> None:
+    """Put the cells that hang down from rows above into their columns, up to the next free one.
+
+    Args:
+        cells: of the row so far, from the left.
+        hanging: by column how many rows a cell still covers, and its text; what is used up leaves it.
+    """
+    while (column := len(cells)) in hanging:
+        rows_to_go, text = hanging.pop(column)
+        if rows_to_go > 1:
+            hanging[column] = (rows_to_go - 1, text)
+        cells.append(text)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rag.document import ParsedDocument, Section
 from rag.parsers.decoding import decode_text
 from rag.parsers.outline import Outline, sections_by_heading
-from rag.parsers.rows import markdown_table
+from rag.parsers.rows import fill_hanging, markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -189,24 +189,15 @@ def _table(node: Any) -> str:  # noqa: ANN401
     for row in node.findall(lambda each: each.tagname == "row"):
         cells: list[str] = []
         for entry in row.children:
-            _fill(cells, hanging)
+            fill_hanging(cells, hanging)
             text = " ".join(_inner(entry, 0).split())
             if (more := int(entry.get("morerows", 0))) > 0:
                 hanging[len(cells)] = (more, text)
             cells += [text] + [""] * int(entry.get("morecols", 0))
-        _fill(cells, hanging)
+        fill_hanging(cells, hanging)
         rows.append(cells)
     headed = next(iter(node.findall(lambda each: each.tagname == "thead")), None) is not None
     return "\n".join([*titles, *([markdown_table(rows, headed=headed)] if rows else [])])
-
-
-def _fill(cells: list[str], hanging: dict[int, tuple[int, str]]) -> None:
-    """Put the cells that hang down from rows above into their columns."""
-    while (column := len(cells)) in hanging:
-        rows_to_go, text = hanging.pop(column)
-        if rows_to_go > 1:
-            hanging[column] = (rows_to_go - 1, text)
-        cells.append(text)
 
 
 def _unknown(node: Any) -> str:  # noqa: ANN401

@@ -10,14 +10,12 @@ import gzip
 import io
 import lzma
 import shlex
-import struct
 import tarfile
-import zlib
 from typing import TYPE_CHECKING, Final, cast
 
 from rag.parsers.decoding import decode_names
 from rag.parsers.sniff import BZIP2_MARK, GZIP_MARK, XZ_MARK, begins_tar
-from rag.parsers.unpacking import Entry
+from rag.parsers.unpacking import UNPACKING_DAMAGE, Entry
 from stillroom.errors import ParseError
 
 if TYPE_CHECKING:
@@ -31,16 +29,7 @@ if TYPE_CHECKING:
 _BLOCK_BYTES = 512
 _PACKED_TAR_SUFFIXES = (".tgz", ".tbz", ".tbz2", ".txz")
 
-_DAMAGE: Final = (
-    tarfile.TarError,
-    zlib.error,
-    lzma.LZMAError,
-    struct.error,
-    EOFError,
-    OSError,
-    ValueError,
-    LookupError,
-)
+_DAMAGE: Final = (tarfile.TarError, *UNPACKING_DAMAGE)
 
 
 def entries(content: bytes, path: PurePath, _options: ParseOptions, room: Room) -> Iterator[Entry]:

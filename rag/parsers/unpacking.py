@@ -6,10 +6,13 @@ It counts; it knows no archive's format.
 
 from __future__ import annotations
 
+import lzma
 import re
+import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from stillroom.errors import ParseError
 
@@ -20,6 +23,17 @@ _MIB = 1024**2
 
 # Below this much a container may hold what it likes: a table of zeros packs a thousandfold.
 _ALWAYS_ALLOWED_BYTES = 64 * _MIB
+
+# What the standard library lets through, besides a format's own errors, where bytes are not what they claim.
+UNPACKING_DAMAGE: Final = (
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+    LookupError,
+)
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DRIVE = re.compile(r"[A-Za-z]:")

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import binascii
 import io
-import lzma
 import shlex
 import struct
 import zipfile
-import zlib
 from typing import TYPE_CHECKING, Final
 
 from rag.parsers.decoding import decode_names
-from rag.parsers.unpacking import Entry
+from rag.parsers.unpacking import UNPACKING_DAMAGE, Entry
 from stillroom.errors import ParseError
 
 if TYPE_CHECKING:
@@ -31,16 +29,7 @@ _ENCRYPTED, _UTF8_NAME = 0x1, 0x800
 _UNICODE_PATH = 0x7075
 
 # What zipfile lets through of a member that is not what the directory claims.
-_DAMAGE: Final = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    struct.error,
-    EOFError,
-    OSError,
-    ValueError,
-    LookupError,
-)
+_DAMAGE: Final = (zipfile.BadZipFile, *UNPACKING_DAMAGE)
 
 
 def entries(content: bytes, path: PurePath, options: ParseOptions, room: Room) -> Iterator[Entry]:
