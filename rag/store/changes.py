@@ -51,6 +51,7 @@ class StoredDocument:
     Attributes:
         metadata: what the file says of itself.
         notes: what a person should know of how it was read.
+        id: from the text alone, whichever files hold it; worked out once, for it reads all of the text.
     """
 
     title: str
@@ -62,11 +63,12 @@ class StoredDocument:
     cuts: tuple[Cut, ...]
     metadata: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    id: str = field(init=False)
 
-    @property
-    def id(self) -> str:
-        """From the text alone, whichever files hold it."""
-        return document_identity(self.text, exact=any(section.kind == "code" for section in self.sections))
+    def __post_init__(self) -> None:
+        """Work out the id."""
+        exact = any(section.kind == "code" for section in self.sections)
+        object.__setattr__(self, "id", document_identity(self.text, exact=exact))
 
 
 def put_file(connection: sqlite3.Connection, file: StoredFile, document: StoredDocument) -> tuple[str, ...]:

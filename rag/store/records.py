@@ -179,13 +179,10 @@ def read_passages(connection: sqlite3.Connection, document_id: str) -> tuple[Pas
 
 def read_indexed_passages(connection: sqlite3.Connection, document_id: str) -> tuple[Passage, ...]:
     """A document's passages that the indexes hold: all but those that repeat an earlier one."""
-    repeats = {
-        identity
-        for (identity,) in connection.execute(
-            "SELECT id FROM passages WHERE document_id = ? AND repeat", (document_id,)
-        )
-    }
-    return tuple(each for each in read_passages(connection, document_id) if each.id not in repeats)
+    rows = connection.execute(
+        f"{_PASSAGE} WHERE document_id = ? AND NOT repeat ORDER BY position", (document_id,)
+    )
+    return tuple(_passages(connection, rows))
 
 
 def count_indexed_passages(connection: sqlite3.Connection) -> int:
