@@ -27,6 +27,16 @@ _LEAST_FREE_BYTES = 1024 * 1024
 _TIMEOUT_SECONDS = 10.0
 
 
+def require_library(directory: Path) -> None:
+    """Stop where there is no library: most commands make none.
+
+    Raises:
+        LibraryError: there is none.
+    """
+    if not (directory / DATABASE_NAME).is_file():
+        raise LibraryError(f"there is no library in {directory}", hint="stillroom library list")
+
+
 def open_database(directory: Path) -> sqlite3.Connection:
     """The library's file in ``directory``, created where there is none.
 

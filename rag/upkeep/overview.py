@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rag.store.database import DATABASE_NAME, open_database, translated_errors
+from rag.store.database import DATABASE_NAME, open_database, require_library, translated_errors
 from rag.store.records import read_settled, read_sources
 from stillroom.errors import EnvironmentUnfitError, LibraryError
 
@@ -55,13 +55,15 @@ def find_libraries(libraries: Path) -> tuple[Path, ...]:
 
 def overviews(libraries: Path) -> tuple[Overview, ...]:
     """Every library in figures; one that cannot be read says so and hides no other."""
-    found: list[Overview] = []
-    for directory in find_libraries(libraries):
-        try:
-            found.append(overview(directory))
-        except (LibraryError, EnvironmentUnfitError) as error:
-            found.append(_unreadable(directory, error.message))
-    return tuple(found)
+    return tuple(overview_or_trouble(directory) for directory in find_libraries(libraries))
+
+
+def overview_or_trouble(directory: Path) -> Overview:
+    """The library in ``directory`` in figures, or why it cannot be read."""
+    try:
+        return overview(directory)
+    except (LibraryError, EnvironmentUnfitError) as error:
+        return _unreadable(directory, error.message)
 
 
 def _unreadable(directory: Path, trouble: str) -> Overview:
@@ -89,8 +91,7 @@ def overview(directory: Path) -> Overview:
         LibraryError: there is none, or a newer Stillroom wrote it.
         LibraryDamagedError: its file cannot be read.
     """
-    if not (directory / DATABASE_NAME).is_file():
-        raise LibraryError(f"there is no library in {directory}", hint="stillroom library list")
+    require_library(directory)
     with contextlib.closing(open_database(directory)) as connection, translated_errors(directory):
         documents, characters = _row(
             connection, "SELECT count(*), coalesce(sum(length(text)), 0) FROM documents"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rag.store.changes import remove_file, remove_source, set_metadata
 from rag.store.chroma_server import ChromaServer, delete_collection
-from rag.store.database import DATABASE_NAME, transaction, translated_errors
+from rag.store.database import DATABASE_NAME, require_library, transaction, translated_errors
 from rag.store.indexes import index_directory
 from rag.store.records import KnownFile, read_files
 from rag.store.write_lock import write_lock
@@ -70,8 +70,7 @@ def delete_library(directory: Path, *, chroma: ChromaServer | None = None) -> No
         LibraryError: there is none.
         LibraryBusyError: another process writes.
     """
-    if not (directory / DATABASE_NAME).is_file():
-        raise LibraryError(f"there is no library in {directory}", hint="stillroom library list")
+    require_library(directory)
     with write_lock(directory), translated_errors(directory):
         indexes = index_directory(directory, "")
         if chroma is not None and indexes.is_dir():

@@ -60,7 +60,7 @@ def show(
 ) -> None:
     """Show what the library holds of one document: files, metadata, sections, passages."""
     rooms = open_rooms(context, library=library)
-    require_library(rooms)
+    _require_library(rooms)
     held = rooms.open_library(for_rebuild=True)
     wanted = str(Path(document).absolute())
     found = next(
@@ -130,7 +130,7 @@ def repair(context: typer.Context, library: options.Library = None, json: option
 
     from rag.upkeep.repairing import repair as mend
 
-    require_library(rooms)
+    _require_library(rooms)
     with output.working("Looking at every passage") as update:
         done = mend(rooms.library_dir, rooms.embedder(), chroma=rooms.chroma, on_indexed=_counting(update))
 
@@ -147,7 +147,7 @@ def rebuild(context: typer.Context, library: options.Library = None, json: optio
 
     from rag.store.writer import rebuild_indexes
 
-    require_library(rooms)
+    _require_library(rooms)
     with output.working("Embedding") as update:
         counting = _counting(update)
         rebuild_indexes(rooms.library_dir, rooms.embedder(), on_indexed=counting, chroma=rooms.chroma)
@@ -174,7 +174,7 @@ def export(
 
     from rag.upkeep.exporting import export_library
 
-    require_library(rooms)
+    _require_library(rooms)
     with output.working("Writing"):
         done = export_library(rooms.library_dir, file, chroma=rooms.chroma, vectors=vectors)
 
@@ -223,7 +223,7 @@ def tag(
 
     from rag.upkeep.removing import describe_documents
 
-    require_library(rooms)
+    _require_library(rooms)
     paths = describe_documents(rooms.library, _absolute(targets), metadata)
 
     def render(console: Console) -> None:
@@ -243,7 +243,7 @@ def remove(
 
     from rag.upkeep.removing import remove_documents
 
-    require_library(rooms)
+    _require_library(rooms)
     output = Output(as_json=json)
     paths = remove_documents(rooms.library, _absolute(targets))
 
@@ -263,12 +263,12 @@ def delete(
     """Delete a library with its text and its indexes; documents' files stay on disk."""
     rooms = open_rooms(context, library=library)
 
-    from rag.upkeep.overview import overviews
+    from rag.upkeep.overview import overview_or_trouble
     from rag.upkeep.removing import delete_library
 
-    require_library(rooms)
+    _require_library(rooms)
     # One that is damaged can be deleted, too.
-    held = next(each for each in overviews(rooms.library_dir.parent) if each.name == library)
+    held = overview_or_trouble(rooms.library_dir)
     what = held.trouble or f"{library} holds {held.documents} documents"
     if not yes:
         if not sys.stdin.isatty():
@@ -284,16 +284,10 @@ def delete(
     Output(as_json=json).result({"deleted": held.name, "documents": held.documents}, render)
 
 
-def require_library(rooms: Rooms) -> None:
-    """Stop where there is no library of that name: these commands make none.
+def _require_library(rooms: Rooms) -> None:
+    from rag.store.database import require_library
 
-    Raises:
-        LibraryError: there is none.
-    """
-    from rag.store.database import DATABASE_NAME
-
-    if not (rooms.library_dir / DATABASE_NAME).is_file():
-        raise LibraryError(f"there is no library in {rooms.library_dir}", hint="stillroom library list")
+    require_library(rooms.library_dir)
 
 
 def _absolute(targets: list[str]) -> list[str]:
