@@ -129,17 +129,6 @@ def off_question(claim: CheckedClaim, question: str) -> str:
     return wording(detect_language(question)).off_question.format(text=_shown(claim.text))
 
 
-def cited_text(kept: Sequence[CheckedClaim], language: Language) -> tuple[str, tuple[Citation, ...]]:
-    """The claims as running text with markers such as ``[1]``, and the citations that they stand for.
-
-    Example: two claims from one sentence read "It is small [1]. It is fast [1]."
-    """
-    text = CitedText(language)
-    for claim in kept:
-        text.add(claim)
-    return text.text, text.citations
-
-
 class CitedText:
     """An answer's text as it grows, sentence by sentence, each with the marker of its citation.
 

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from rag.answering.citations import Claim, check_claims, cited_text
+from rag.answering.citations import CitedText, Claim, check_claims
 from rag.answering.quotes import citation, find_quote
 from rag.document import Passage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rag.answering.citations import CheckedClaim
+    from rag.document import Citation
 
 
 def passage(text: str, *, page: int | None = None, line: int = 1) -> Passage:
     return Passage("p", "d", "Serving", "/serving.md", text, 0, len(text), page, line, ("Memory",))
+
+
+def cited(kept: Sequence[CheckedClaim]) -> tuple[str, tuple[Citation, ...]]:
+    text = CitedText("en")
+    for claim in kept:
+        text.add(claim)
+    return text.text, text.citations
 
 
 CACHE = passage("PagedAttention wastes under 4 % of the cache.\nOlder servers wasted 60 to 80 %.", line=7)
@@ -54,7 +69,7 @@ def test_the_line_is_that_of_the_quote_and_a_page_goes_before_it() -> None:
 def test_a_proven_claim_becomes_a_sentence_with_a_marker() -> None:
     claim = Claim("DeepSeek-MoE 16B activates 2.8 billion parameters.", "P2", EXPERTS.text)
     verdict = check_claims([claim], GIVEN, QUESTION)
-    text, citations = cited_text(verdict.kept, "en")
+    text, citations = cited(verdict.kept)
     assert text == "DeepSeek-MoE 16B activates 2.8 billion parameters [1]."
     assert citations[0].quote == EXPERTS.text
 
@@ -120,6 +135,6 @@ def test_claims_from_one_sentence_share_a_marker() -> None:
         Claim("DeepSeek-MoE activates 2.8 billion parameters.", "P2", EXPERTS.text),
         Claim("2.8 billion parameters for each token.", "P2", EXPERTS.text),
     ]
-    text, citations = cited_text(check_claims(claims, GIVEN, QUESTION).kept, "en")
+    text, citations = cited(check_claims(claims, GIVEN, QUESTION).kept)
     assert text.count("[1]") == 2
     assert len(citations) == 1
