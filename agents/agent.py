@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from agents.langchain_tools import langchain_tool
-from agents.trace import EndedBy, Limits, Step, Trace, shorten
+from agents.running.langchain_tools import langchain_tool
+from agents.running.trace import EndedBy, Limits, Step, Trace, shorten
 from deploy.chat import chat_model, split_reasoning
 from deploy.chat_errors import model_errors
 from rag.language import detect_language
@@ -138,7 +138,7 @@ def _middleware(
 ) -> list[AgentMiddleware[Any, Any, Any]]:
     """What stands between LangChain's agent and the model, outermost first."""
     from agents.constrained import ConstrainedActions
-    from agents.watch import FitHistory, Watch
+    from agents.running.watch import FitHistory, Watch
 
     if endpoint.capabilities.native_tools:
         return [Watch(trace), FitHistory(endpoint, answer_tokens=action_tokens)]

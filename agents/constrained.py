@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
-from agents.actions import (
+from agents.calling.actions import (
     FINAL,
     Action,
     InvalidActionError,
@@ -25,7 +25,7 @@ from agents.actions import (
     read_action,
     reminder,
 )
-from agents.history import fit_history, flatten
+from agents.calling.history import fit_history, flatten
 from deploy.chat import json_schema_option, split_reasoning
 from deploy.chat_errors import cut_off_text, readable_answer
 from rag.model_call import thinking_tokens

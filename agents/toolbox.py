@@ -5,22 +5,25 @@ The agent takes them all; the MCP server offers those that an IDE lacks. Making 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from agents.calculator import MAX_EXPRESSION_CHARACTERS, evaluate
-from agents.deployment_tools import DeploymentTools
-from agents.library_tools import LibraryTools
+from agents.result_pages import ResultPages
 from agents.services import Services
+from agents.toolkit.calculator import MAX_EXPRESSION_CHARACTERS, evaluate
+from agents.toolkit.deployment_tools import DeploymentTools
+from agents.toolkit.library_tools import LibraryTools
 from agents.tools import tool
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from agents.tools import Tool
 
-__all__ = ["Services", "toolbox"]
+__all__ = ["Services", "paged", "toolbox"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,12 @@ def toolbox(services: Services) -> tuple[Tool, ...]:
         tool(calculate),
         tool(current_time),
     )
+
+
+def paged(tools: Sequence[Tool], pages: ResultPages | None = None) -> tuple[Tool, ...]:
+    """The tools, what is too long of their results kept, and one more that reads on in it."""
+    pages = pages or ResultPages()
+    return (*(replace(entry, pages=pages) for entry in tools), tool(pages.read_result))
 
 
 def calculate(

@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from agents.call_context import CallContext, serving
+from agents.result_pages import PAGE_CHARACTERS
 from agents.signature import arguments_model, describe, parameters_schema, result_schema
 from stillroom.errors import StillroomError, ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from agents.result_pages import ResultPages
     from rag.document import Citation
 
-# About 2,000 tokens of English or 5,000 of Chinese: several results fit a context of 8,192 tokens, and
-# clients such as IDEs warn beyond 10,000 tokens of one result.
-TEXT_LIMIT_CHARACTERS = 8_000
+# What most MCP clients wait for one call.
+CALL_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class ToolResult:
     """What a tool gives back.
 
     Attributes:
-        text: for a model to read, at most about ``TEXT_LIMIT_CHARACTERS`` long.
+        text: for a model to read, at most about ``PAGE_CHARACTERS`` long.
         data: the same as JSON values, uncut, for programs.
         citations: quotes that were found, word for word, in the library.
     """
@@ -62,6 +64,10 @@ class Tool:
         read_only: it changes nothing.
         destructive: it may delete or overwrite; meaningless where ``read_only`` is set.
         open_world: it reaches beyond this machine and its library.
+        needs_consent: a person is asked before it runs (``agents.running.consent``).
+        timeout_seconds: what one call may take.
+        server: the MCP server that it is of; empty for Stillroom's own.
+        pages: keeps what is too long for one result; None where the rest is left out.
         arguments: validates the arguments; None where the far side does (a tool of an MCP server).
     """
 
@@ -72,6 +78,10 @@ class Tool:
     read_only: bool = True
     destructive: bool = False
     open_world: bool = False
+    needs_consent: bool = False
+    timeout_seconds: float = CALL_SECONDS
+    server: str = ""
+    pages: ResultPages | None = field(default=None, repr=False)
     arguments: type[BaseModel] | None = field(default=None, repr=False)
 
     @cached_property
@@ -91,8 +101,12 @@ class Tool:
         """JSON schema of ``ToolResult.data``; None where the function does not say what it returns."""
         return None if self.arguments is None else result_schema(self.function)
 
-    def call(self, arguments: Mapping[str, Any]) -> ToolResult:
+    def call(self, arguments: Mapping[str, Any], context: CallContext | None = None) -> ToolResult:
         """Validate the arguments and run the function.
+
+        Args:
+            arguments: as a model or a client wrote them.
+            context: what the function may know of its call; None for one that nobody can stop.
 
         Raises:
             ToolError: an argument is missing, unknown or of a wrong type, each named with what was
@@ -100,12 +114,13 @@ class Tool:
         """
         keywords = self._validated(arguments)
         try:
-            value = self.function(**keywords)
+            with serving(context or CallContext()):
+                value = self.function(**keywords)
         except ToolError:
             raise
         except StillroomError as error:
             raise ToolError(f"{self.name}: {error.message}", hint=error.hint) from error
-        return to_result(value)
+        return to_result(value, self.pages)
 
     def _validated(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         if self.arguments is None:
@@ -123,8 +138,18 @@ def tool(
     read_only: bool = True,
     destructive: bool = False,
     open_world: bool = False,
+    needs_consent: bool | None = None,
+    timeout_seconds: float = CALL_SECONDS,
 ) -> Tool:
     """A tool from a typed function: signature to schema, docstring to descriptions.
+
+    Args:
+        function: its annotations and its docstring say all that a model must know.
+        read_only: it changes nothing.
+        destructive: it may delete or overwrite.
+        open_world: it reaches beyond this machine and its library.
+        needs_consent: a person is asked before it runs; None for every tool that is not ``read_only``.
+        timeout_seconds: what one call may take.
 
     Raises:
         TypeError: a parameter has no annotation or cannot be passed by name.
@@ -146,21 +171,24 @@ def tool(
         read_only=read_only,
         destructive=destructive,
         open_world=open_world,
+        needs_consent=not read_only if needs_consent is None else needs_consent,
+        timeout_seconds=timeout_seconds,
         arguments=model,
     )
 
 
-def to_result(value: object) -> ToolResult:
+def to_result(value: object, pages: ResultPages | None = None) -> ToolResult:
     """A function's value as text within the limit, as JSON data, and its citations."""
+    capped = pages.first_page if pages else cap_text
     if isinstance(value, ToolResult):
-        return ToolResult(cap_text(value.text), value.data, value.citations)
+        return ToolResult(capped(value.text), value.data, value.citations)
     plain = TypeAdapter(type(value)).dump_python(value, mode="json")
     data = plain if isinstance(plain, dict) else {"result": plain}
     citations: tuple[Citation, ...] = getattr(value, "citations", ())
-    return ToolResult(cap_text(_readable(value, plain)), data, citations)
+    return ToolResult(capped(_readable(value, plain)), data, citations)
 
 
-def cap_text(text: str, *, limit: int = TEXT_LIMIT_CHARACTERS) -> str:
+def cap_text(text: str, *, limit: int = PAGE_CHARACTERS) -> str:
     """The text, or its first ``limit`` characters and a plain note of how many were left out."""
     if len(text) <= limit:
         return text

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from agents.background import start_in_background
-from agents.library_results import source_line
+from agents.toolkit.library_results import source_line
 from rag.document import Citation  # noqa: TC001 (pydantic reads the annotation when it makes the schema)
 from stillroom.errors import EngineUnavailableError
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcp.server.mcpserver.exceptions import ResourceError
 
-from agents.library_tools import LibraryTools
+from agents.toolkit.library_tools import LibraryTools
 from mcp_server.background import in_background
 from mcp_server.tool_server import error_text
 from stillroom.errors import StillroomError

@@ -7,8 +7,8 @@ from typing import Literal
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
-from agents.actions import InvalidActionError, action_schema, exhausted_tools, read_action
-from agents.history import fit_history, flatten, history_tokens
+from agents.calling.actions import InvalidActionError, action_schema, exhausted_tools, read_action
+from agents.calling.history import fit_history, flatten, history_tokens
 from agents.tools import tool
 from stillroom.errors import ModelError
 

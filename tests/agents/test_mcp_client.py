@@ -15,7 +15,7 @@ from mcp.types import Tool as ServedTool
 from pydantic import BaseModel
 
 from agents.mcp_client import open_server
-from agents.tools import TEXT_LIMIT_CHARACTERS
+from agents.result_pages import PAGE_CHARACTERS
 from stillroom.errors import McpError, ToolError
 
 ENDLESS = "import time; time.sleep(60)"
@@ -82,7 +82,7 @@ def test_call_gives_text_and_data(mode: Any) -> None:  # noqa: ANN401 (a literal
 
 def test_long_result_is_cut() -> None:
     with open_server(make_server()) as server:
-        text = server.call("talk", {"length": 2 * TEXT_LIMIT_CHARACTERS}).text
+        text = server.call("talk", {"length": 2 * PAGE_CHARACTERS}).text
     assert text.endswith("[cut: 8000 of 16000 characters left out; ask for less at a time]")
 
 

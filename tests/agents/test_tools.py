@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field
 
-from agents.tools import TEXT_LIMIT_CHARACTERS, ToolResult, tool
+from agents.result_pages import PAGE_CHARACTERS
+from agents.tools import ToolResult, tool
 from rag.document import Citation
 from stillroom.errors import LibraryEmptyError, ToolError
 
@@ -108,8 +109,8 @@ def test_typed_result_gives_text_data_and_citations() -> None:
 
 
 def test_long_text_is_cut_and_says_by_how_much() -> None:
-    result = tool(speak).call({"length": TEXT_LIMIT_CHARACTERS + 500})
-    assert result.text.startswith("x" * TEXT_LIMIT_CHARACTERS + "\n[cut: 500 of 8500 characters")
+    result = tool(speak).call({"length": PAGE_CHARACTERS + 500})
+    assert result.text.startswith("x" * PAGE_CHARACTERS + "\n[cut: 500 of 8500 characters")
     assert len(result.data["result"]) == 8500
 
 

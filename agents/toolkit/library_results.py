@@ -10,7 +10,7 @@ import itertools
 from dataclasses import dataclass
 from typing import Literal
 
-from agents.tools import TEXT_LIMIT_CHARACTERS
+from agents.result_pages import PAGE_CHARACTERS
 from rag.document import Citation  # noqa: TC001 (pydantic reads the annotation when it makes the schema)
 from rag.prompt_text import as_data
 
@@ -154,7 +154,7 @@ def source_line(citation: Citation) -> str:
 def _first_that_fit(blocks: list[str]) -> list[str]:
     """As many whole blocks as a tool's text holds: a cut one would leave its fence open."""
     lengths = itertools.accumulate(len(block) + len("\n\n") for block in blocks)
-    room = TEXT_LIMIT_CHARACTERS - _NOTES_CHARACTERS
+    room = PAGE_CHARACTERS - _NOTES_CHARACTERS
     return [block for block, length in zip(blocks, lengths, strict=True) if length <= room]
 
 

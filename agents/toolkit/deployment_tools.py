@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from agents.deployment_results import (
+from agents.toolkit.deployment_results import (
     ComponentSum,
     DeploymentOption,
     DeploymentPlan,

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agents.library_results import FoundPassage, SearchResults
-from agents.library_tools import PAGE_CHARACTERS
 from agents.toolbox import Services, toolbox
+from agents.toolkit.library_results import FoundPassage, SearchResults
+from agents.toolkit.library_tools import PAGE_CHARACTERS
 from agents.tools import cap_text
 from deploy.catalog import load_catalog
 from deploy.hardware.detect import detect_machine

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from agents.calculator import evaluate
+from agents.toolkit.calculator import evaluate
 from stillroom.errors import ToolError
 
 

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from agents.library_results import DocumentPage, FoundPassage, LibraryAnswer, SearchResults, Source, Sources
+from agents.toolkit.library_results import (
+    DocumentPage,
+    FoundPassage,
+    LibraryAnswer,
+    SearchResults,
+    Source,
+    Sources,
+)
 
 if TYPE_CHECKING:
     from agents.services import Services

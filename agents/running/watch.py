@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse, hook_config
 
-from agents.history import fit_history
+from agents.calling.history import fit_history
 from deploy.chat import split_reasoning
 from deploy.chat_errors import readable_answer
 from rag.prompt_text import estimate_tokens
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
     from langgraph.runtime import Runtime
 
-    from agents.trace import Trace
+    from agents.running.trace import Trace
     from deploy.endpoint import Endpoint
 
 

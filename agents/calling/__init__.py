@@ -1,0 +1,1 @@
+"""How a model that has no tool calling is made to call tools: JSON actions, a history without tool turns."""
