@@ -96,23 +96,23 @@ class ConstrainedActions(AgentMiddleware):
             thought, spent = _thought(message)
             messages = _append(messages, _ACT.format(thought=thought))
         schema = self._schema(calls, may_answer=bool(tried) or not self._actions)
-        problem = ""
+        failure: InvalidActionError | None = None
         for _ in range(_ATTEMPTS):
             text, reasoning, tokens = self._act(bare, messages, schema, handler)
             spent += tokens
             try:
                 return _as_response(read_action(text, self._actions), thought or reasoning, spent)
             except InvalidActionError as error:
-                problem = str(error)
+                failure = error
                 messages = [
                     *messages,
                     AIMessage(text[:_QUOTED_CHARACTERS] or "{}"),
-                    HumanMessage(_repair(problem)),
+                    HumanMessage(_repair(str(error))),
                 ]
         raise ModelError(
-            f"{self._endpoint.model} gave no valid action in {_ATTEMPTS} replies: {problem}",
+            f"{self._endpoint.model} gave no valid action in {_ATTEMPTS} replies: {failure}",
             hint="choose a larger model: stillroom plan",
-        )
+        ) from failure
 
     def _system(self, request: ModelRequest[Any]) -> SystemMessage:
         given = request.system_message.text if request.system_message else ""
