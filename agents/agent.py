@@ -7,9 +7,13 @@ calling is made to call tools, what tools exist, and how an endpoint is reached 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from agents.running.agent_run import AgentRun
+from agents.running.consent import Consent
+from agents.running.events import AgentEvent, ToolEnded
 from agents.running.langchain_tools import langchain_tool
 from agents.running.trace import EndedBy, Limits, Step, Trace, shorten
 from deploy.chat import chat_model, split_reasoning
@@ -24,7 +28,10 @@ if TYPE_CHECKING:
 
     from langchain.agents.middleware import AgentMiddleware
     from langchain_core.messages import BaseMessage
+    from langchain_core.runnables import RunnableConfig
 
+    from agents.running.recorder import Recorder
+    from agents.running.remembered import Remembered
     from agents.tools import Tool
     from deploy.endpoint import Endpoint
     from rag.document import Citation
@@ -50,27 +57,11 @@ _STOPPED: Final[dict[EndedBy, str]] = {
     "tool_limit": "its limit of {limits.tool_calls} tool calls",
     "time_limit": "its limit of {limits.seconds:.0f} seconds",
     "loop": "the same tool call made three times",
+    "call_limit": "its limit of {limits.model_calls} requests to the model",
+    "token_limit": "its limit of {limits.tokens} tokens",
     "model_error": "an error of the model",
+    "cancelled": "whoever asked",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class AgentRun:
-    """What the agent came to.
-
-    Attributes:
-        answer: the model's own words; for a run that a limit ended, what the tools returned.
-        citations: quotes that tools gave, found word for word and numbered from 1: those that share terms
-            with the answer; for a run that a limit ended, the first ones.
-        ended_by: ``answer``, or what stopped it.
-        notice: what the reader should know of the answer, or empty.
-    """
-
-    answer: str
-    citations: tuple[Citation, ...]
-    steps: tuple[Step, ...]
-    ended_by: EndedBy
-    notice: str = ""
 
 
 def run_agent(
@@ -79,7 +70,12 @@ def run_agent(
     endpoint: Endpoint,
     tools: Sequence[Tool],
     limits: Limits = Limits(),  # noqa: B008 - frozen
+    consent: Consent | None = None,
+    conversation: Remembered | None = None,
+    cancelled: threading.Event | None = None,
+    on_event: Callable[[AgentEvent], None] = lambda _: None,
     on_step: Callable[[Step], None] = lambda _: None,
+    recorder: Recorder | None = None,
 ) -> AgentRun:
     """Let the model at ``endpoint`` work on the question with the tools.
 
@@ -88,16 +84,40 @@ def run_agent(
         endpoint: a model without native tools is made to act under a JSON schema.
         tools: a tool that fails gives its message to the model; the run goes on.
         limits: end the run with a partial result that says so.
-        on_step: is given each tool call as it ends, possibly from another thread.
+        consent: says which calls may run that change something; without it none of them does.
+        conversation: is gone on with, and keeps this run's turns; without it nothing is kept.
+        cancelled: ends the run when it is set, from any thread.
+        on_event: is told what happens while it happens, from another thread, never two at a time.
+        on_step: is given each tool call as it ends; ``on_event`` tells that too.
+        recorder: keeps what happened.
 
     Raises:
         ModelError: the endpoint refused or did not answer, or gave no valid action, before any tool
             returned something. After that, the run ends with what there is.
     """
-    trace = Trace(limits, on_step)
+
+    def tell(step: Step) -> None:
+        on_event(ToolEnded(step))
+        on_step(step)
+
+    trace = Trace(limits, tell, consent or Consent(), cancelled or threading.Event())
+    if recorder:
+        named = conversation.name if conversation else ""
+        recorder.run_started(
+            question, model=endpoint.model, tools=tuple(tool.name for tool in tools), conversation=named
+        )
+    run = _to_its_end(question, endpoint, tools, trace, conversation)
+    if recorder:
+        recorder.run_ended(run)
+    return run
+
+
+def _to_its_end(
+    question: str, endpoint: Endpoint, tools: Sequence[Tool], trace: Trace, conversation: Remembered | None
+) -> AgentRun:
     try:
         with model_errors(endpoint):
-            answer = _run(question, endpoint, tools, trace)
+            answer = _run(question, endpoint, tools, trace, conversation)
     except ModelError as error:
         if trace.remaining_seconds <= 0:
             trace.ended_by = "time_limit"
@@ -114,21 +134,28 @@ def run_agent(
     return AgentRun(answer, _supporting(answer, trace), tuple(trace.steps), "answer", notice)
 
 
-def _run(question: str, endpoint: Endpoint, tools: Sequence[Tool], trace: Trace) -> str:
+def _run(
+    question: str, endpoint: Endpoint, tools: Sequence[Tool], trace: Trace, conversation: Remembered | None
+) -> str:
     """The text of the agent's last message; empty where that is no answer."""
     from langchain.agents import create_agent
     from langchain_core.messages import HumanMessage
 
     action_tokens = min(_MOST_ACTION_TOKENS, endpoint.context_tokens // _ACTION_SHARE)
+    remembering = conversation.middleware(endpoint, answer_tokens=action_tokens) if conversation else ()
     agent = create_agent(
         chat_model(endpoint, max_tokens=action_tokens, timeout_seconds=trace.limits.seconds),
         [langchain_tool(tool, trace.call) for tool in tools],
         system_prompt=_INSTRUCTIONS[detect_language(question)],
-        middleware=_middleware(endpoint, tools, trace, action_tokens),
+        middleware=[*remembering, *_middleware(endpoint, tools, trace, action_tokens)],
+        checkpointer=conversation.checkpointer if conversation else None,
     )
     # Two nodes a turn and one for each middleware's hook: the trace's own limits come first.
     most_nodes = 10 * (trace.limits.steps + 2)
-    state = agent.invoke({"messages": [HumanMessage(question)]}, {"recursion_limit": most_nodes})
+    config: RunnableConfig = {"recursion_limit": most_nodes}
+    if conversation:
+        config["configurable"] = {"thread_id": conversation.thread_id}
+    state = agent.invoke({"messages": [HumanMessage(question)]}, config)
     last: BaseMessage = state["messages"][-1]
     return split_reasoning(last)[1] if last.type == "ai" else ""
 

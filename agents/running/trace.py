@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from agents.running.consent import Consent
 from agents.tools import ToolResult
 from stillroom.errors import ToolError
 
@@ -21,7 +22,17 @@ if TYPE_CHECKING:
     from agents.tools import Tool
     from rag.document import Citation
 
-EndedBy = Literal["answer", "step_limit", "tool_limit", "time_limit", "loop", "model_error"]
+EndedBy = Literal[
+    "answer",
+    "step_limit",
+    "tool_limit",
+    "time_limit",
+    "call_limit",
+    "token_limit",
+    "loop",
+    "model_error",
+    "cancelled",
+]
 
 # What a step keeps of a result, for a person to read. The model gets all of it.
 _SHOWN_CHARACTERS: Final = 600
@@ -36,12 +47,16 @@ class Limits:
     Attributes:
         steps: turns of the model.
         tool_calls: calls that really ran.
+        model_calls: requests to the model; a turn takes several where it thinks first or is repaired.
+        tokens: prompts and replies of all requests together, where the server reports them.
         seconds: of wall clock, looked at before each turn and each tool call. A request that is under way
             then may take as long again.
     """
 
     steps: int = 8
     tool_calls: int = 12
+    model_calls: int = 40
+    tokens: int = 200_000
     seconds: float = 300.0
 
 
@@ -81,10 +96,14 @@ class Trace:
     Args:
         limits: what ends the run.
         on_step: is given each step as it ends.
+        consent: says which calls may run.
+        cancelled: ends the run.
     """
 
     limits: Limits
     on_step: Callable[[Step], None]
+    consent: Consent = field(default_factory=Consent)
+    cancelled: threading.Event = field(default_factory=threading.Event)
     steps: list[Step] = field(default_factory=list)
     results: list[ToolResult] = field(default_factory=list)
     ended_by: EndedBy | None = None
@@ -103,7 +122,9 @@ class Trace:
     def check_limits(self) -> EndedBy | None:
         """Why the run has to end now, or None. To be asked before each turn of the model."""
         if self.ended_by is None:
-            if self.remaining_seconds <= 0:
+            if self.cancelled.is_set():
+                self.ended_by = "cancelled"
+            elif self.remaining_seconds <= 0:
                 self.ended_by = "time_limit"
             elif sum(not step.repeated for step in self.steps) >= self.limits.tool_calls:
                 self.ended_by = "tool_limit"
@@ -130,6 +151,7 @@ class Trace:
         started = time.monotonic()
         failed = False
         try:
+            self.consent.check(tool, arguments)
             result = tool.call(arguments)
         except ToolError as error:
             failed = True
