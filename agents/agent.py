@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agents.running.agent_run import AgentRun
 from agents.running.consent import Consent
-from agents.running.events import AgentEvent, ToolEnded
+from agents.running.events import AgentEvent, Noticed, ToolEnded
 from agents.running.langchain_tools import langchain_tool
 from agents.running.trace import EndedBy, Limits, Step, Trace, shorten
 from deploy.chat import chat_model, split_reasoning
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from langchain.agents.middleware import AgentMiddleware
     from langchain_core.messages import BaseMessage
     from langchain_core.runnables import RunnableConfig
+    from langgraph.types import Durability
 
     from agents.running.recorder import Recorder
     from agents.running.remembered import Remembered
@@ -106,18 +107,34 @@ def run_agent(
         recorder.run_started(
             question, model=endpoint.model, tools=tuple(tool.name for tool in tools), conversation=named
         )
-    run = _to_its_end(question, endpoint, tools, trace, conversation)
+    try:
+        run = _to_its_end(question, endpoint, tools, trace, conversation=conversation, on_event=on_event)
+    except ModelError as error:
+        if recorder:
+            recorder.run_failed(error.message)
+        if conversation:
+            failed = AgentRun("", (), tuple(trace.steps), "model_error", error.message)
+            conversation.record(question, failed, model=endpoint.model)
+        raise
     if recorder:
         recorder.run_ended(run)
+    if conversation:
+        conversation.record(question, run, model=endpoint.model)
     return run
 
 
 def _to_its_end(
-    question: str, endpoint: Endpoint, tools: Sequence[Tool], trace: Trace, conversation: Remembered | None
+    question: str,
+    endpoint: Endpoint,
+    tools: Sequence[Tool],
+    trace: Trace,
+    *,
+    conversation: Remembered | None,
+    on_event: Callable[[AgentEvent], None],
 ) -> AgentRun:
     try:
         with model_errors(endpoint):
-            answer = _run(question, endpoint, tools, trace, conversation)
+            answer = _run(question, endpoint, tools, trace, conversation=conversation, on_event=on_event)
     except ModelError as error:
         if trace.remaining_seconds <= 0:
             trace.ended_by = "time_limit"
@@ -135,14 +152,28 @@ def _to_its_end(
 
 
 def _run(
-    question: str, endpoint: Endpoint, tools: Sequence[Tool], trace: Trace, conversation: Remembered | None
+    question: str,
+    endpoint: Endpoint,
+    tools: Sequence[Tool],
+    trace: Trace,
+    *,
+    conversation: Remembered | None,
+    on_event: Callable[[AgentEvent], None],
 ) -> str:
     """The text of the agent's last message; empty where that is no answer."""
     from langchain.agents import create_agent
     from langchain_core.messages import HumanMessage
 
     action_tokens = min(_MOST_ACTION_TOKENS, endpoint.context_tokens // _ACTION_SHARE)
-    remembering = conversation.middleware(endpoint, answer_tokens=action_tokens) if conversation else ()
+    remembering: Sequence[AgentMiddleware[Any, Any, Any]] = ()
+    if conversation:
+        remembering = conversation.middleware(
+            endpoint,
+            tools,
+            answer_tokens=action_tokens,
+            tell=lambda text: on_event(Noticed(text)),
+            wanted=lambda: not trace.cancelled.is_set() and trace.remaining_seconds > 0,
+        )
     agent = create_agent(
         chat_model(endpoint, max_tokens=action_tokens, timeout_seconds=trace.limits.seconds),
         [langchain_tool(tool, trace.call) for tool in tools],
@@ -155,7 +186,9 @@ def _run(
     config: RunnableConfig = {"recursion_limit": most_nodes}
     if conversation:
         config["configurable"] = {"thread_id": conversation.thread_id}
-    state = agent.invoke({"messages": [HumanMessage(question)]}, config)
+    # A call is on the disk before its tool runs.
+    durability: Durability | None = "sync" if conversation else None
+    state = agent.invoke({"messages": [HumanMessage(question)]}, config, durability=durability)
     last: BaseMessage = state["messages"][-1]
     return split_reasoning(last)[1] if last.type == "ai" else ""
 

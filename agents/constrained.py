@@ -81,9 +81,10 @@ class ConstrainedActions(AgentMiddleware):
                 conversation does not fit.
         """
         system = self._system(request)
-        calls = _calls(request.messages)
+        turn = _latest_turn(request.messages)
+        calls = _calls(turn)
         tried = {name for name, _ in calls}
-        question = next((message.text for message in request.messages if message.type == "human"), "")
+        question = turn[0].text if turn else ""
         hint = reminder(as_data(question), self._actions, tried=tried)
         fitted = fit_history(request.messages, budget_tokens=self._budget(system.text + hint))
         messages = _append(flatten(fitted), hint)
@@ -157,8 +158,14 @@ class ConstrainedActions(AgentMiddleware):
         return (said, reasoning, _tokens(message)) if said else (reasoning, "", _tokens(message))
 
 
+def _latest_turn(messages: Sequence[AnyMessage]) -> Sequence[AnyMessage]:
+    """The latest question and what followed: calls that an earlier one led to may be made again."""
+    asked = [index for index, message in enumerate(messages) if message.type == "human"]
+    return messages[asked[-1] :] if asked else ()
+
+
 def _calls(messages: Sequence[AnyMessage]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Every tool call of the conversation, oldest first."""
+    """Every tool call in the messages, oldest first."""
     return [
         (call["name"], call["args"])
         for message in messages

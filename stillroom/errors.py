@@ -18,6 +18,8 @@ StillroomError                  1  any failure that a person can act on
 │   ├── LibraryEmptyError       1  nothing was ingested yet
 │   ├── LibraryOutdatedError    1  its indexes were made in another way than is in use
 │   └── ParseError              1  a document yields no text
+├── ConversationError           1  a kept conversation, or the file of them
+│   └── ConversationBusyError   1  somebody else has it open
 ├── ModelError                  1  the model's answer cannot be used
 ├── ToolError                   1  a tool refused its arguments or failed
 └── McpError                    1  an MCP server or client failed
@@ -141,6 +143,14 @@ class LibraryOutdatedError(LibraryError):
 
 class ParseError(LibraryError):
     """A document yields no text: unreadable, damaged, encrypted, or of an unknown format."""
+
+
+class ConversationError(StillroomError):
+    """A kept conversation cannot be opened, read or named like that."""
+
+
+class ConversationBusyError(ConversationError):
+    """Another process, or another part of this one, has the conversation open."""
 
 
 class ModelError(StillroomError):

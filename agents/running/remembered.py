@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from langchain.agents.middleware import AgentMiddleware
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
+    from agents.running.agent_run import AgentRun
+    from agents.tools import Tool
     from deploy.endpoint import Endpoint
 
 
@@ -32,6 +34,23 @@ class Remembered(Protocol):
         """Keeps its messages after each step."""
 
     def middleware(
-        self, endpoint: Endpoint, *, answer_tokens: int
+        self,
+        endpoint: Endpoint,
+        tools: Sequence[Tool],
+        *,
+        answer_tokens: int,
+        tell: Callable[[str], None],
+        wanted: Callable[[], bool],
     ) -> Sequence[AgentMiddleware[Any, Any, Any]]:
-        """What stands outermost before the model, such as one that summarizes old turns; may be empty."""
+        """What stands outermost before the model, such as one that summarizes old turns; may be empty.
+
+        Args:
+            endpoint: whose context is to be kept to.
+            tools: whose descriptions take some of it.
+            answer_tokens: kept free for the model's reply.
+            tell: is given what the reader should know.
+            wanted: whether the run still goes on.
+        """
+
+    def record(self, question: str, run: AgentRun, *, model: str) -> None:
+        """Keep what the run came to, beside the messages."""

@@ -1,0 +1,1 @@
+"""Conversations with the agent that are kept: their messages, their turns, and summaries of what is old."""
