@@ -9,7 +9,7 @@ import inspect
 import re
 import typing
 from dataclasses import is_dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
 
@@ -17,8 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # A docstring's heads that end the description: what follows is for programmers, not for a model.
-_SECTION = re.compile(r"^(Args|Returns|Raises|Yields|Example|Examples|Attributes|Note):\s*$")
-_ARGUMENT = re.compile(r"^(\w+)(?: \([^)]*\))?: (.*)$")
+_SECTION: Final = re.compile(r"^(Args|Returns|Raises|Yields|Example|Examples|Attributes|Note):\s*$")
+_DESCRIBING: Final = ("Args", "Attributes")
+_ARGUMENT: Final = re.compile(r" {4}(\w+)(?: \([^)]*\))?: (.*)")
+
+# Under these, a schema holds values or names, and no schema whose words could be left out.
+_VALUES: Final = ("default", "const", "enum", "examples", "required")
+_NAMED: Final = ("properties", "$defs", "patternProperties")
 
 
 def describe(function: Callable[..., object]) -> tuple[str, dict[str, str]]:
@@ -35,29 +40,34 @@ def describe(function: Callable[..., object]) -> tuple[str, dict[str, str]]:
         >>> describe(double)
         ('Double a number.', {'n': 'the number.'})
     """
+    return _read_docstring(function.__doc__ or "")
+
+
+def _read_docstring(docstring: str) -> tuple[str, dict[str, str]]:
+    """As `describe`; a class's attributes are read as a function's arguments are."""
     section = ""
     description: list[str] = []
-    arguments: dict[str, str] = {}
+    members: dict[str, str] = {}
     name = ""
-    for line in inspect.cleandoc(function.__doc__ or "").splitlines():
+    for line in inspect.cleandoc(docstring).splitlines():
         if head := _SECTION.match(line):
-            section = head.group(1)
+            section, name = head.group(1), ""
         elif not section:
             description.append(line)
-        elif section == "Args" and (text := line.strip()):
-            argument = _ARGUMENT.match(text) if _is_argument_line(line) else None
-            name = argument.group(1) if argument else name
-            arguments[name] = argument.group(2) if argument else f"{arguments.get(name, '')} {text}".strip()
-    return "\n".join(description).strip(), arguments
-
-
-def _is_argument_line(line: str) -> bool:
-    """Whether a line of an ``Args`` section opens an argument: four spaces in, not deeper."""
-    return line.startswith("    ") and not line.startswith("     ")
+        elif section not in _DESCRIBING or not line.strip():
+            continue
+        elif opens := _ARGUMENT.fullmatch(line.rstrip()):
+            name = opens.group(1)
+            members[name] = opens.group(2)
+        elif name:
+            members[name] += f" {line.strip()}"
+    return "\n".join(description).strip(), members
 
 
 def arguments_model(function: Callable[..., object], descriptions: dict[str, str]) -> type[BaseModel]:
-    """A pydantic model with one field a parameter; unknown names are refused.
+    """A pydantic model with one field a parameter, under the parameter's name as its alias.
+
+    Unknown names are refused, and so are infinities, which JSON does not have.
 
     Raises:
         TypeError: a parameter has no annotation, or is positional-only or variadic. That is a
@@ -65,21 +75,29 @@ def arguments_model(function: Callable[..., object], descriptions: dict[str, str
     """
     hints = typing.get_type_hints(function, include_extras=True)
     fields: dict[str, Any] = {}
-    for name, parameter in inspect.signature(function).parameters.items():
+    for number, (name, parameter) in enumerate(inspect.signature(function).parameters.items()):
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
             raise TypeError(f"{function.__name__}: parameter {name!r} cannot be passed by its name")
         if name not in hints:
             raise TypeError(f"{function.__name__}: parameter {name!r} has no annotation")
         default = ... if parameter.default is parameter.empty else parameter.default
-        fields[name] = (hints[name], Field(default, description=descriptions.get(name)))
-    return create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+        # A parameter may have a name that a model's own method has, such as copy or json.
+        fields[f"argument_{number}"] = (
+            hints[name],
+            Field(default, alias=name, description=descriptions.get(name)),
+        )
+    config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    return create_model(function.__name__, __config__=config, **fields)
 
 
 def parameters_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The model's JSON schema without titles, which repeat the names and cost a model tokens."""
+    """The model's JSON schema without what costs a model tokens and says nothing new to it.
+
+    Titles repeat the names; of a nested class's docstring, the attributes' words go to the attributes.
+    """
     schema = model.model_json_schema()
     schema.setdefault("properties", {})
-    return {key: _untitled(value) for key, value in schema.items() if key not in ("title", "description")}
+    return _without_words_of_its_own(schema)
 
 
 def result_schema(function: Callable[..., object]) -> dict[str, Any] | None:
@@ -87,15 +105,35 @@ def result_schema(function: Callable[..., object]) -> dict[str, Any] | None:
     returned = typing.get_type_hints(function, include_extras=True).get("return")
     if not (isinstance(returned, type) and (is_dataclass(returned) or issubclass(returned, BaseModel))):
         return None
-    schema = TypeAdapter(returned).json_schema(mode="serialization")
-    return {key: _untitled(value) for key, value in schema.items() if key not in ("title", "description")}
+    return _without_words_of_its_own(TypeAdapter(returned).json_schema(mode="serialization"))
 
 
-def _untitled(node: object) -> object:
-    """A schema node without pydantic's generated ``title`` strings; a property named title stays."""
-    if isinstance(node, dict):
-        kept = {key: value for key, value in node.items() if key != "title" or not isinstance(value, str)}
-        return {key: _untitled(value) for key, value in kept.items()}
+def _without_words_of_its_own(schema: dict[str, Any]) -> dict[str, Any]:
+    """An object's schema, thinned; its own description is the tool's."""
+    thinned: dict[str, Any] = _thinned(schema)
+    thinned.pop("description", None)
+    return thinned
+
+
+def _thinned(node: Any) -> Any:  # noqa: ANN401 - any node of a JSON schema
+    """A schema node without generated titles, and with descriptions for a model instead of docstrings."""
     if isinstance(node, list):
-        return [_untitled(item) for item in node]
-    return node
+        return [_thinned(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    kept: dict[str, Any] = {}
+    for key, value in node.items():
+        if key in _NAMED:
+            # A property may itself be called title or default.
+            kept[key] = {name: _thinned(member) for name, member in value.items()}
+        elif key in _VALUES:
+            kept[key] = value
+        elif key != "title":
+            kept[key] = _thinned(value)
+    if "properties" in kept and "description" in kept:
+        description, members = _read_docstring(kept.pop("description"))
+        kept = {"description": description, **kept} if description else kept
+        for name, said in members.items():
+            if name in kept["properties"]:
+                kept["properties"][name].setdefault("description", said)
+    return kept

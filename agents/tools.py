@@ -6,50 +6,37 @@ the very same function. Nothing here knows which tools exist, what they do, or w
 
 from __future__ import annotations
 
+import inspect
 import json
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from agents.call_context import CallContext, serving
-from agents.result_pages import PAGE_CHARACTERS
+from agents.bounded_call import awaited, ended_call
+from agents.call_context import CallContext, current_call
+from agents.foreign_schema import argument_problems
 from agents.signature import arguments_model, describe, parameters_schema, result_schema
+from agents.slips import set_right
+from agents.tool_result import Report, ToolResult, cap_text, to_result
 from stillroom.errors import StillroomError, ToolError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+    from concurrent.futures import Future
 
     from agents.result_pages import ResultPages
-    from rag.document import Citation
+
+__all__ = ["CALL_SECONDS", "Report", "Tool", "ToolResult", "cap_text", "to_result", "tool"]
 
 # What most MCP clients wait for one call.
-CALL_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class ToolResult:
-    """What a tool gives back.
-
-    Attributes:
-        text: for a model to read, at most about ``PAGE_CHARACTERS`` long.
-        data: the same as JSON values, uncut, for programs.
-        citations: quotes that were found, word for word, in the library.
-    """
-
-    text: str
-    data: Mapping[str, Any] = field(default_factory=dict)
-    citations: tuple[Citation, ...] = ()
-
-
-@runtime_checkable
-class Report(Protocol):
-    """A typed result that knows how it reads. A ``citations`` attribute is taken along where it has one."""
-
-    def to_text(self) -> str:
-        """The result as a model should read it."""
-        ...
+CALL_SECONDS: Final = 60.0
+# A value in a refusal fits one line of a terminal; what an exception says, a few.
+_VALUE_CHARACTERS: Final = 60
+_SAID_CHARACTERS: Final = 400
 
 
 @dataclass(frozen=True)
@@ -58,8 +45,9 @@ class Tool:
 
     Attributes:
         description: what it does and when to use it.
-        function: called with keyword arguments; it may return a ``ToolResult``, a ``Report``, a
-            dataclass, a pydantic model or a plain JSON value.
+        function: called with keyword arguments in a thread of its own, where ``current_call()`` says what
+            is known of the call; it may be a coroutine function. It may return a ``ToolResult``, a
+            ``Report``, a dataclass, a pydantic model or a plain JSON value.
         parameters: JSON schema of the arguments, an object that refuses unknown names.
         read_only: it changes nothing.
         destructive: it may delete or overwrite; meaningless where ``read_only`` is set.
@@ -68,7 +56,8 @@ class Tool:
         timeout_seconds: what one call may take.
         server: the MCP server that it is of; empty for Stillroom's own.
         pages: keeps what is too long for one result; None where the rest is left out.
-        arguments: validates the arguments; None where the far side does (a tool of an MCP server).
+        arguments: validates the arguments; None where ``parameters`` are somebody else's (a tool of an MCP
+            server's), which are checked as far as they make sense.
     """
 
     name: str
@@ -87,13 +76,15 @@ class Tool:
     @cached_property
     def argument_names(self) -> tuple[str, ...]:
         """The names that the schema knows, in the order of the signature."""
-        return tuple(self.parameters.get("properties", {}))
+        properties = self.parameters.get("properties")
+        return tuple(properties) if isinstance(properties, Mapping) else ()
 
     @property
     def signature(self) -> str:
         """Name and arguments in one line, those that may be left out with a question mark."""
-        required = set(self.parameters.get("required", ()))
-        names = [name if name in required else f"{name}?" for name in self.argument_names]
+        required = self.parameters.get("required")
+        needed = required if isinstance(required, list) else []
+        names = [name if name in needed else f"{name}?" for name in self.argument_names]
         return f"{self.name}({', '.join(names)})"
 
     @cached_property
@@ -104,32 +95,60 @@ class Tool:
     def call(self, arguments: Mapping[str, Any], context: CallContext | None = None) -> ToolResult:
         """Validate the arguments and run the function.
 
+        It ends when the result is there, when ``timeout_seconds`` or the context's time are over, or soon
+        after the context is cancelled; a function that goes on all the same is not waited for.
+
         Args:
-            arguments: as a model or a client wrote them.
+            arguments: as a model or a client wrote them; unambiguous slips are set right.
             context: what the function may know of its call; None for one that nobody can stop.
 
         Raises:
-            ToolError: an argument is missing, unknown or of a wrong type, each named with what was
-                needed; or the function failed, with its own message and hint.
+            ToolError: an argument is missing, unknown or of a wrong type, each named with the value seen and
+                what was needed; or the function failed, whatever it raised; or it gave nothing in time.
         """
-        keywords = self._validated(arguments)
-        try:
-            with serving(context or CallContext()):
-                value = self.function(**keywords)
-        except ToolError:
-            raise
-        except StillroomError as error:
-            raise ToolError(f"{self.name}: {error.message}", hint=error.hint) from error
-        return to_result(value, self.pages)
+        future = ended_call(
+            self.name,
+            lambda: self._run(arguments),
+            context=context or CallContext(),
+            seconds=self.timeout_seconds,
+        )
+        result = self._result_of(future)
+        capped = self.pages.first_page if self.pages else cap_text
+        return ToolResult(capped(result.text), result.data, result.citations)
 
-    def _validated(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    def _run(self, arguments: Mapping[str, Any]) -> ToolResult:
+        value = self.function(**self._validated(arguments))
+        return to_result(awaited(value, current_call()) if inspect.isawaitable(value) else value)
+
+    def _result_of(self, future: Future[ToolResult]) -> ToolResult:
+        """The result; what was raised instead, as a ``ToolError``: no tool ends a run."""
+        error = future.exception()
+        if error is None:
+            return future.result()
+        if isinstance(error, ToolError):
+            raise error
+        if isinstance(error, StillroomError):
+            raise ToolError(f"{self.name}: {error.message}", hint=error.hint) from error
+        logging.getLogger(__name__).debug("%s failed", self.name, exc_info=error)
+        said = _short(str(error), _SAID_CHARACTERS)
+        raise ToolError(f"{self.name} failed: {type(error).__name__}{f': {said}' if said else ''}") from error
+
+    def _validated(self, arguments: object) -> dict[str, Any]:
+        if not isinstance(arguments, Mapping):
+            seen = _short(repr(arguments), _VALUE_CHARACTERS)
+            raise ToolError(f"{self.name}: its arguments must be one object, not {seen}", hint=self.signature)
+        read = set_right(arguments, self.parameters)
         if self.arguments is None:
-            return dict(arguments)
+            if problems := argument_problems(read, self.parameters):
+                raise ToolError(f"{self.name}: {'; '.join(problems)}", hint=self.signature)
+            return read
         try:
-            checked = self.arguments.model_validate(dict(arguments))
+            # As JSON and strictly: pydantic's own leniency would take true for the integer 1.
+            checked = self.arguments.model_validate_json(json.dumps(read), strict=True)
         except ValidationError as error:
             raise ToolError(_refusal(self, error), hint=self.signature) from error
-        return {name: getattr(checked, name) for name in type(checked).model_fields}
+        fields = type(checked).model_fields
+        return {field.alias or name: getattr(checked, name) for name, field in fields.items()}
 
 
 def tool(
@@ -177,31 +196,6 @@ def tool(
     )
 
 
-def to_result(value: object, pages: ResultPages | None = None) -> ToolResult:
-    """A function's value as text within the limit, as JSON data, and its citations."""
-    capped = pages.first_page if pages else cap_text
-    if isinstance(value, ToolResult):
-        return ToolResult(capped(value.text), value.data, value.citations)
-    plain = TypeAdapter(type(value)).dump_python(value, mode="json")
-    data = plain if isinstance(plain, dict) else {"result": plain}
-    citations: tuple[Citation, ...] = getattr(value, "citations", ())
-    return ToolResult(capped(_readable(value, plain)), data, citations)
-
-
-def cap_text(text: str, *, limit: int = PAGE_CHARACTERS) -> str:
-    """The text, or its first ``limit`` characters and a plain note of how many were left out."""
-    if len(text) <= limit:
-        return text
-    left_out = len(text) - limit
-    return f"{text[:limit]}\n[cut: {left_out} of {len(text)} characters left out; ask for less at a time]"
-
-
-def _readable(value: object, plain: object) -> str:
-    if isinstance(value, Report):
-        return value.to_text()
-    return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
-
-
 def _refusal(tool_called: Tool, error: ValidationError) -> str:
     """One line that names each bad argument, the value seen, and what was needed."""
     problems = []
@@ -213,10 +207,11 @@ def _refusal(tool_called: Tool, error: ValidationError) -> str:
             case "extra_forbidden":
                 problems.append(f"{name!r} is unknown")
             case _:
-                problems.append(f"{name!r} = {_short(detail['input'])}: {detail['msg']}")
+                problems.append(
+                    f"{name!r} = {_short(repr(detail['input']), _VALUE_CHARACTERS)}: {detail['msg']}"
+                )
     return f"{tool_called.name}: " + "; ".join(problems)
 
 
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 (fits one line of a terminal)
+def _short(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import Field
 
 from agents.result_pages import PAGE_CHARACTERS
@@ -84,8 +88,56 @@ def test_docstring_before_its_sections_becomes_the_description() -> None:
     assert tool(weigh).description == "Weigh a thing.\n\nUse it for small things only."
 
 
-def test_call_fills_defaults_and_accepts_a_number_written_as_text() -> None:
-    assert tool(weigh).call({"thing": "salt", "times": "3"}).text == "salt g 3 None"
+def test_call_fills_defaults_and_sets_unambiguous_slips_right() -> None:
+    assert tool(weigh).call({"thing": "salt", "times": "３"}).text == "salt g 3 None"
+    assert tool(weigh).call({"thing": 7, "unit": "KG", "times": None}).text == "7 kg 1 None"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ({"thing": "salt", "times": True}, "'times' = True: Input should be a valid integer"),
+        ({"thing": "salt", "times": "three"}, "'times' = 'three': Input should be a valid integer"),
+        ({"thing": "salt", "times": 2.5}, "'times' = 2.5: Input should be a valid integer"),
+        ({"thing": None}, "'thing' = None: Input should be a valid string"),
+        ({"thing": {"name": "salt"}}, "'thing' = {'name': 'salt'}: Input should be a valid string"),
+        (["salt"], r"its arguments must be one object, not \['salt'\]"),
+    ],
+)
+def test_what_could_mean_anything_else_is_refused_with_the_value_seen(
+    arguments: Any,  # noqa: ANN401
+    why: str,
+) -> None:
+    with pytest.raises(ToolError, match=f"weigh: {why}"):
+        tool(weigh).call(arguments)
+
+
+@given(
+    st.text(max_size=20),
+    st.sampled_from(["g", "kg"]),
+    st.integers(1, 9),
+    st.none() | st.text(max_size=20),
+)
+def test_arguments_that_the_schema_allows_reach_the_function_as_they_are(
+    thing: str, unit: str, times: int, note: str | None
+) -> None:
+    result = tool(weigh).call({"thing": thing, "unit": unit, "times": times, "note": note})
+    assert result.data["result"] == f"{thing} {unit} {times} {note}"
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["thing", "unit", "times", "note", "x"]),
+        st.from_type(type).flatmap(
+            lambda _: (
+                st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers())
+            )
+        ),
+    )
+)
+def test_any_arguments_end_in_a_result_or_a_refusal(arguments: dict[str, Any]) -> None:
+    with contextlib.suppress(ToolError):
+        assert tool(weigh).call(arguments).text.count(" ") >= 3
 
 
 def test_bad_arguments_are_each_named_with_what_was_needed() -> None:
@@ -135,3 +187,39 @@ def test_result_made_by_hand_passes_through() -> None:
         return ToolResult("text", {"a": 1}, (QUOTE,))
 
     assert tool(custom).call({}) == ToolResult("text", {"a": 1}, (QUOTE,))
+
+
+@pytest.mark.parametrize(
+    "raised", [ValueError("bad\nday"), KeyError("k"), SystemExit(3), RecursionError(), MemoryError()]
+)
+def test_whatever_a_function_raises_becomes_a_tool_error_that_names_it(
+    raised: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    def careless() -> str:
+        """Be careless."""
+        raise raised
+
+    with caplog.at_level(logging.DEBUG, "agents.tools"), pytest.raises(ToolError) as caught:
+        tool(careless).call({})
+    assert caught.value.message.startswith(f"careless failed: {type(raised).__name__}")
+    assert caught.value.__cause__ is raised
+    assert caplog.records[0].exc_info
+
+
+def test_result_that_is_no_json_value_is_a_failure_of_the_tool() -> None:
+    def strange() -> object:
+        """Give something strange."""
+        return object()
+
+    with pytest.raises(ToolError, match="strange failed: "):
+        tool(strange).call({})
+
+
+def test_half_of_a_surrogate_pair_becomes_a_question_mark() -> None:
+    def name() -> dict[str, str]:
+        """Give a file's name."""
+        return {"a\udcff": "b\udcff"}
+
+    result = tool(name).call({})
+    assert result.data == {"a?": "b?"}
+    assert result.text == '{"a?": "b?"}'
