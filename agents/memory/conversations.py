@@ -117,7 +117,7 @@ class Conversations:
         Raises:
             ConversationError: there is none of that name, or it cannot be read.
         """
-        overview = self._overview(name)
+        overview = self.overview(name)
         with self._connected() as connection:
             identity = self._identity(connection, overview.name)
             return KeptConversation(overview, kept_turns(connection, self._path, identity, overview.name))
@@ -129,7 +129,7 @@ class Conversations:
             ConversationError: there is none of that name, the new one cannot be one or is taken.
             ConversationBusyError: somebody has it open.
         """
-        name, new_name = self._overview(name).name, checked_name(new_name)
+        name, new_name = self.overview(name).name, checked_name(new_name)
         with self._connected() as connection:
             identity = self._identity(connection, name)
             held = self._held(connection, identity, name)
@@ -147,7 +147,7 @@ class Conversations:
             ConversationError: there is none of that name.
             ConversationBusyError: somebody has it open.
         """
-        name = self._overview(name).name
+        name = self.overview(name).name
         with self._connected() as connection:
             identity = self._identity(connection, name)
             with self._held(connection, identity, name), translated_errors(self._path):
@@ -172,7 +172,12 @@ class Conversations:
         finally:
             connection.close()
 
-    def _overview(self, name: str) -> Overview:
+    def overview(self, name: str) -> Overview:
+        """A conversation in a line.
+
+        Raises:
+            ConversationError: there is none of that name, or the file is damaged.
+        """
         name = checked_name(name)
         for overview in self.list():
             if overview.name == name:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import typer
 
+    from agents.memory.conversations import Conversations
     from agents.toolbox import Services
     from deploy.calibration.corrections import Calibration
     from deploy.calibration.observation import Observation
@@ -300,6 +301,12 @@ class Rooms:
             calibration=self.calibration,
             retrieval=self.retrieval_options,
         )
+
+    def conversations(self) -> Conversations:
+        """The agent's conversations that are kept; opens nothing."""
+        from agents.memory.conversations import Conversations
+
+        return Conversations(self.settings.state_dir / "conversations.sqlite3")
 
     def close(self) -> None:
         """Close what was opened; safe to call twice."""
