@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
@@ -62,7 +61,8 @@ def test_search_gives_a_passage_with_its_quote_and_place(tools: dict[str, Tool])
     assert citation["quote"] == "The Marlow valve opens at 4.2 bar."
     assert citation["locator"] == "line 5"
     assert citation["path"].endswith("valve.md")
-    assert "<passage>" in result.text
+    # The client lets no server's text open a fence of ours.
+    assert "‹passage>" in result.text
 
 
 def test_search_in_chinese_survives_the_wire(tools: dict[str, Tool]) -> None:
@@ -77,11 +77,9 @@ def test_ask_answers_with_checked_quotes(tools: dict[str, Tool]) -> None:
     assert result.data["citations"][0]["quote"] in "It is made of brass. The Marlow valve opens at 4.2 bar."
 
 
-def test_bad_argument_comes_back_as_an_error_that_names_it(tools: dict[str, Tool]) -> None:
-    # Past the check that our client makes by the schema.
-    unchecked = replace(tools["search_library"], parameters={})
+def test_bad_argument_comes_back_as_an_error_that_names_it(server: McpConnection) -> None:
     with pytest.raises(ToolError, match="'limit' = 99: Input should be less than or equal to 10") as caught:
-        unchecked.call({"query": "x", "limit": 99})
+        server.call("search_library", {"query": "x", "limit": 99})
     assert caught.value.hint == "search_library(query, limit?)"
 
 
