@@ -7,7 +7,9 @@ that backtracks would hold the whole process.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -45,13 +47,21 @@ def argument_problems(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -
 
 def _errors(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> list[ValidationError]:
     """The first that jsonschema finds, by the schema's own draft if it names one that is known."""
+    validator = _validator(json.dumps(schema))
+    return list(islice(validator.iter_errors(dict(arguments)), _MOST_ERRORS))
+
+
+@lru_cache(maxsize=512)
+def _validator(schema_json: str) -> Any:  # noqa: ANN401 - jsonschema's own types
+    """Made once for each schema: checking the schema itself takes longer than a server on this machine."""
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend, validator_for
     from referencing import Registry
 
+    schema = json.loads(schema_json)
     named = isinstance(schema.get("$schema"), str)
     draft = validator_for(schema, default=Draft202012Validator) if named else Draft202012Validator
-    draft.check_schema(dict(schema))
+    draft.check_schema(schema)
     additional = draft.VALIDATORS["additionalProperties"]
 
     def additional_without_patterns(
@@ -74,7 +84,7 @@ def _errors(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Val
             "additionalProperties": additional_without_patterns,
         },
     )
-    return list(islice(unmatched(schema, registry=Registry()).iter_errors(dict(arguments)), _MOST_ERRORS))
+    return unmatched(schema, registry=Registry())
 
 
 def _says_nothing(_validator: object, _wanted: object, _value: object, _node: object) -> None:

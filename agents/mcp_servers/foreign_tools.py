@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from agents.call_context import current_call
-from agents.mcp_servers.arguments import ArgumentCheck
+from agents.foreign_schema import argument_problems
 from agents.mcp_servers.failures import plain_words
 from agents.mcp_servers.schemas import for_models
 from agents.tools import Tool, cap_text
+from stillroom.errors import ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,10 +49,12 @@ def adapted(
         allowed: the configuration lists it as one that need not ask.
         call_seconds: what one call may take.
     """
-    check = ArgumentCheck(name, served.input_schema)
 
     def function(**arguments: Any) -> ToolResult:  # noqa: ANN401 (as the schema has them)
-        return call(served, check.checked(arguments), current_call())
+        # The caller has checked them by what models are told, which may be less than the server asks.
+        if problems := argument_problems(arguments, served.input_schema):
+            raise ToolError(f"{name}: {'; '.join(problems)}")
+        return call(served, arguments, current_call())
 
     hints = served.annotations
     read_only = bool(hints and hints.read_only_hint)
