@@ -1,0 +1,79 @@
+"""The measurement runs against the real embedded engine, and says what it found as data."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.toolcalling_files import read_cases
+from bench.toolcalling_report import Row, lines, report
+from bench.toolcalling_scoring import Reply, score
+from tests.bench.test_toolcalling_files import TRUTH, entry, write
+
+if TYPE_CHECKING:
+    from deploy.endpoint import Endpoint
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, str(REPOSITORY / "bench" / "toolcalling.py"), *arguments]
+    return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=240, cwd=REPOSITORY)
+
+
+def test_two_cases_are_measured_in_all_ways_on_the_bundled_model(
+    bundled_endpoint: Endpoint, tmp_path: Path
+) -> None:
+    write(tmp_path / "simple.json", [entry("simple_0", ground_truth=TRUTH)])
+    write(tmp_path / "irrelevance.json", [entry("irrelevance_0")])
+    server = ["--endpoint", bundled_endpoint.base_url, "--model", bundled_endpoint.model]
+
+    done = bench(*server, "--dir", str(tmp_path), "--max-tokens", "64", "--json")
+
+    assert done.returncode == 0, done.stderr
+    measured = json.loads(done.stdout)
+    assert measured["engine"] == "embedded"
+    assert set(measured["ways"]) == {"native", "constrained", "prompted"}
+    constrained = measured["ways"]["constrained"]
+    assert constrained["all"]["cases"] == 2
+    assert constrained["all"]["valid"] == 1.0
+    # The engine's template never shows tools to the model, so that nothing is called in its own way.
+    assert measured["ways"]["native"]["by_category"]["simple"]["right_tool"] == 0.0
+    assert len(measured["rows"]) == 6
+    assert measured["constrained/prompted"].keys() == {
+        "valid",
+        "right_tool",
+        "right_arguments",
+        "right_refusal",
+    }
+
+
+def test_a_folder_without_cases_ends_with_a_reason(tmp_path: Path) -> None:
+    done = bench("--endpoint", "http://127.0.0.1:1/v1", "--model", "m", "--dir", str(tmp_path))
+
+    assert done.returncode == 1
+    assert f"{tmp_path} holds no cases" in done.stderr
+
+
+def test_rates_are_of_the_cases_that_they_can_be_told_of(tmp_path: Path) -> None:
+    write(tmp_path / "simple.json", [entry("simple_0", ground_truth=TRUTH)])
+    write(tmp_path / "irrelevance.json", [entry("irrelevance_0")])
+    refused, simple = read_cases(tmp_path).cases
+    answer, unreadable = Reply(answer="Four."), Reply(problem="no JSON")
+    rows = [
+        Row(refused, "constrained", score(refused, answer), 1, 2.0, "Four."),
+        Row(simple, "constrained", score(simple, unreadable), 2, 4.0, "?"),
+        Row(simple, "prompted", score(simple, answer), 1, 1.0, "", error="the server refused"),
+    ]
+
+    figures = report(rows)
+
+    constrained = figures["ways"]["constrained"]["all"]
+    assert (constrained["valid"], constrained["right_tool"], constrained["right_refusal"]) == (0.0, 0.0, 1.0)
+    assert (constrained["requests_per_case"], constrained["seconds_per_case"]) == (1.5, 3.0)
+    assert figures["ways"]["prompted"]["errors"] == 1
+    assert figures["constrained/prompted"]["right_tool"] is None
+    assert any("the server refused" in line for line in lines(figures))
