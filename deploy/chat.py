@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel, LanguageModelInput
     from langchain_core.messages import AIMessageChunk, BaseMessage
     from langchain_core.runnables import Runnable
+    from langchain_deepseek import ChatDeepSeek
 
     from deploy.chat_transport import Patience
     from deploy.endpoint import Endpoint
+    from deploy.hanging_up import HangUp
 
 # Under these keys LangChain's clients, and servers through them, hand reasoning over beside the answer.
 _REASONING_KEYS: Final = ("reasoning_content", "reasoning")
@@ -41,6 +43,8 @@ def chat_model(
     temperature: float = 0.0,
     timeout_seconds: float = 300,
     first_byte_seconds: float | None = None,
+    streaming: bool = False,
+    hang_up: HangUp | None = None,
 ) -> BaseChatModel:
     """The client that keeps reasoning: ``ChatOllama`` for Ollama, ``ChatDeepSeek`` for OpenAI's API.
 
@@ -55,22 +59,29 @@ def chat_model(
         timeout_seconds: of one request, until its answer is complete.
         first_byte_seconds: until the answer begins, and between two pieces of it; the same if not given. An
             answer that is not streamed begins when it is complete.
+        streaming: ``invoke`` streams too: its pieces go to the model's callbacks, its tokens are counted.
+        hang_up: ends requests that are under way.
     """
     from deploy.chat_transport import Patience
 
     first_byte_seconds = timeout_seconds if first_byte_seconds is None else first_byte_seconds
     patience = Patience(first_byte_seconds=first_byte_seconds, total_seconds=timeout_seconds)
     if endpoint.engine == "ollama":
-        return _ollama(endpoint, max_tokens, temperature, patience)
-    return _openai_compatible(endpoint, max_tokens, temperature, patience)
+        return _ollama(endpoint, max_tokens, temperature, patience, hang_up)
+    model = _openai_compatible(endpoint, max_tokens, temperature, patience, hang_up)
+    if streaming:  # ChatOllama's invoke streams in any case
+        model.streaming = model.stream_usage = True
+    return model
 
 
-def _ollama(endpoint: Endpoint, max_tokens: int, temperature: float, patience: Patience) -> BaseChatModel:
+def _ollama(
+    endpoint: Endpoint, max_tokens: int, temperature: float, patience: Patience, hang_up: HangUp | None
+) -> BaseChatModel:
     from langchain_ollama import ChatOllama
 
     from deploy.chat_transport import AsyncChatTransport, ChatTransport
 
-    transport = ChatTransport(endpoint.base_url, patience, whole_prompts=True)
+    transport = ChatTransport(endpoint.base_url, patience, whole_prompts=True, hang_up=hang_up)
     capabilities = endpoint.capabilities
     client: dict[str, Any] = {"timeout": patience.total_seconds, "trust_env": _trust_env(endpoint)}
     if endpoint.api_key:
@@ -95,8 +106,8 @@ def _ollama(endpoint: Endpoint, max_tokens: int, temperature: float, patience: P
 
 
 def _openai_compatible(
-    endpoint: Endpoint, max_tokens: int, temperature: float, patience: Patience
-) -> BaseChatModel:
+    endpoint: Endpoint, max_tokens: int, temperature: float, patience: Patience, hang_up: HangUp | None
+) -> ChatDeepSeek:
     import httpx
     from langchain_deepseek import ChatDeepSeek
     from pydantic import SecretStr
@@ -105,7 +116,9 @@ def _openai_compatible(
     from deploy.plain_completions import PlainCompletions
 
     common: dict[str, Any] = {"trust_env": _trust_env(endpoint), "timeout": patience.total_seconds}
-    http_client = httpx.Client(transport=ChatTransport(endpoint.base_url, patience), **common)
+    http_client = httpx.Client(
+        transport=ChatTransport(endpoint.base_url, patience, hang_up=hang_up), **common
+    )
     model = ChatDeepSeek(
         model=endpoint.model,
         base_url=endpoint.base_url,

@@ -17,6 +17,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from deploy.hanging_up import HangUp
 from deploy.loopback import is_loopback
 from deploy.tls import verification
 
@@ -58,35 +59,49 @@ class ChatTransport(httpx.BaseTransport):
     Args:
         url: where requests go; a proxy of the environment is used unless that is this machine.
         whole_prompts: forbid Ollama to cut a prompt that is too long for its context.
+        hang_up: ends requests that are under way.
     """
 
-    def __init__(self, url: str, patience: Patience, *, whole_prompts: bool = False) -> None:
+    def __init__(
+        self, url: str, patience: Patience, *, whole_prompts: bool = False, hang_up: HangUp | None = None
+    ) -> None:
         self._inner = httpx.HTTPTransport(**_reaching(url))
         self._patience = patience
         self._whole_prompts = whole_prompts
+        self._hang_up = hang_up or HangUp()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """The response, its body not read yet."""
         request.read()
         request = _prepared(request, self._patience, whole_prompts=self._whole_prompts)
+        request.extensions["trace"] = self._hang_up.trace
         deadline = time.monotonic() + self._patience.total_seconds
         for attempt in range(1, _ATTEMPTS):
             try:
-                response = self._inner.handle_request(request)
+                response = self._send(request)
             except httpx.ConnectError:
                 wait_seconds = _BACKOFF_SECONDS * attempt
             else:
                 asked_seconds = _asked_to_wait(response)
                 if asked_seconds is None or time.monotonic() + asked_seconds > deadline:
-                    return _timed(response, request, deadline)
+                    return self._timed(response, request, deadline)
                 wait_seconds = asked_seconds
                 response.close()
-            time.sleep(wait_seconds)
-        return _timed(self._inner.handle_request(request), request, deadline)
+            self._hang_up.pause(wait_seconds)
+        return self._timed(self._send(request), request, deadline)
 
     def close(self) -> None:
         """Close the connections."""
         self._inner.close()
+
+    def _send(self, request: httpx.Request) -> httpx.Response:
+        if self._hang_up.done.is_set():
+            raise httpx.ReadError("hung up", request=request)
+        return self._inner.handle_request(request)
+
+    def _timed(self, response: httpx.Response, request: httpx.Request, deadline: float) -> httpx.Response:
+        response.stream = _Timed(response.stream, request, deadline, self._hang_up)
+        return response
 
 
 class AsyncChatTransport(httpx.AsyncBaseTransport):
@@ -124,10 +139,17 @@ class AsyncChatTransport(httpx.AsyncBaseTransport):
 class _Timed(httpx.SyncByteStream, httpx.AsyncByteStream):
     """A body that must be complete by a deadline, even if its pieces keep coming."""
 
-    def __init__(self, stream: Any, request: httpx.Request, deadline: float) -> None:  # noqa: ANN401  either kind
+    def __init__(
+        self,
+        stream: Any,  # noqa: ANN401  either kind
+        request: httpx.Request,
+        deadline: float,
+        hang_up: HangUp | None = None,
+    ) -> None:
         self._stream = stream
         self._request = request
         self._deadline = deadline
+        self._hung_up = hang_up.done if hang_up else None
 
     def __iter__(self) -> Iterator[bytes]:
         for piece in self._stream:
@@ -146,6 +168,8 @@ class _Timed(httpx.SyncByteStream, httpx.AsyncByteStream):
         await self._stream.aclose()
 
     def _look_at_the_clock(self) -> None:
+        if self._hung_up and self._hung_up.is_set():
+            raise httpx.ReadError("hung up", request=self._request)
         if time.monotonic() > self._deadline:
             raise httpx.ReadTimeout("the answer was not complete in time", request=self._request)
 

@@ -99,7 +99,7 @@ def test_a_connection_that_could_not_be_opened_is_opened_again(
 
             started.append(stack.enter_context(raw_server(answer, port=port)))
 
-        monkeypatch.setattr("deploy.chat_transport.time.sleep", start_meanwhile)
+        monkeypatch.setattr("deploy.hanging_up.HangUp.pause", lambda _, seconds: start_meanwhile(seconds))
 
         assert "Paris" in invoke(endpoint(f"http://127.0.0.1:{port}", engine))
     assert len(started) == 1
@@ -190,7 +190,7 @@ def test_the_waits_are_part_of_the_total_time(monkeypatch: pytest.MonkeyPatch) -
     def never(seconds: float) -> None:
         raise AssertionError(seconds)
 
-    monkeypatch.setattr("deploy.chat_transport.time.sleep", never)
+    monkeypatch.setattr("deploy.hanging_up.HangUp.pause", lambda _, seconds: never(seconds))
     with raw_server(busy_twice("vllm", Retry_After="5")) as server:
         patience = Patience(total_seconds=2)
         with httpx.Client(transport=ChatTransport(server.url, patience)) as client:

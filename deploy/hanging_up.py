@@ -1,0 +1,61 @@
+"""Ends a chat model's requests that are under way, from another thread, whatever they wait for.
+
+A server stops computing when its client is gone, and a thread that reads from a connection notices only when
+something comes: so the connection itself is shut down. It knows connections and no requests.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import weakref
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# What httpcore says when a connection is open, and its stream comes with it.
+_OPENED: Final = ("connection.connect_tcp.complete", "connection.start_tls.complete")
+
+
+class HangUp:
+    """Given to ``deploy.chat.chat_model``, it ends all requests of that model, once and for good.
+
+    Example:
+        >>> hang_up = HangUp()
+        >>> model = chat_model(endpoint, max_tokens=64, hang_up=hang_up)  # doctest: +SKIP
+        >>> hang_up.now()  # in another thread: model.invoke(...) raises at once
+    """
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self._lock = threading.Lock()
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+
+    def now(self) -> None:
+        """Shut every connection down; requests that come later are refused."""
+        with self._lock:
+            self.done.set()
+            for connection in list(self._sockets):
+                _shut(connection)
+
+    def pause(self, seconds: float) -> None:
+        """Wait that long before another attempt, or until there is none."""
+        self.done.wait(seconds)
+
+    def trace(self, name: str, info: Mapping[str, Any]) -> None:
+        """What ``httpx`` calls as a request's ``trace`` extension: keeps the connection that it opened."""
+        if name not in _OPENED:
+            return
+        connection = info["return_value"].get_extra_info("socket")
+        with self._lock:
+            self._sockets.add(connection)
+            if self.done.is_set():
+                _shut(connection)
+
+
+def _shut(connection: socket.socket) -> None:
+    # It may be closed already, by its own end or by the other.
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
