@@ -1,4 +1,4 @@
-"""Run the agent: a model decides, tools are called, until there is an answer or a limit ends it.
+"""Run the agent: a model decides, tools are called, until there is an answer or something ends it.
 
 It builds LangChain's agent for an endpoint and turns what happened into one value. How a model without tool
 calling is made to call tools, what tools exist, and how an endpoint is reached are other modules' business.
@@ -6,36 +6,44 @@ calling is made to call tools, what tools exist, and how an endpoint is reached 
 
 from __future__ import annotations
 
-import re
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from agents.running.agent_run import AgentRun
+from agents.running.calls import ToolCalls
+from agents.running.citing import cite_answer
 from agents.running.consent import Consent
+from agents.running.ending import Ending, RunStopped, outcome
 from agents.running.events import AgentEvent, Noticed, ToolEnded
 from agents.running.langchain_tools import langchain_tool
-from agents.running.trace import EndedBy, Limits, Step, Trace, shorten
+from agents.running.limits import Limits
+from agents.running.partial import partial_run
+from agents.running.speech import Speech
+from agents.running.trace import Step, Trace
+from agents.running.wording import wording
 from deploy.chat import chat_model, split_reasoning
 from deploy.chat_errors import model_errors
 from rag.language import detect_language
 from rag.model_call import thinking_tokens
-from rag.tokens import content_terms
 from stillroom.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from langchain.agents.middleware import AgentMiddleware
+    from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import BaseMessage
     from langchain_core.runnables import RunnableConfig
     from langgraph.types import Durability
 
+    from agents.running.listening import Listener
     from agents.running.recorder import Recorder
     from agents.running.remembered import Remembered
+    from agents.running.speech import RequestKind
     from agents.tools import Tool
     from deploy.endpoint import Endpoint
-    from rag.document import Citation
 
 __all__ = ["AgentRun", "Limits", "Step", "run_agent"]
 
@@ -43,26 +51,8 @@ __all__ = ["AgentRun", "Limits", "Step", "run_agent"]
 # context, which tool results need.
 _MOST_ACTION_TOKENS: Final = 1024
 _ACTION_SHARE: Final = 8
-_SHOWN_CHARACTERS: Final = 300
-# One word in common is chance; and a person reads a handful of quotes.
-_LEAST_SHARED_TERMS: Final = 2
-_MOST_CITATIONS: Final = 5
-_NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
-
-_INSTRUCTIONS: Final = {
-    "en": "You work with tools. Use them for facts and numbers. Be brief. Answer in English.",
-    "zh": "You work with tools. Use them for facts and numbers. Be brief. Answer in Chinese.",
-}
-_STOPPED: Final[dict[EndedBy, str]] = {
-    "step_limit": "its limit of {limits.steps} turns",
-    "tool_limit": "its limit of {limits.tool_calls} tool calls",
-    "time_limit": "its limit of {limits.seconds:.0f} seconds",
-    "loop": "the same tool call made three times",
-    "call_limit": "its limit of {limits.model_calls} requests to the model",
-    "token_limit": "its limit of {limits.tokens} tokens",
-    "model_error": "an error of the model",
-    "cancelled": "whoever asked",
-}
+# Tools that were told to stop have a second to do so; then the loop around them comes to its end.
+_GRACE_SECONDS: Final = 2.0
 
 
 def run_agent(
@@ -87,33 +77,37 @@ def run_agent(
         limits: end the run with a partial result that says so.
         consent: says which calls may run that change something; without it none of them does.
         conversation: is gone on with, and keeps this run's turns; without it nothing is kept.
-        cancelled: ends the run when it is set, from any thread.
-        on_event: is told what happens while it happens, from another thread, never two at a time.
+        cancelled: ends the run when it is set, from any thread, within about two seconds.
+        on_event: is told what happens while it happens, from other threads, never two at a time.
         on_step: is given each tool call as it ends; ``on_event`` tells that too.
         recorder: keeps what happened.
 
     Raises:
         ModelError: the endpoint refused or did not answer, or gave no valid action, before any tool
             returned something. After that, the run ends with what there is.
+
+    Example:
+        >>> run_agent("What does 7B at 4 bits take?", endpoint=endpoint, tools=tools).answer  # doctest: +SKIP
+        'About 4.2 GB [1].'
     """
-
-    def tell(step: Step) -> None:
-        on_event(ToolEnded(step))
-        on_step(step)
-
-    trace = Trace(limits, tell, consent or Consent(), cancelled or threading.Event())
+    events = _Events(on_event, on_step)
+    trace = Trace(limits)
+    ending = Ending(limits.seconds, cancelled or threading.Event())
+    calls = ToolCalls(tools, trace, ending, consent or Consent(), tell=events.tell, recorder=recorder)
+    working = _Working(
+        question, endpoint, tools, trace, ending, calls, Speech(events.tell), conversation, recorder
+    )
     if recorder:
+        names = tuple(tool.name for tool in tools)
         named = conversation.name if conversation else ""
-        recorder.run_started(
-            question, model=endpoint.model, tools=tuple(tool.name for tool in tools), conversation=named
-        )
+        recorder.run_started(question, model=endpoint.model, tools=names, conversation=named)
     try:
-        run = _to_its_end(question, endpoint, tools, trace, conversation=conversation, on_event=on_event)
+        run = working.run()
     except ModelError as error:
         if recorder:
             recorder.run_failed(error.message)
         if conversation:
-            failed = AgentRun("", (), tuple(trace.steps), "model_error", error.message)
+            failed = AgentRun("", (), trace.steps, "model_error", error.message)
             conversation.record(question, failed, model=endpoint.model)
         raise
     if recorder:
@@ -123,132 +117,192 @@ def run_agent(
     return run
 
 
-def _to_its_end(
-    question: str,
-    endpoint: Endpoint,
-    tools: Sequence[Tool],
-    trace: Trace,
-    *,
-    conversation: Remembered | None,
-    on_event: Callable[[AgentEvent], None],
-) -> AgentRun:
-    try:
-        with model_errors(endpoint):
-            answer = _run(question, endpoint, tools, trace, conversation=conversation, on_event=on_event)
-    except ModelError as error:
-        if trace.remaining_seconds <= 0:
-            trace.ended_by = "time_limit"
-        elif not trace.results:
-            raise
-        else:
-            trace.ended_by = "model_error"
-        return _partial(trace, detail=error.message)
-    if trace.ended_by is not None:
-        return _partial(trace, detail="")
-    if not answer:
-        return _partial(trace, detail="it gave an empty answer")
-    notice = _unproven_numbers(question, answer, trace)
-    return AgentRun(answer, _supporting(answer, trace), tuple(trace.steps), "answer", notice)
+class _Events:
+    """Tells them, one at a time."""
+
+    def __init__(self, on_event: Callable[[AgentEvent], None], on_step: Callable[[Step], None]) -> None:
+        self._on_event = on_event
+        self._on_step = on_step
+        self._lock = threading.Lock()
+
+    def tell(self, event: AgentEvent) -> None:
+        with self._lock:
+            self._on_event(event)
+            if isinstance(event, ToolEnded):
+                self._on_step(event.step)
 
 
-def _run(
-    question: str,
-    endpoint: Endpoint,
-    tools: Sequence[Tool],
-    trace: Trace,
-    *,
-    conversation: Remembered | None,
-    on_event: Callable[[AgentEvent], None],
-) -> str:
-    """The text of the agent's last message; empty where that is no answer."""
-    from langchain.agents import create_agent
-    from langchain_core.messages import HumanMessage
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """The agent's last message: its text, empty where that is no answer, and whether it was cut off."""
 
-    action_tokens = min(_MOST_ACTION_TOKENS, endpoint.context_tokens // _ACTION_SHARE)
-    remembering: Sequence[AgentMiddleware[Any, Any, Any]] = ()
-    if conversation:
-        remembering = conversation.middleware(
-            endpoint,
-            tools,
-            answer_tokens=action_tokens,
-            tell=lambda text: on_event(Noticed(text)),
-            wanted=lambda: not trace.cancelled.is_set() and trace.remaining_seconds > 0,
+    text: str
+    cut_off: bool = False
+
+
+@dataclass
+class _Working:
+    """One run, from the question to what it comes to."""
+
+    question: str
+    endpoint: Endpoint
+    tools: Sequence[Tool]
+    trace: Trace
+    ending: Ending
+    calls: ToolCalls
+    speech: Speech
+    conversation: Remembered | None
+    recorder: Recorder | None
+
+    def run(self) -> AgentRun:
+        """What it comes to.
+
+        Raises:
+            ModelError: the model failed before any tool returned something.
+        """
+        detail, reply = "", _Reply("")
+        with self.ending.watched():
+            try:
+                reply = self._reply()
+            except ModelError as error:
+                if not self.ending.look():
+                    if not self.trace.results:
+                        self.speech.withdraw()
+                        raise
+                    self.trace.end("model_error")
+                    detail = error.message
+            except (RunStopped, TimeoutError):
+                self.ending.look()
+        if self.ending.why and not reply.text:
+            self.trace.end(self.ending.why)
+        run = self._answered(reply) if reply.text and not self.trace.ended_by else self._partial(detail)
+        return replace(
+            run,
+            tokens=self.trace.tokens,
+            seconds=self.ending.elapsed_seconds,
+            conversation=self.conversation.name if self.conversation else "",
         )
-    agent = create_agent(
-        chat_model(endpoint, max_tokens=action_tokens, timeout_seconds=trace.limits.seconds),
-        [langchain_tool(tool, trace.call) for tool in tools],
-        system_prompt=_INSTRUCTIONS[detect_language(question)],
-        middleware=[*remembering, *_middleware(endpoint, tools, trace, action_tokens)],
-        checkpointer=conversation.checkpointer if conversation else None,
-    )
-    # Two nodes a turn and one for each middleware's hook: the trace's own limits come first.
-    most_nodes = 10 * (trace.limits.steps + 2)
-    config: RunnableConfig = {"recursion_limit": most_nodes}
-    if conversation:
-        config["configurable"] = {"thread_id": conversation.thread_id}
-    # A call is on the disk before its tool runs.
-    durability: Durability | None = "sync" if conversation else None
-    state = agent.invoke({"messages": [HumanMessage(question)]}, config, durability=durability)
-    last: BaseMessage = state["messages"][-1]
-    return split_reasoning(last)[1] if last.type == "ai" else ""
+
+    def _reply(self) -> _Reply:
+        """The agent's last message; the loop is left alone where it does not end when it is told to.
+
+        Raises:
+            ModelError: the model failed.
+            RunStopped: a limit, or somebody from outside, ended it.
+            TimeoutError: it went on in spite of that.
+        """
+        try:
+            return outcome(self._loop, until=self.ending.stopped.is_set, grace_seconds=_GRACE_SECONDS)
+        except (KeyboardInterrupt, SystemExit):
+            self.ending.stop("cancelled")
+            raise
+
+    def _loop(self) -> _Reply:
+        from langchain.agents import create_agent
+        from langchain_core.messages import HumanMessage
+
+        action_tokens = min(_MOST_ACTION_TOKENS, self.endpoint.context_tokens // _ACTION_SHARE)
+        native = self.endpoint.capabilities.native_tools
+        reply_tokens = action_tokens + (thinking_tokens(self.endpoint) if native else 0)
+        model, listener = self._model("reply" if native else "action", reply_tokens)
+        language = detect_language(self.question)
+        today = datetime.now().astimezone().date().isoformat()
+        agent = create_agent(
+            model,
+            [langchain_tool(tool, _refuse) for tool in self.tools],
+            system_prompt=wording(language).instructions.format(date=today),
+            middleware=self._middleware(model, listener, action_tokens, reply_tokens),
+            checkpointer=self.conversation.checkpointer if self.conversation else None,
+        )
+        # Two nodes a turn and one for each middleware's hook: the trace's own limits come first.
+        config: RunnableConfig = {"recursion_limit": 10 * (self.trace.limits.steps + 2)}
+        if self.conversation:
+            config["configurable"] = {"thread_id": self.conversation.thread_id}
+        # A call is on the disk before its tool runs.
+        durability: Durability | None = "sync" if self.conversation else None
+        with model_errors(self.endpoint):
+            state = agent.invoke({"messages": [HumanMessage(self.question)]}, config, durability=durability)
+        last: BaseMessage = state["messages"][-1]
+        said = split_reasoning(last)[1] if last.type == "ai" else ""
+        return _Reply(_printable(said), cut_off=native and listener.heard.end == "length")
+
+    def _model(self, kind: RequestKind, max_tokens: int) -> tuple[BaseChatModel, Listener]:
+        """A chat model, and who hears it."""
+        from agents.running.listening import Listener
+
+        model = chat_model(
+            self.endpoint,
+            max_tokens=max_tokens,
+            # Ending looks at the clock as well, and knows of the time that a person takes to decide.
+            timeout_seconds=max(1.0, self.ending.remaining_seconds),
+            streaming=True,
+            hang_up=self.ending.hang_up,
+        )
+        listener = Listener(self.speech, kind, opened=self.endpoint.capabilities.reasoning_form == "opened")
+        model.callbacks = [listener]
+        return model, listener
+
+    def _middleware(
+        self, model: BaseChatModel, listener: Listener, action_tokens: int, reply_tokens: int
+    ) -> list[AgentMiddleware[Any, Any, Any]]:
+        """What stands between LangChain's agent and the model, outermost first."""
+        from agents.constrained import ConstrainedActions
+        from agents.running.native_calls import NativeCalls
+        from agents.running.requests import Requests
+        from agents.running.watch import FitHistory, Watch
+
+        heard = [(model, listener)]
+        if self.endpoint.capabilities.native_tools:
+            way: list[AgentMiddleware[Any, Any, Any]] = [
+                NativeCalls(self.endpoint, {tool.name for tool in self.tools}, listener),
+                FitHistory(self.endpoint, answer_tokens=reply_tokens),
+            ]
+        else:
+            thinker = None
+            if self.endpoint.capabilities.reasoning:
+                thinker, thinking = self._model("thought", thinking_tokens(self.endpoint))
+                heard.append((thinker, thinking))
+            way = [
+                ConstrainedActions(self.endpoint, self.tools, thinker=thinker, action_tokens=action_tokens)
+            ]
+        return [
+            *self._remembering(action_tokens),
+            Watch(self.trace, self.ending, self.calls, self.recorder),
+            *way,
+            Requests(self.endpoint, self.trace, self.ending, heard),
+        ]
+
+    def _remembering(self, action_tokens: int) -> Sequence[AgentMiddleware[Any, Any, Any]]:
+        if self.conversation is None:
+            return ()
+        return self.conversation.middleware(
+            self.endpoint,
+            self.tools,
+            answer_tokens=action_tokens,
+            tell=lambda text: self.speech.tell(Noticed(text)),
+            wanted=lambda: not self.ending.look(),
+        )
+
+    def _answered(self, reply: _Reply) -> AgentRun:
+        self.speech.settle(reply.text)
+        words = wording(detect_language(self.question))
+        cited = cite_answer(self.question, reply.text, self.trace.results)
+        notices = [*cited.notices, *([words.cut_off] if reply.cut_off else [])]
+        return AgentRun(cited.text, cited.citations, self.trace.steps, "answer", " ".join(notices))
+
+    def _partial(self, detail: str) -> AgentRun:
+        self.speech.withdraw()
+        words = wording(detect_language(self.question))
+        if not self.trace.ended_by:
+            detail = words.empty
+        return partial_run(self.trace, words, detail=detail)
 
 
-def _middleware(
-    endpoint: Endpoint, tools: Sequence[Tool], trace: Trace, action_tokens: int
-) -> list[AgentMiddleware[Any, Any, Any]]:
-    """What stands between LangChain's agent and the model, outermost first."""
-    from agents.constrained import ConstrainedActions
-    from agents.running.watch import FitHistory, Watch
-
-    if endpoint.capabilities.native_tools:
-        return [Watch(trace), FitHistory(endpoint, answer_tokens=action_tokens)]
-    thinker = None
-    if endpoint.capabilities.reasoning:
-        room = thinking_tokens(endpoint)
-        thinker = chat_model(endpoint, max_tokens=room, timeout_seconds=trace.limits.seconds)
-    return [
-        Watch(trace),
-        ConstrainedActions(endpoint, tools, thinker=thinker, action_tokens=action_tokens),
-    ]
+def _refuse(tool: Tool, _: object) -> str:
+    """Stands where LangChain would run a tool itself: ``ToolCalls`` runs them, after asking."""
+    raise AssertionError(tool.name)
 
 
-def _partial(trace: Trace, *, detail: str) -> AgentRun:
-    """An honest end without an answer: why, and what the tools returned."""
-    ended_by = trace.ended_by or "model_error"
-    why = _STOPPED[ended_by].format(limits=trace.limits)
-    lines = [f"No answer: the run was ended by {why}" + (f" ({detail})." if detail else ".")]
-    found = [step for step in trace.steps if not step.failed and not step.repeated]
-    if found:
-        lines.append("The tools returned:")
-        lines += [f"- {step.tool}: {_gist(step)}" for step in found]
-    quotes = _numbered(trace.citations()[:_MOST_CITATIONS])
-    return AgentRun("\n".join(lines), quotes, tuple(trace.steps), ended_by)
-
-
-def _supporting(answer: str, trace: Trace) -> tuple[Citation, ...]:
-    """The quotes that share the most terms with the answer; with fewer than two, one says something else."""
-    terms = set(content_terms(answer))
-    shared = {quote: len(terms.intersection(content_terms(quote.quote))) for quote in trace.citations()}
-    telling = [quote for quote, count in shared.items() if count >= _LEAST_SHARED_TERMS]
-    best = sorted(telling, key=lambda quote: -shared[quote])[:_MOST_CITATIONS]
-    return _numbered(best)
-
-
-def _numbered(citations: Sequence[Citation]) -> tuple[Citation, ...]:
-    return tuple(replace(citation, marker=marker) for marker, citation in enumerate(citations, 1))
-
-
-def _gist(step: Step) -> str:
-    """What a tool returned, for a person; passages fenced for a model are quoted by the run's citations."""
-    if step.citations and "<passage>" in step.result:
-        return f"{len(step.citations)} passages, quoted below"
-    return shorten(step.result, _SHOWN_CHARACTERS)
-
-
-def _unproven_numbers(question: str, answer: str, trace: Trace) -> str:
-    """A notice of the answer's numbers that neither the question nor any tool result has."""
-    known = "\n".join([question, *(result.text for result in trace.results)]).replace(",", "")
-    missing = sorted(set(_NUMBER.findall(answer.replace(",", ""))) - set(_NUMBER.findall(known)))
-    if not missing:
-        return ""
-    return f"The model wrote {', '.join(missing)}; no tool returned that."
+def _printable(text: str) -> str:
+    """The text with halves of surrogate pairs, which no file can hold, replaced."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

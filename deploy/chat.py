@@ -163,7 +163,7 @@ def split_reasoning(message: BaseMessage) -> tuple[str, str]:
 
     A server that parses reasoning hands it over apart. Otherwise it stands in the text.
     """
-    if reasoning := _reasoning_beside(message):
+    if reasoning := reasoning_beside(message):
         return reasoning.strip(), message.text.strip()
     return split_text(message.text)
 
@@ -211,7 +211,7 @@ def stream_pieces(
             if on_prompt_tokens and chunk.usage_metadata and chunk.usage_metadata["input_tokens"]:
                 on_prompt_tokens(chunk.usage_metadata["input_tokens"])
             ended = ended or any(chunk.response_metadata.get(key) for key in _END_KEYS)
-            if reasoning := thought.feed(_reasoning_beside(chunk)):
+            if reasoning := thought.feed(reasoning_beside(chunk)):
                 beside = True
                 yield Piece("reasoning", reasoning)
             if not beside:
@@ -226,7 +226,7 @@ def stream_pieces(
         )
 
 
-def _reasoning_beside(message: BaseMessage) -> str:
+def reasoning_beside(message: BaseMessage) -> str:
     """The reasoning that a server handed over apart from the text; empty where it did not."""
     for key in _REASONING_KEYS:
         reasoning = message.additional_kwargs.get(key)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from deploy.broken_connection import broken_connection
@@ -100,6 +101,35 @@ def next_chunk(endpoint: Endpoint, chunks: Iterator[AIMessageChunk]) -> AIMessag
             return next(chunks, None)
     except openai.LengthFinishReasonError:
         return None
+
+
+def is_away(error: Exception) -> bool:
+    """Whether a chat client's exception says that nobody is there now, as while a server starts anew.
+
+    Not a timeout: such a server may still compute.
+    """
+    import httpx
+    import ollama
+    import openai
+
+    if isinstance(error, openai.APITimeoutError | httpx.TimeoutException):
+        return False
+    if isinstance(error, openai.APIStatusError | ollama.ResponseError):
+        return error.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    return isinstance(error, openai.APIConnectionError | httpx.TransportError | ConnectionError)
+
+
+def is_too_long(error: Exception) -> bool:
+    """Whether a chat client's exception says that a request does not fit the context."""
+    import ollama
+    import openai
+
+    if isinstance(error, openai.APIStatusError):
+        return read_refusal(error.status_code, error.response.text).kind == "too_long"
+    return (
+        isinstance(error, ollama.ResponseError)
+        and read_refusal(max(0, error.status_code), error.error).kind == "too_long"
+    )
 
 
 def cut_off_text(error: LengthFinishReasonError) -> str:

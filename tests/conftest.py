@@ -194,6 +194,13 @@ def _events(body: dict[str, Any], request: dict[str, Any]) -> Iterator[str]:
     for key in ("reasoning", "content"):
         text = choice["message"].get(key) or ""
         yield from (event({key: text[start : start + 7]}) for start in range(0, len(text), 7))
+    for index, call in enumerate(choice["message"].get("tool_calls") or ()):
+        written = call["function"]["arguments"]
+        opened = {**call, "index": index, "function": {**call["function"], "arguments": ""}}
+        yield event({"tool_calls": [opened]})
+        for at in range(0, len(written), 7):
+            piece = {"index": index, "function": {"arguments": written[at : at + 7]}}
+            yield event({"tool_calls": [piece]})
     yield event({}, choice["finish_reason"])
     if (request.get("stream_options") or {}).get("include_usage"):
         yield f"data: {json.dumps({**head, 'choices': [], 'usage': body['usage']})}\n\n"

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from agents.running.trace import EndedBy, Step
+    from agents.running.limits import EndedBy
+    from agents.running.trace import Step
     from rag.document import Citation
 
 

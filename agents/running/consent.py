@@ -7,14 +7,17 @@ a yes, each time or once for the conversation. It does not know how a person is 
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from agents.running.loops import call_key
 from stillroom.errors import ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from agents.tools import Tool
 
@@ -35,15 +38,33 @@ class Consent:
         allowed: names of tools that may run without a question; ``*`` allows all.
         ask: asks a person about one call, and blocks until there is an answer; None where nobody can be
             asked, and then nothing runs that needs a yes.
+
+    Example:
+        >>> consent = Consent(allowed=frozenset({"write_file"}), ask=lambda tool, arguments: Decision.NO)
+        >>> consent.check(write_file, {"path": "notes.md"})  # doctest: +SKIP
     """
 
     allowed: frozenset[str] = frozenset()
     ask: Callable[[Tool, Mapping[str, Any]], Decision] | None = None
     _given: set[str] = field(default_factory=set)
+    _refused: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def check(self, tool: Tool, arguments: Mapping[str, Any]) -> None:
+    def check(
+        self,
+        tool: Tool,
+        arguments: Mapping[str, Any],
+        *,
+        waiting: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
         """Return if the call may run; of several threads one asks at a time.
+
+        A call that was refused is not asked for again.
+
+        Args:
+            tool: what would run.
+            arguments: with which.
+            waiting: is entered while a person decides.
 
         Raises:
             ToolError: it may not, with a message that the model reads too.
@@ -51,13 +72,22 @@ class Consent:
         with self._lock:
             if not tool.needs_consent or {tool.name, "*"} & (self.allowed | self._given):
                 return
+            call = call_key(tool.name, arguments)
+            if call in self._refused:
+                raise _refusal(tool)
             if self.ask is None:
                 raise ToolError(
                     f"{tool.name} was not run: it needs a person's yes, and there is nobody to ask",
                     hint=f"--allow {tool.name} allows it beforehand",
                 )
-            decision = self.ask(tool, arguments)
+            with waiting():
+                decision = self.ask(tool, arguments)
             if decision is Decision.NO:
-                raise ToolError(f"{tool.name} was not run: the user said no. Do not call it again.")
+                self._refused.add(call)
+                raise _refusal(tool)
             if decision is Decision.ALWAYS:
                 self._given.add(tool.name)
+
+
+def _refusal(tool: Tool) -> ToolError:
+    return ToolError(f"{tool.name} was not run: the user said no. Do not call it again.")

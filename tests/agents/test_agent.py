@@ -45,7 +45,7 @@ def test_a_model_without_tools_calls_one_and_answers_with_its_citations(scripted
     seen: list[Step] = []
     with scripted_chat(call("salt"), final("It weighs 5 g.")) as chat:
         run = run_agent("How heavy is salt?", endpoint=chat.endpoint(), tools=TOOLS, on_step=seen.append)
-    assert (run.answer, run.ended_by, run.notice) == ("It weighs 5 g.", "answer", "")
+    assert (run.answer, run.ended_by, run.notice) == ("It weighs 5 g [1].", "answer", "")
     assert [(step.tool, step.result) for step in seen] == [("weigh", "salt: 5 g")]
     assert run.citations[0].marker == 1
     assert "tools" not in chat.requests[0]
@@ -57,7 +57,7 @@ def test_a_model_with_native_tools_is_given_them(scripted_chat: Serve) -> None:
     native = {"content": None, "tool_calls": [{"id": "1", "type": "function", "function": function}]}
     with scripted_chat(native, "It weighs 5 g.") as chat:
         run = run_agent("How heavy is salt?", endpoint=chat.endpoint(native_tools=True), tools=TOOLS)
-    assert (run.answer, len(run.steps)) == ("It weighs 5 g.", 1)
+    assert (run.answer, len(run.steps)) == ("It weighs 5 g [1].", 1)
     assert chat.requests[0]["tools"][0]["function"]["name"] == "weigh"
 
 
@@ -103,10 +103,10 @@ def test_a_call_that_failed_has_failed_again_when_it_is_repeated(scripted_chat: 
 
 
 @pytest.mark.parametrize("native_tools", [True, False])
-def test_a_server_that_gives_no_chat_answer_is_an_error(scripted_chat: Serve, *, native_tools: bool) -> None:
+def test_an_error_in_the_place_of_an_answer_is_one(scripted_chat: Serve, *, native_tools: bool) -> None:
     with (
         scripted_chat((200, "no such thing here")) as chat,
-        pytest.raises(ModelError, match="no chat answer"),
+        pytest.raises(ModelError, match="refused the request: no such thing here"),
     ):
         run_agent("How heavy?", endpoint=chat.endpoint(native_tools=native_tools), tools=TOOLS)
 
@@ -129,7 +129,7 @@ def test_a_limit_ends_the_run_and_says_so(scripted_chat: Serve, limits: Limits, 
 def test_a_number_that_no_tool_returned_is_pointed_out(scripted_chat: Serve) -> None:
     with scripted_chat(call("salt"), final("It weighs 77 g.")) as chat:
         run = run_agent("How heavy is salt?", endpoint=chat.endpoint(), tools=TOOLS)
-    assert run.notice == "The model wrote 77; no tool returned that."
+    assert run.notice.startswith("The model wrote 77; no tool returned that.")
 
 
 def test_quotes_that_share_nothing_with_the_answer_are_not_cited(scripted_chat: Serve) -> None:

@@ -1,0 +1,156 @@
+"""Native tool calls as models really write them: with broken arguments, without ids, or as text.
+
+A middleware for a model that is given the tools by its server. What cannot be read is shown to it once.
+Importing this module imports LangChain's agents, which takes seconds: ``agents.agent`` does it when it runs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from typing import TYPE_CHECKING, Any, Final
+
+from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
+from langchain_core.messages import AIMessage, HumanMessage
+
+from deploy.chat import split_reasoning
+from rag.model_call import json_objects
+from stillroom.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping
+
+    from langchain_core.messages import AnyMessage
+
+    from agents.running.listening import Listener
+    from deploy.endpoint import Endpoint
+
+# The first reply and one repair: a model that fails twice fails a third time.
+_ATTEMPTS: Final = 2
+_QUOTED_CHARACTERS: Final = 300
+_NAMES: Final = ("name", "action", "tool")
+_ARGUMENTS: Final = ("arguments", "parameters", "args", "input")
+# Qwen and Hermes, Mistral, DeepSeek, Llama: their templates' marks of a call, which servers should have read.
+_MARKS: Final = re.compile(r"<tool_call|\[TOOL_CALLS?\]|<[|｜]tool|<function=")
+_FUNCTION: Final = re.compile(r"<function=(?P<name>[\w.-]+)>(?P<arguments>.*?)(?:</function>|$)", re.DOTALL)
+_FENCE: Final = re.compile(r"^\s*```(?:json)?\s*")
+
+
+class NativeCalls(AgentMiddleware):
+    """Reads the calls of a reply.
+
+    Args:
+        endpoint: for messages to people.
+        tools: names that may be called.
+        listener: hears the model, and is told when a text was a call.
+    """
+
+    def __init__(self, endpoint: Endpoint, tools: Collection[str], listener: Listener) -> None:
+        super().__init__()
+        self._endpoint = endpoint
+        self._tools = tools
+        self._listener = listener
+
+    def wrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
+    ) -> ModelResponse[Any]:
+        """A reply that is an answer, or calls with arguments and an id of their own each.
+
+        Raises:
+            ModelError: two replies in a row were neither.
+        """
+        problem = ""
+        for _ in range(_ATTEMPTS):
+            message = handler(request).result[0]
+            said = split_reasoning(message)[1]
+            calls, problem = _calls(message, said, self._tools)
+            self._listener.finish(is_call=bool(calls or problem))
+            if not problem:
+                return ModelResponse(result=[_rewritten(message, calls)])
+            again: list[AnyMessage] = [AIMessage(said[:_QUOTED_CHARACTERS] or "{}"), HumanMessage(problem)]
+            request = request.override(messages=[*request.messages, *again])
+        raise ModelError(
+            f"{self._endpoint.model} gave no valid action in {_ATTEMPTS} replies: {problem}",
+            hint="choose a larger model: stillroom plan",
+        )
+
+
+def calls_in_text(text: str, tools: Collection[str]) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+    """Names and arguments of calls that a model wrote as text; none where it is an answer.
+
+    Only a text that is JSON from its beginning, or that has the marks of a template, is taken for calls.
+
+    Example:
+        >>> calls_in_text('<tool_call>{"name": "weigh", "arguments": {"thing": "salt"}}', {"weigh"})
+        (('weigh', {'thing': 'salt'}),)
+    """
+    marked = _MARKS.search(text)
+    body = text[marked.start() :] if marked else _FENCE.sub("", text).strip()
+    if not marked and not body.startswith(("{", "[")):
+        return ()
+    functions: tuple[tuple[str, Mapping[str, Any]], ...] = tuple(
+        (found["name"], next(json_objects(found["arguments"]), {})) for found in _FUNCTION.finditer(body)
+    )
+    calls = functions or tuple(_written(body))
+    return tuple(call for call in calls if marked or call[0] in tools)
+
+
+def _written(body: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for value in json_objects(body):
+        call = value["function"] if isinstance(value.get("function"), dict) else value
+        name = next((call[key] for key in _NAMES if isinstance(call.get(key), str)), None)
+        arguments = _object(next((call[key] for key in _ARGUMENTS if key in call), None))
+        if name and arguments is not None:
+            yield name, arguments
+
+
+def _calls(
+    message: Any,  # noqa: ANN401 - any message of LangChain's
+    said: str,
+    tools: Collection[str],
+) -> tuple[tuple[tuple[str, Mapping[str, Any]], ...], str]:
+    """The calls of a reply, and what is wrong with it where it is neither a call nor an answer."""
+    calls: list[tuple[str, Mapping[str, Any]]] = [(call["name"], call["args"]) for call in message.tool_calls]
+    problem = ""
+    for broken in message.invalid_tool_calls:
+        name, text = broken.get("name") or "", broken.get("args") or ""
+        arguments = _object(text)
+        if name and arguments is not None:
+            calls.append((name, arguments))
+        else:
+            shown = text[:_QUOTED_CHARACTERS]
+            problem = f"The arguments of {name or 'your call'} are no JSON object: {shown}\nCall it again."
+    if calls:
+        return tuple(calls), ""
+    if not problem and not said:
+        problem = "Your reply was empty. Call a tool, or answer in words."
+    return (() if problem else calls_in_text(said, tools)), problem
+
+
+def _object(value: object) -> Mapping[str, Any] | None:
+    """Arguments as an object: as one, as its JSON, or with something around it."""
+    if isinstance(value, dict):
+        return value
+    if not isinstance(value, str):
+        return None
+    if not value.strip():
+        return {}
+    try:
+        read = json.loads(value)
+    except (ValueError, RecursionError):
+        return next(json_objects(value), None)
+    return read if isinstance(read, dict) else None
+
+
+def _rewritten(message: Any, calls: tuple[tuple[str, Mapping[str, Any]], ...]) -> AIMessage:  # noqa: ANN401
+    """The message with these calls alone; servers give ids twice, or none."""
+    kept = {key: value for key, value in message.additional_kwargs.items() if key != "tool_calls"}
+    tool_calls = [{"name": name, "args": dict(args), "id": uuid.uuid4().hex[:9]} for name, args in calls]
+    return AIMessage(
+        content="" if calls and not message.tool_calls else message.content,
+        additional_kwargs=kept,
+        response_metadata=message.response_metadata,
+        tool_calls=tool_calls,
+        id=message.id,
+    )
