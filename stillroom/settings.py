@@ -30,7 +30,14 @@ CONFIG_NAME = "stillroom.toml"
 APP_NAME = "stillroom"
 PUBLIC_HUB = "https://huggingface.co"
 # Options of commands that are typed in another way than their setting is written.
-_TYPED = {"context_tokens": "context", "concurrent_sequences": "users"}
+_TYPED = {
+    "context_tokens": "context",
+    "concurrent_sequences": "users",
+    "agent_max_steps": "max-steps",
+    "agent_max_seconds": "max-seconds",
+}
+# Where a locale says its language, the first that is set.
+_LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
 
 
 class Settings(BaseSettings):
@@ -133,6 +140,9 @@ class Settings(BaseSettings):
 
     agent_max_steps: int = Field(8, ge=1, le=100, description="model calls of one agent run")
     agent_max_seconds: int = Field(600, ge=1, le=86_400, description="time of one agent run")
+    interface_language: Literal["auto", "en", "zh"] = Field(
+        "auto", description="what the chat speaks; auto: as the locale says"
+    )
 
 
 def load_settings(options: Mapping[str, object] | None = None, *, config: Path | None = None) -> Settings:
@@ -185,6 +195,19 @@ def as_environment(settings: Settings) -> dict[str, str]:
         for name, value in values.items()
         if value is not None
     }
+
+
+def interface_language(settings: Settings) -> Literal["en", "zh"]:
+    """The language that a person is spoken to in: as set, else as the locale says, else English.
+
+    Example:
+        >>> interface_language(load_settings({"interface_language": "zh"}))
+        'zh'
+    """
+    if settings.interface_language != "auto":
+        return settings.interface_language
+    locale = next((os.environ[name] for name in _LOCALE_VARIABLES if os.environ.get(name)), "")
+    return "zh" if locale.lower().startswith("zh") else "en"
 
 
 def document_passwords(settings: Settings) -> tuple[str, ...]:

@@ -1,0 +1,118 @@
+"""Everything that the chat says, as one value a language; its fields are forms for ``str.format``.
+
+A language is complete by construction: a ``Texts`` cannot be made with one missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The chat's words in one language.
+
+    Attributes:
+        endings: what ended a run, by ``agents.running.trace.EndedBy``.
+        ways: how tools are called, by ``agents.calling.way.CallingWay``.
+        commands: what each slash command does, by name.
+    """
+
+    # The prompt line
+    welcome: str
+    welcome_continued: str
+    placeholder: str
+    how_to_leave: str
+    # While the model works
+    preparing: str
+    waiting: str
+    thinking: str
+    thought: str
+    stopping: str
+    stopped: str
+    abandoned: str
+    withdrawn: str
+    # What a run came to
+    quotes: str
+    repeated: str
+    footer_calls: str
+    footer_one_call: str
+    footer_tokens: str
+    ended_by: str
+    endings: dict[str, str]
+    seconds: str
+    # Consent
+    wants: str
+    of_server: str
+    may_destroy: str
+    reaches_out: str
+    no_arguments: str
+    consent_choices: str
+    consent_unknown: str
+    said_once: str
+    said_always: str
+    said_no: str
+    # Slash commands
+    unknown_command: str
+    did_you_mean: str
+    see_help: str
+    send_anyway: str
+    keys: str
+    tools_none: str
+    tool_on: str
+    tool_off: str
+    tool_asks: str
+    tool_allowed: str
+    tool_unknown: str
+    tools_usage: str
+    library_here: str
+    library_unreadable: str
+    library_others: str
+    library_switched: str
+    library_unknown: str
+    model_is: str
+    way_is: str
+    ways: dict[str, str]
+    way_told: str
+    way_chosen: str
+    context_is: str
+    context_filled: str
+    models_others: str
+    model_switched: str
+    model_unknown: str
+    model_busy: str
+    no_run: str
+    no_thought: str
+    think_is: str
+    think_usage: str
+    saved: str
+    save_failed: str
+    save_exists: str
+    nothing_to_save: str
+    cleared: str
+    cleared_named: str
+    conversations_none: str
+    conversation_row: str
+    opened: str
+    opened_new: str
+    open_usage: str
+    not_kept: str
+    nothing_to_retry: str
+    nothing_to_copy: str
+    copied: str
+    commands: dict[str, str]
+
+
+def texts_in(language: Literal["en", "zh"]) -> Texts:
+    """The texts of a language."""
+    if language == "zh":
+        from stillroom.cli.chatting.chinese import CHINESE
+
+        return CHINESE
+    from stillroom.cli.chatting.english import ENGLISH
+
+    return ENGLISH
