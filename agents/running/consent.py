@@ -50,6 +50,10 @@ class Consent:
     _refused: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def allows(self, tool: Tool) -> bool:
+        """Whether the tool may run without a question."""
+        return not tool.needs_consent or bool({tool.name, "*"} & (self.allowed | self._given))
+
     def check(
         self,
         tool: Tool,
@@ -70,7 +74,7 @@ class Consent:
             ToolError: it may not, with a message that the model reads too.
         """
         with self._lock:
-            if not tool.needs_consent or {tool.name, "*"} & (self.allowed | self._given):
+            if self.allows(tool):
                 return
             call = call_key(tool.name, arguments)
             if call in self._refused:

@@ -1,24 +1,19 @@
-"""``stillroom chat``: the agent, one question or a conversation on a terminal."""
+"""``stillroom chat``: the agent, as a conversation on a terminal or for one question."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from stillroom.cli import options, pages
+from stillroom.cli import options
 from stillroom.cli.output import Output
-from stillroom.cli.rooms import Rooms, open_rooms
-from stillroom.errors import EngineUnavailableError
+from stillroom.cli.rooms import open_rooms
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rich.console import Console
-
-    from agents.agent import AgentRun
-    from agents.tools import Tool
+_STDIN = "-"
+# Of a question from a pipe, rather more than is asked: what is too long is refused and not cut.
+_MOST_READ_CHARACTERS = 2 * options.MOST_QUESTION_CHARACTERS
 
 
 def register(app: typer.Typer) -> None:
@@ -31,71 +26,96 @@ def chat(
     question: Annotated[
         str | None,
         typer.Argument(
-            help="What to do; without it, a conversation.", show_default=False, callback=options.asked
+            help="One question; - reads it from stdin. Without it, a conversation.", show_default=False
         ),
     ] = None,
+    once: Annotated[str | None, typer.Option("--once", help="The same as the argument QUESTION.")] = None,
+    conversation: Annotated[
+        str | None, typer.Option("--conversation", help="Go on with this conversation, or begin it.")
+    ] = None,
+    go_on: Annotated[
+        bool, typer.Option("--continue", help="Go on with the last conversation that has no name.")
+    ] = False,
     tool: Annotated[
-        list[str] | None, typer.Option("--tool", help="Only this tool; may be repeated.", show_default="all")
+        list[str] | None, typer.Option("--tool", help="Only this tool; repeatable.", show_default="all")
+    ] = None,
+    no_tools: Annotated[bool, typer.Option("--no-tools", help="No tools: the model answers alone.")] = False,
+    allow: Annotated[
+        list[str] | None, typer.Option("--allow", help="This tool may run without a yes; repeatable.")
+    ] = None,
+    allow_all: Annotated[bool, typer.Option("--allow-all", help="Every tool may run without a yes.")] = False,
+    calling: Annotated[
+        Literal["auto", "native", "constrained", "prompted"],
+        typer.Option("--calling", help="How the model calls tools; auto: as its server was seen to do."),
+    ] = "auto",
+    think: Annotated[
+        Literal["on", "fold", "off"], typer.Option("--think", help="How thoughts are shown.")
+    ] = "fold",
+    max_steps: Annotated[
+        int | None,
+        typer.Option("--max-steps", help="Decisions of the model for a question.", show_default="8"),
+    ] = None,
+    max_seconds: Annotated[
+        int | None, typer.Option("--max-seconds", help="Time for a question.", show_default="600")
     ] = None,
     library: options.Library = None,
     json: options.Json = False,
 ) -> None:
-    """Let the agent work on a question with its tools, and show each step."""
+    """Talk with the model, which works with tools; or let it work on one question."""
     output = Output(as_json=json)
-    rooms = open_rooms(context, library=library)
-    tools = _chosen(rooms, tool or ())
-    if question is not None:
-        run = work(output, rooms, question, tools)
-        output.result(run, lambda console: pages.show_agent_run(console, run))
+    asked = _question(question, once)
+    if conversation is not None and go_on:
+        raise typer.BadParameter(
+            "--continue goes on with the last conversation, --conversation with a named one"
+        )
+    if tool and no_tools:
+        raise typer.BadParameter("--tool names tools and --no-tools takes all away")
+    if asked is None and (json or not _typed_on()):
+        raise typer.BadParameter(
+            "without a terminal, name the question: stillroom chat 'QUESTION', or - for stdin"
+        )
+    rooms = open_rooms(context, library=library, agent_max_steps=max_steps, agent_max_seconds=max_seconds)
+
+    from stillroom.cli.chatting.session import ChatOptions, Session
+    from stillroom.cli.chatting.texts import texts_in
+    from stillroom.settings import interface_language
+
+    chosen = ChatOptions(
+        tools=tuple(tool or ()),
+        no_tools=no_tools,
+        allow=frozenset({"*"} if allow_all else allow or ()),
+        calling=calling,
+        conversation=conversation or "",
+        resume=go_on,
+    )
+    session = Session(rooms, chosen, think=think)
+    context.call_on_close(session.close)
+    texts = texts_in(interface_language(rooms.settings))
+    session.endpoint()
+    if asked is None:
+        from stillroom.cli.chatting.loop import ChatLoop
+
+        ChatLoop(session, output, texts).run()
         return
-    # Python has no stdin at all where the descriptor was closed.
-    if json or sys.stdin is None or not sys.stdin.isatty():
-        raise typer.BadParameter("without a terminal, name the question: stillroom chat 'QUESTION'")
-    while (asked := _next_question(output.stdout)) is not None:
-        if asked:
-            pages.show_agent_run(output.stdout, work(output, rooms, asked, tools))
+    from stillroom.cli.chatting.once import answer_once
+
+    answer_once(session, output, texts, asked)
 
 
-def work(output: Output, rooms: Rooms, question: str, tools: Sequence[Tool]) -> AgentRun:
-    """Run the agent once, each step printed to stderr as it happens.
+def _question(argument: str | None, once: str | None) -> str | None:
+    """The one question, wherever it stands; None where there is none.
 
     Raises:
-        EngineUnavailableError: no endpoint is running or set.
+        BadParameter: it stands in two places, or it is empty or too long.
     """
-    from agents.agent import Limits, run_agent
-    from agents.background import start_in_background
-
-    endpoint = rooms.endpoint()
-    if endpoint is None:
-        raise EngineUnavailableError("the agent needs a model, and none is running", hint="stillroom up")
-    settings = rooms.settings
-    running = start_in_background(
-        lambda: run_agent(
-            question,
-            endpoint=endpoint,
-            tools=tools,
-            limits=Limits(steps=settings.agent_max_steps, seconds=settings.agent_max_seconds),
-            on_step=lambda step: pages.show_step(output.stderr, step),
-        )
-    )
-    return running.result()
+    if argument is not None and once is not None:
+        raise typer.BadParameter("the question stands twice: as the argument and with --once")
+    typed = argument if argument is not None else once
+    if typed != _STDIN:
+        return options.asked(typed)
+    return options.asked(sys.stdin.read(_MOST_READ_CHARACTERS) if sys.stdin is not None else "")
 
 
-def _chosen(rooms: Rooms, names: Sequence[str]) -> tuple[Tool, ...]:
-    """The tools of those names, or all where none is named."""
-    from agents.toolbox import toolbox
-
-    tools = toolbox(rooms.services())
-    known = [tool.name for tool in tools]
-    if unknown := [name for name in names if name not in known]:
-        raise typer.BadParameter(f"there is no tool {unknown[0]}; there are {', '.join(known)}")
-    return tuple(tool for tool in tools if not names or tool.name in names)
-
-
-def _next_question(console: Console) -> str | None:
-    """What the person types; None at the end of input or ``/bye``."""
-    try:
-        asked = console.input("[bold]you[/] › ").strip()
-    except EOFError:
-        return None
-    return None if asked in {"/bye", "/exit", "/quit"} else asked
+def _typed_on() -> bool:
+    # Python has no stdin at all where the descriptor was closed.
+    return sys.stdin is not None and sys.stdin.isatty()

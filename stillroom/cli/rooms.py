@@ -308,6 +308,10 @@ class Rooms:
 
         return Conversations(self.settings.state_dir / "conversations.sqlite3")
 
+    def with_library(self, name: str) -> Rooms:
+        """The same rooms with another library; both are closed with these."""
+        return Rooms(self.settings.model_copy(update={"library": name}), self._opened)
+
     def close(self) -> None:
         """Close what was opened; safe to call twice."""
         while self._opened:

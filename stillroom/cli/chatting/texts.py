@@ -17,7 +17,7 @@ class Texts:
     """The chat's words in one language.
 
     Attributes:
-        endings: what ended a run, by ``agents.running.trace.EndedBy``.
+        endings: what ended a run, by ``agents.running.limits.EndedBy``.
         ways: how tools are called, by ``agents.calling.way.CallingWay``.
         commands: what each slash command does, by name.
     """

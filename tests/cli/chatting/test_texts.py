@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 
 from agents.calling.way import CALLING_WAYS
-from agents.running.trace import EndedBy
+from agents.running.limits import EndedBy
 from stillroom.cli.chatting.slash import COMMANDS
 from stillroom.cli.chatting.texts import Texts, texts_in
 from stillroom.settings import interface_language, load_settings

@@ -1,0 +1,130 @@
+"""The conversation on a terminal: read a line, do what it says, until the person leaves.
+
+It ties the parts together: prompt line, slash commands, turns. What each of them does is their own business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from agents.running.consent import Decision
+from stillroom.cli.chatting.asking import ask_consent
+from stillroom.cli.chatting.commands import Commands
+from stillroom.cli.chatting.completion import SlashCompleter
+from stillroom.cli.chatting.prewarm import Prewarm
+from stillroom.cli.chatting.prompt_line import PromptLine
+from stillroom.cli.chatting.screen import Screen
+from stillroom.cli.chatting.session import Asked, context_tokens
+from stillroom.cli.chatting.slash import read_command
+from stillroom.cli.chatting.turn import Turn
+from stillroom.cli.chatting.visible import harmless
+from stillroom.errors import StillroomError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agents.agent import AgentRun
+    from agents.tools import Tool
+    from stillroom.cli.chatting.session import Session
+    from stillroom.cli.chatting.texts import Texts
+    from stillroom.cli.output import Output
+
+
+@dataclass
+class ChatLoop:
+    """One chat on a terminal.
+
+    Args:
+        session: what it works with.
+        output: of the command.
+        texts: the chat's words.
+    """
+
+    session: Session
+    output: Output
+    texts: Texts
+    _turn: Turn | None = None
+    _prewarm: Prewarm = field(init=False)
+    _commands: Commands = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Let the session ask through the turn that is at work."""
+        self._prewarm = Prewarm(self.session)
+        self._commands = Commands(self.session, self.output, self.texts, retry=self.work)
+        self.session.set_ask(self._consent)
+
+    def run(self) -> None:
+        """Go on until the person leaves."""
+        console = self.output.stdout
+        self._greet()
+        line = PromptLine(
+            self.session.rooms.settings.state_dir,
+            completer=SlashCompleter(self.texts.commands, self._commands.names()),
+            placeholder=self.texts.placeholder,
+            on_thought=self._commands.show_thought,
+            on_shown=self._prewarm.start,
+        )
+        while True:
+            try:
+                text = line.read()
+            except EOFError:
+                return
+            except KeyboardInterrupt:
+                console.print(Text(self.texts.how_to_leave, style="dim"))
+                continue
+            typed = read_command(text)
+            if typed is not None and typed.command is not None and typed.command.name == "exit":
+                return
+            try:
+                if typed is None:
+                    self.work(text.strip())
+                else:
+                    self._commands.do(typed)
+            except StillroomError as error:
+                self.output.complain(error)
+
+    def work(self, question: str) -> None:
+        """Let the agent work on a question, and show it.
+
+        Raises:
+            StillroomError: it could not.
+        """
+        screen = Screen(self.output.stdout, self.texts, think=self.session.think)
+        screen.say(self.texts.preparing)
+        turn = self._turn = Turn(screen, self._ask)
+        try:
+            run = turn.follow(lambda: self._run(question, turn))
+        finally:
+            self._turn = None
+        if run is None:
+            screen.stop(self.texts.abandoned)
+            return
+        if run.ended_by == "cancelled":
+            screen.stop(self.texts.stopped)
+        else:
+            screen.end(run)
+        self.session.asked.append(Asked(question, run, context_tokens(run), tuple(screen.thoughts)))
+
+    def _run(self, question: str, turn: Turn) -> AgentRun:
+        """In the thread of the run."""
+        self._prewarm.start()
+        self._prewarm.wait()
+        turn.say(self.texts.waiting)
+        return self.session.run(question, cancelled=turn.cancelled, on_event=turn.tell)
+
+    def _consent(self, tool: Tool, arguments: Mapping[str, Any]) -> Decision:
+        """From the thread of the run: the turn that is at work asks in its own."""
+        turn = self._turn
+        return turn.consent(tool, arguments) if turn is not None else Decision.NO
+
+    def _ask(self, tool: Tool, arguments: Mapping[str, Any]) -> Decision:
+        return ask_consent(self.output.stdout, self.texts, tool, arguments)
+
+    def _greet(self) -> None:
+        endpoint = self.session.endpoint()
+        library = self.session.rooms.settings.library
+        told = self.texts.welcome.format(model=endpoint.model, library=library)
+        self.output.stdout.print(Text(harmless(told), style="dim"))

@@ -1,0 +1,83 @@
+"""One question from the command line or a script: answered, printed, and told by the exit code.
+
+stdout is the answer, or with ``--json`` one line; what happens on the way is shown on stderr, or on the
+terminal itself where stdout is one. It knows no prompt line.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+from stillroom.cli.chatting.asking import ask_consent
+from stillroom.cli.chatting.screen import Screen, show_evidence
+from stillroom.cli.chatting.turn import Turn
+from stillroom.cli.chatting.visible import harmless
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from agents.agent import AgentRun
+    from stillroom.cli.chatting.session import Session
+    from stillroom.cli.chatting.texts import Texts
+    from stillroom.cli.output import Output
+
+# As shells count: 128 and the number of SIGINT.
+_INTERRUPTED: Final = 130
+
+
+def answer_once(session: Session, output: Output, texts: Texts, question: str) -> None:
+    """Work on the question and print what came of it.
+
+    Raises:
+        Exit: with 1 where the run ended without an answer, with 130 where the person stopped it.
+        KeyboardInterrupt: the person did not wait for the end.
+        StillroomError: there is no model, or it gave nothing that can be used.
+    """
+    on_terminal = output.stdout.is_terminal and not output.as_json
+    console = output.stdout if on_terminal else output.stderr
+    screen = Screen(console, texts, think=session.think, answers=on_terminal)
+    turn = Turn(screen, lambda tool, arguments: ask_consent(console, texts, tool, arguments))
+    if can_ask(output):
+        session.set_ask(turn.consent)
+    run = turn.follow(lambda: session.run(question, cancelled=turn.cancelled, on_event=turn.tell))
+    if run is None:
+        raise KeyboardInterrupt
+    screen.end(run)
+    if not on_terminal:
+        output.result(report(session, run), lambda stdout: _print(stdout, run))
+    if run.ended_by != "answer":
+        raise typer.Exit(_INTERRUPTED if run.ended_by == "cancelled" else 1)
+
+
+def can_ask(output: Output) -> bool:
+    """Whether a person can be asked: not by a script, and not without a terminal to type and to read on."""
+    typed_on = sys.stdin is not None and sys.stdin.isatty()
+    return typed_on and not output.as_json and (output.stdout.is_terminal or output.stderr.is_terminal)
+
+
+def report(session: Session, run: AgentRun) -> dict[str, Any]:
+    """What ``--json`` prints of a run."""
+    from agents.calling.way import calling_way
+
+    endpoint = session.endpoint()
+    return {
+        "answer": run.answer,
+        "citations": run.citations,
+        "steps": run.steps,
+        "ended_by": run.ended_by,
+        "notice": run.notice,
+        "model": endpoint.model,
+        "way": calling_way(endpoint),
+        "tokens": run.tokens,
+        "seconds": round(run.seconds, 3),
+        "conversation": run.conversation,
+    }
+
+
+def _print(stdout: Console, run: AgentRun) -> None:
+    """The answer as the model wrote it, in Markdown, with its sources: for a file or another program."""
+    stdout.print(harmless(run.answer), markup=False, soft_wrap=True)
+    show_evidence(stdout, run.citations, run.notice)

@@ -1,0 +1,258 @@
+"""What a chat works with from one question to the next: model, tools, library, conversation, consent.
+
+It runs questions and keeps what came of them. It draws nothing and reads no keys.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+from agents.running.consent import Consent
+from stillroom.cli.chatting.keeping import Keeping
+from stillroom.errors import EngineUnavailableError, ToolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from agents.agent import AgentRun
+    from agents.calling.way import CallingWay
+    from agents.memory.conversation import Conversation
+    from agents.running.consent import Decision
+    from agents.running.events import AgentEvent
+    from agents.tools import Tool
+    from deploy.endpoint import Endpoint
+    from rag.upkeep.overview import Overview
+    from stillroom.cli.chatting.thinking import ThinkMode, Thought
+    from stillroom.cli.rooms import Rooms
+
+
+@dataclass(frozen=True, slots=True)
+class ChatOptions:
+    """What was asked for on the command line.
+
+    Attributes:
+        tools: only these, by name; all where none is named.
+        no_tools: none at all.
+        allow: tools that need no yes; ``*`` for all.
+        calling: how tools are called, or ``auto`` for what was probed.
+        conversation: the name to keep it under; empty for the last one's place.
+        resume: go on with the last one.
+    """
+
+    tools: tuple[str, ...] = ()
+    no_tools: bool = False
+    allow: frozenset[str] = frozenset()
+    calling: CallingWay | Literal["auto"] = "auto"
+    conversation: str = ""
+    resume: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question of this chat and what came of it.
+
+    Attributes:
+        context_tokens: of the last request and its reply, where the server counted them; else 0.
+    """
+
+    question: str
+    run: AgentRun
+    context_tokens: int
+    thoughts: tuple[Thought, ...]
+
+
+@dataclass
+class Session:
+    """One chat.
+
+    Args:
+        rooms: what it works with; another library means other rooms.
+        options: as they were typed.
+        ask: asks a person about a call; None where nobody can be asked.
+    """
+
+    rooms: Rooms
+    options: ChatOptions
+    ask: Callable[[Tool, Mapping[str, Any]], Decision] | None = None
+    think: ThinkMode = "fold"
+    asked: list[Asked] = field(default_factory=list)
+    off: set[str] = field(default_factory=set)
+    consent: Consent = field(init=False)
+    keeping: Keeping = field(init=False)
+    _endpoint: Endpoint | None = None
+    _tools: tuple[Tool, ...] | None = None
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def __post_init__(self) -> None:
+        """Nothing is allowed yet but what the command line said."""
+        self.consent = self._new_consent()
+        self.keeping = Keeping(
+            self.rooms.conversations, self.options.conversation, resume=self.options.resume
+        )
+
+    def set_ask(self, ask: Callable[[Tool, Mapping[str, Any]], Decision]) -> None:
+        """Let a person be asked from now on."""
+        self.ask = ask
+        self.consent = self._new_consent()
+
+    def endpoint(self) -> Endpoint:
+        """The model that answers, called in the way that was asked for.
+
+        Raises:
+            EngineUnavailableError: none runs and none is set.
+        """
+        with self._lock:
+            if self._endpoint is None:
+                found = self.rooms.endpoint()
+                if found is None:
+                    raise EngineUnavailableError(
+                        "the agent needs a model, and none is running", hint="stillroom up"
+                    )
+                self._endpoint = self._called(found)
+            return self._endpoint
+
+    def served_models(self) -> tuple[str, ...]:
+        """The names of the models that the server has; empty where it does not say."""
+        from deploy.probing.second_look import served_models
+
+        endpoint = self.endpoint()
+        return served_models(endpoint.base_url, endpoint.api_key)
+
+    def switch_model(self, name: str) -> None:
+        """Let another model of the same server answer; it is asked what it can do, once.
+
+        Raises:
+            ModelError: it cannot be asked.
+        """
+        from deploy.endpoint import Capabilities
+        from deploy.probing.probe import probed
+
+        before = self.endpoint()
+        languages = Capabilities(languages=before.capabilities.languages)
+        unknown = replace(before, model=name, capabilities=languages)
+        switched = probed(unknown, cache_dir=self.rooms.settings.cache_dir)
+        with self._lock:
+            self._endpoint = self._called(switched)
+
+    def _called(self, endpoint: Endpoint) -> Endpoint:
+        from agents.calling.way import called_by
+
+        return called_by(endpoint, self.options.calling)
+
+    def libraries(self) -> tuple[str, ...]:
+        """The names of all libraries."""
+        from rag.upkeep.overview import find_libraries
+
+        return tuple(folder.name for folder in find_libraries(self.rooms.library_dir.parent))
+
+    def library_overview(self) -> Overview:
+        """The library in figures, or why it cannot be read."""
+        from rag.upkeep.overview import overview_or_trouble
+
+        return overview_or_trouble(self.rooms.library_dir)
+
+    def use_library(self, name: str) -> None:
+        """Let the tools work on another library."""
+        with self._lock:
+            self.rooms = self.rooms.with_library(name)
+            self._tools = None
+
+    def tools(self) -> tuple[Tool, ...]:
+        """All tools that this chat may use, also those that are off now.
+
+        Raises:
+            ToolError: one that was named is not there.
+        """
+        with self._lock:
+            if self._tools is None:
+                self._tools = self._chosen_tools()
+            return self._tools
+
+    def _chosen_tools(self) -> tuple[Tool, ...]:
+        if self.options.no_tools:
+            return ()
+        from agents.toolbox import paged, toolbox
+
+        return chosen(paged(toolbox(self.rooms.services())), self.options.tools)
+
+    def tools_if_known(self) -> tuple[Tool, ...]:
+        """The same where they were made already: making them takes half a second."""
+        return self._tools or ()
+
+    @property
+    def tools_on(self) -> tuple[Tool, ...]:
+        """The tools that the model is given."""
+        return tuple(tool for tool in self.tools() if tool.name not in self.off)
+
+    def open(self, name: str) -> Conversation:
+        """Go on with a conversation, or begin one of that name; what was allowed in the other is not in this.
+
+        Raises:
+            ConversationError: the name cannot be one, or it cannot be read.
+            ConversationBusyError: another process has it open.
+        """
+        opened = self.keeping.open(name)
+        self._begin_anew()
+        return opened
+
+    def clear(self) -> None:
+        """Begin a conversation without a name; one that has a name stays kept."""
+        self.keeping.clear()
+        self._begin_anew()
+
+    def close(self) -> None:
+        """Let go of the conversation; safe to call twice."""
+        self.keeping.close()
+
+    def _begin_anew(self) -> None:
+        self.consent = self._new_consent()
+        self.asked = []
+
+    def _new_consent(self) -> Consent:
+        return Consent(self.options.allow, self.ask)
+
+    def run(
+        self, question: str, *, cancelled: threading.Event, on_event: Callable[[AgentEvent], None]
+    ) -> AgentRun:
+        """Work on one question, in the thread that calls.
+
+        Raises:
+            ModelError: the model gave nothing that can be used.
+            StillroomError: something that it needs cannot be opened.
+        """
+        from agents.agent import Limits, run_agent
+
+        settings = self.rooms.settings
+        return run_agent(
+            question,
+            endpoint=self.endpoint(),
+            tools=self.tools_on,
+            limits=Limits(steps=settings.agent_max_steps, seconds=settings.agent_max_seconds),
+            consent=self.consent,
+            conversation=self.keeping.conversation(),
+            cancelled=cancelled,
+            on_event=on_event,
+        )
+
+
+def chosen(tools: Sequence[Tool], names: Sequence[str]) -> tuple[Tool, ...]:
+    """The tools of those names, or all where none is named.
+
+    Raises:
+        ToolError: there is none of a name.
+    """
+    known = [tool.name for tool in tools]
+    for name in names:
+        if name not in known:
+            raise ToolError(
+                f"there is no tool {name}; there are {', '.join(known)}", hint="stillroom chat --help"
+            )
+    return tuple(tool for tool in tools if not names or tool.name in names)
+
+
+def context_tokens(run: AgentRun) -> int:
+    """What the largest request of a run took of the context, where the server counted it; else 0."""
+    return max((step.tokens or 0 for step in run.steps), default=0)
