@@ -7,7 +7,7 @@ does not know how a block looks.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
@@ -39,10 +39,15 @@ class Block:
 
 @dataclass
 class BlockFeed:
-    """Takes an answer piece by piece and gives the blocks that no later piece can change."""
+    """Takes an answer piece by piece and gives the blocks that no later piece can change.
 
+    Attributes:
+        done_characters: of the answer as it came, how many are in blocks that are done.
+    """
+
+    done_characters: int = 0
     _text: str = ""
-    _joined: bool = field(default=False)
+    _joined: bool = False
 
     @property
     def open(self) -> Block | None:
@@ -61,17 +66,24 @@ class BlockFeed:
         for start, end in pairwise(starts):
             done += self._close("".join(lines[start:end]))
         if len(starts) > 1:
-            self._text = "".join(lines[starts[-1] :])
+            before, self._text = self._text, "".join(lines[starts[-1] :])
+            self.done_characters += len(before) - len(self._text)
         return done + self._cut_long()
 
     def finish(self) -> list[Block]:
         """All that is left: the answer has ended."""
         text, self._text = self._text, ""
+        self.done_characters += len(text)
         return self._close(text)
 
+    def replace(self, rest: str) -> None:
+        """Put something else in the place of what is not done, unless the beginning of that is shown."""
+        if not self._joined:
+            self._text = rest
+
     def discard(self) -> None:
-        """Forget what is not done: it is no part of the answer after all."""
-        self._text, self._joined = "", False
+        """Forget everything: it is no answer after all."""
+        self._text, self._joined, self.done_characters = "", False, 0
 
     def _close(self, text: str) -> list[Block]:
         block = Block(text.strip("\n"), self._joined)
@@ -95,6 +107,7 @@ class BlockFeed:
         if not head:
             return []
         done = [Block(head.strip("\n"), self._joined)]
+        self.done_characters += len(self._text) - len(tail)
         self._text, self._joined = tail, True
         return done
 

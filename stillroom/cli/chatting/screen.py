@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.console import Group
 from rich.text import Text
 
-from stillroom.cli.chatting.blocks import Block, BlockFeed
+from stillroom.cli.chatting.blocks import BlockFeed
 from stillroom.cli.chatting.call_lines import ended_line, running_line
 from stillroom.cli.chatting.live_area import LiveArea
 from stillroom.cli.chatting.prose import Prose
 from stillroom.cli.chatting.thinking import Thought
+from stillroom.cli.chatting.unshown import unshown
 from stillroom.cli.chatting.visible import harmless
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from agents.running.events import AgentEvent
     from agents.running.trace import Step
     from rag.document import Citation
+    from stillroom.cli.chatting.blocks import Block
     from stillroom.cli.chatting.texts import Texts
     from stillroom.cli.chatting.thinking import ThinkMode
 
@@ -74,6 +76,7 @@ class Screen:
     _something_shown: bool = False
     _since: float = field(init=False)
     _status: str = ""
+    _stopping: bool = False
 
     def __post_init__(self) -> None:
         """Start the clock of the first wait."""
@@ -112,6 +115,11 @@ class Screen:
         """What the person waits for, in place of the model."""
         self._status = text
         self.tick()
+
+    def stopping(self) -> None:
+        """The person stops the run: say that it is being stopped, and keep what stands there of an answer."""
+        self._stopping = True
+        self.say(self.texts.stopping)
 
     def pause(self) -> None:
         """Take away what moves, so that something may be asked; the next event brings it back."""
@@ -195,6 +203,8 @@ class Screen:
             self._print_blocks(self._feed.feed(text))
 
     def _withdraw(self) -> None:
+        if self._stopping:  # what was read already is not taken from whoever stopped it
+            return
         self._feed.discard()
         if self._blocks_shown:
             self._print(Text(self.texts.withdrawn, style="dim italic"))
@@ -204,13 +214,12 @@ class Screen:
 
     def _finish_answer(self, run: AgentRun) -> None:
         """What of the run's answer was not shown as it came."""
-        said = self._answer.strip()
-        if run.answer.strip().startswith(said):
-            self._print_blocks(self._feed.feed(run.answer.strip()[len(said) :]))
-            self._print_blocks(self._feed.finish())
-            return
-        self._withdraw()
-        self._print_blocks([Block(run.answer)])
+        rest = unshown(run.answer, self._answer[: self._feed.done_characters])
+        if rest is None:
+            self._withdraw()
+            rest = run.answer
+        self._feed.replace(rest)
+        self._print_blocks(self._feed.finish())
 
     def _print_blocks(self, blocks: Iterable[Block]) -> None:
         finished: list[RenderableType] = []

@@ -96,7 +96,7 @@ class Turn:
                 if self.cancelled.is_set():
                     return
                 self.cancelled.set()
-                self.screen.say(self.screen.texts.stopping)
+                self.screen.stopping()
                 give_up_at = time.monotonic() + _PATIENCE_SECONDS
             if give_up_at is not None and time.monotonic() > give_up_at:
                 return
