@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from deploy.calibration.corrections import Calibration
     from deploy.catalog import Catalog
     from deploy.endpoint import Endpoint
+    from deploy.measurement import Measurement
     from deploy.spec import Machine
+    from deploy.supervision.deployment import Deployment
     from rag.library import Library
     from rag.retrieval.options import RetrievalOptions
 
@@ -50,6 +52,14 @@ def _uncalibrated(_machine: Machine) -> Calibration:
     return UNCALIBRATED
 
 
+def _none_deployed() -> Deployment | None:
+    return None
+
+
+def _not_measured(_deployment: Deployment) -> Measurement | None:
+    return None
+
+
 def _plain_retrieval() -> RetrievalOptions:
     from rag.retrieval.options import RetrievalOptions
 
@@ -68,6 +78,8 @@ class Services:
         workload: context and sequences where a tool's caller names none.
         calibration: what launches measured, for plans on a machine.
         retrieval: how the library is searched.
+        deployment: what ``stillroom up`` started, in whatever state; None where nothing.
+        measured: the memory that a deployment takes now; None where it cannot be told.
     """
 
     library: Callable[[], Library]
@@ -77,6 +89,8 @@ class Services:
     workload: Workload = field(default_factory=Workload)
     calibration: Callable[[Machine], Calibration] = _uncalibrated
     retrieval: Callable[[], RetrievalOptions] = _plain_retrieval
+    deployment: Callable[[], Deployment | None] = _none_deployed
+    measured: Callable[[Deployment], Measurement | None] = _not_measured
 
     def for_threads(self) -> Services:
         """The same services, what is slow to open opened once whichever thread asks first."""

@@ -6,15 +6,19 @@ The agent takes them all; the MCP server offers those that an IDE lacks. Making 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from agents.result_pages import ResultPages
 from agents.services import Services
+from agents.toolkit.access import Access
 from agents.toolkit.calculator import MAX_EXPRESSION_CHARACTERS, evaluate
+from agents.toolkit.clock import current_time
 from agents.toolkit.deployment_tools import DeploymentTools
+from agents.toolkit.engine_status import EngineTools
+from agents.toolkit.file_roots import FileRoots
+from agents.toolkit.file_tools import FileTools
 from agents.toolkit.library_tools import LibraryTools
 from agents.tools import tool
 
@@ -23,7 +27,11 @@ if TYPE_CHECKING:
 
     from agents.tools import Tool
 
-__all__ = ["Services", "paged", "toolbox"]
+__all__ = ["Access", "Services", "paged", "toolbox"]
+
+# A slow model writes an answer for minutes; who waits less says so in the call's context.
+_ANSWER_SECONDS = 600.0
+_SEARCH_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,31 +47,38 @@ class Calculation:
         return f"{self.expression} = {value}"
 
 
-@dataclass(frozen=True, slots=True)
-class CurrentTime:
-    """This machine's clock, with its own time zone."""
+def toolbox(services: Services, access: Access = Access()) -> tuple[Tool, ...]:  # noqa: B008 - frozen
+    """All tools, in the order in which a model should think of them. None of them writes to a file.
 
-    iso: str
-    weekday: str
-
-    def to_text(self) -> str:
-        """Weekday, date, time and offset from UTC."""
-        return f"{self.weekday} {self.iso}"
-
-
-def toolbox(services: Services) -> tuple[Tool, ...]:
-    """All tools, in the order in which a model should think of them. None of them changes anything."""
+    Args:
+        services: what they work on.
+        access: what of the world beyond the library they may reach: nothing, unless it says so.
+    """
     library = LibraryTools(services)
     deployment = DeploymentTools(services)
-    return (
+    own = (
         tool(library.search_library),
-        tool(library.ask_library),
+        tool(library.ask_library, timeout_seconds=_ANSWER_SECONDS),
         tool(library.read_document),
+        tool(library.read_around),
         tool(library.list_sources),
         tool(deployment.plan_deployment),
         tool(deployment.vram_estimate),
+        tool(EngineTools(services).engine_status),
         tool(calculate),
         tool(current_time),
+    )
+    return (*own, *_file_tools(access))
+
+
+def _file_tools(access: Access) -> tuple[Tool, ...]:
+    if not access.file_roots:
+        return ()
+    files = FileTools(FileRoots(access.file_roots))
+    return (
+        tool(files.list_files),
+        tool(files.read_file),
+        tool(files.search_files, timeout_seconds=_SEARCH_SECONDS),
     )
 
 
@@ -82,9 +97,3 @@ def calculate(
         expression: for example 7 * 4 * 1.2 / (32 / 4).
     """
     return Calculation(expression, evaluate(expression))
-
-
-def current_time() -> CurrentTime:
-    """Tell the date, weekday and time of this machine."""
-    now = datetime.now().astimezone()
-    return CurrentTime(now.isoformat(timespec="seconds"), f"{now:%A}")

@@ -12,12 +12,12 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from stillroom.errors import SettingsError
 
@@ -38,6 +38,15 @@ _TYPED = {
 }
 # Where a locale says its language, the first that is set.
 _LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
+
+
+def _split_paths(value: object) -> object:
+    """A list of paths, or one text as ``PATH`` is written: parted by ``:``, on Windows by ``;``."""
+    return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+
+
+# NoDecode: a variable's text comes to the validator as it is, not as JSON.
+Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)]
 
 
 class Settings(BaseSettings):
@@ -143,6 +152,9 @@ class Settings(BaseSettings):
     interface_language: Literal["auto", "en", "zh"] = Field(
         "auto", description="what the chat speaks; auto: as the locale says"
     )
+    agent_file_roots: Paths = Field((), description="folders whose files the agent may read")
+    agent_web: bool = Field(default=False, description="the agent may fetch web pages, and asks each time")
+    agent_python: bool = Field(default=False, description="the agent may run Python, and asks each time")
 
 
 def load_settings(options: Mapping[str, object] | None = None, *, config: Path | None = None) -> Settings:
@@ -190,11 +202,14 @@ def as_environment(settings: Settings) -> dict[str, str]:
         '4096'
     """
     values = {name: getattr(settings, name) for name in setting_names()}
-    return {
-        PREFIX + name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-        for name, value in values.items()
-        if value is not None
-    }
+    return {PREFIX + name.upper(): written(value) for name, value in values.items() if value is not None}
+
+
+def written(value: object) -> str:
+    """A setting's value as a variable has it; a secret in clear."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return os.pathsep.join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def interface_language(settings: Settings) -> Literal["en", "zh"]:

@@ -56,7 +56,7 @@ def _object(schema: Mapping[str, Any], depth: int) -> _Schema:
     required = [name for name in _texts(flat.get("required")) if name in properties]
     made: _Schema = {"type": "object", "properties": properties, "required": required}
     extra = flat.get("additionalProperties")
-    if properties and extra in (None, False):
+    if extra is False or (properties and extra is None):
         made["additionalProperties"] = False
     return made
 

@@ -5,8 +5,8 @@ The module does not know how passages are found, how an answer is made, or who c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -22,6 +22,8 @@ from agents.toolkit.library_results import (
 if TYPE_CHECKING:
     from agents.services import Services
     from rag.document import Citation, Document, Hit, Passage
+    from rag.library import Library
+    from rag.retrieval.options import RetrievalOptions
 
 # A page of a document, with its head, stays within a tool's text limit of 8,000 characters.
 PAGE_CHARACTERS = 6_000
@@ -29,8 +31,13 @@ PAGE_CHARACTERS = 6_000
 QUOTE_CHARACTERS = 300
 # A source takes about 150 characters of text, so a page of them stays within the text limit.
 SOURCES_PER_PAGE = 40
+# A page or so of a book; and a paragraph that is cut is read from a little further back.
+_AROUND_CHARACTERS = 2_000
+_PARAGRAPH_WITHIN = 400
 
 Query = Annotated[str, Field(min_length=1, max_length=1_000)]
+Name = Annotated[str, Field(max_length=200)]
+Id = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,13 @@ class LibraryTools:
 
     services: Services
 
-    def search_library(self, query: Query, limit: Annotated[int, Field(ge=1, le=10)] = 5) -> SearchResults:
+    def search_library(
+        self,
+        query: Query,
+        limit: Annotated[int, Field(ge=1, le=10)] = 5,
+        path: Name = "",
+        language: Literal["en", "zh"] | None = None,
+    ) -> SearchResults:
         """Find passages in the user's private library, by meaning and by words.
 
         Use it for facts that the user's own documents may hold. Works in English and Chinese.
@@ -47,15 +60,18 @@ class LibraryTools:
         Args:
             query: what to look for: a question or key words, in the documents' language.
             limit: how many passages at most.
+            path: only in files such as *.pdf or reports/*.
+            language: only in documents of this language.
         """
-        from rag.retrieval.retrieve import retrieve
+        from rag.retrieval.retrieve import search
 
-        options = self.services.retrieval()
-        hits = retrieve(self.services.library(), query, limit=limit, options=options)
+        options = _only(self.services.retrieval(), path.strip(), language)
+        found = search(self.services.library(), query, options, limit=limit)
         return SearchResults(
             query=query,
-            passages=tuple(_found(marker, hit) for marker, hit in enumerate(hits, 1)),
-            citations=tuple(cite(marker, hit.passage, query) for marker, hit in enumerate(hits, 1)),
+            passages=tuple(_found(marker, hit) for marker, hit in enumerate(found.hits, 1)),
+            citations=tuple(cite(marker, hit.passage, query) for marker, hit in enumerate(found.hits, 1)),
+            notes=found.notes,
         )
 
     def ask_library(self, question: Query) -> LibraryAnswer:
@@ -76,7 +92,7 @@ class LibraryTools:
 
     def read_document(
         self,
-        document_id: Annotated[str, Field(min_length=1, max_length=200)],
+        document_id: Id,
         start: Annotated[int, Field(ge=0)] = 0,
         max_characters: Annotated[int, Field(ge=100, le=PAGE_CHARACTERS)] = PAGE_CHARACTERS,
     ) -> DocumentPage:
@@ -87,33 +103,78 @@ class LibraryTools:
             start: offset of the first character; next_start of the page before.
             max_characters: length of the page.
         """
-        library = self.services.library()
-        document = library.document(document_id)
-        text = library.document_text(document_id)
-        end = start + max_characters
-        return DocumentPage(
-            document_id=document.id,
-            title=document.title,
-            path=document.path,
-            start=min(start, len(text)),
-            characters=len(text),
-            next_start=end if end < len(text) else None,
-            text=text[start:end],
-        )
+        return _page(self.services.library(), document_id, start, start + max_characters)
 
-    def list_sources(self, start: Annotated[int, Field(ge=0)] = 0) -> Sources:
+    def read_around(self, id: Id, start: Annotated[int, Field(ge=0)] | None = None) -> DocumentPage:  # noqa: A002
+        """Read what stands before and after a passage that search_library found.
+
+        Args:
+            id: a document_id, with start; or a passage_id alone.
+            start: where the passage starts in the document.
+        """
+        library = self.services.library()
+        if start is None:
+            passage = library.passage(id)
+            document_id, start, end = passage.document_id, passage.start, passage.end
+        else:
+            document_id, end = id, start
+        text = library.document_text(document_id)
+        begin = _paragraph_start(text, max(0, min(start, len(text)) - _AROUND_CHARACTERS))
+        return _page(library, document_id, begin, min(end + _AROUND_CHARACTERS, begin + PAGE_CHARACTERS))
+
+    def list_sources(self, start: Annotated[int, Field(ge=0)] = 0, name: Name = "") -> Sources:
         """List the documents in the user's private library.
 
         Args:
             start: how many documents to skip; next_start of the page before.
+            name: only those with this in their title or path.
         """
-        documents = tuple(self.services.library().documents())
+        wanted = name.strip().casefold()
+        documents = [found for found in self.services.library().documents() if _is_named(found, wanted)]
         end = start + SOURCES_PER_PAGE
         return Sources(
             sources=tuple(_source(document) for document in documents[start:end]),
             total=len(documents),
             next_start=end if end < len(documents) else None,
+            name=name.strip(),
         )
+
+
+def _only(options: RetrievalOptions, path: str, language: str | None) -> RetrievalOptions:
+    """The same search, in files of that path and in that language alone."""
+    narrowed = replace(
+        options.only,
+        paths=(path,) if path else options.only.paths,
+        languages=(language,) if language else options.only.languages,
+    )
+    return replace(options, only=narrowed)
+
+
+def _page(library: Library, document_id: str, start: int, end: int) -> DocumentPage:
+    document = library.document(document_id)
+    text = library.document_text(document_id)
+    return DocumentPage(
+        document_id=document.id,
+        title=document.title,
+        path=document.path,
+        start=min(start, len(text)),
+        characters=len(text),
+        next_start=end if end < len(text) else None,
+        text=text[start:end],
+    )
+
+
+def _paragraph_start(text: str, start: int) -> int:
+    """Where the paragraph begins that ``start`` lies in, if that is near; else ``start`` itself."""
+    found = text.rfind("\n\n", max(0, start - _PARAGRAPH_WITHIN), start)
+    if found >= 0:
+        return found + len("\n\n")
+    return 0 if start <= _PARAGRAPH_WITHIN else start
+
+
+def _is_named(document: Document, wanted: str) -> bool:
+    names = (document.title, document.path, *document.other_paths)
+    return not wanted or any(wanted in name.casefold() for name in names)
 
 
 def cite(marker: int, passage: Passage, query: str) -> Citation:
@@ -142,6 +203,8 @@ def _found(marker: int, hit: Hit) -> FoundPassage:
         locator=passage.locator,
         score=round(hit.score, 4),
         text=passage.text,
+        passage_id=passage.id,
+        start=passage.start,
     )
 
 

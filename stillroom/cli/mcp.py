@@ -33,4 +33,4 @@ def serve(context: typer.Context, library: options.Library = None) -> None:
 
     from mcp_server.server import serve_stdio
 
-    serve_stdio(rooms.services())
+    serve_stdio(rooms.services(), rooms.access)

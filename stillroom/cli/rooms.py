@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     import typer
 
     from agents.memory.conversations import Conversations
-    from agents.toolbox import Services
+    from agents.toolbox import Access, Services
+    from agents.tools import Tool
     from deploy.calibration.corrections import Calibration
     from deploy.calibration.observation import Observation
     from deploy.endpoint import Endpoint
     from deploy.engines import EngineHomes
+    from deploy.measurement import Measurement
     from deploy.spec import EngineName, Machine, Workload
+    from deploy.supervision.deployment import Deployment
     from rag.embedders import Embedder
     from rag.embedders.options import EmbedderOptions
     from rag.library import Library
@@ -300,7 +303,33 @@ class Rooms:
             workload=self.workload,
             calibration=self.calibration,
             retrieval=self.retrieval_options,
+            deployment=self._deployment,
+            measured=self._measured,
         )
+
+    def _deployment(self) -> Deployment | None:
+        from deploy.supervision.supervise import status
+
+        return status(self.settings.state_dir)
+
+    def _measured(self, deployment: Deployment) -> Measurement | None:
+        from deploy.supervision.supervise import measure
+
+        return measure(deployment, visible_gpus=self.settings.visible_gpus)
+
+    @property
+    def access(self) -> Access:
+        """What of the world beyond the library the settings let tools reach."""
+        from agents.toolbox import Access
+
+        settings = self.settings
+        return Access(settings.agent_file_roots, web=settings.agent_web, python=settings.agent_python)
+
+    def toolbox(self) -> tuple[Tool, ...]:
+        """All tools that the settings allow, for one conversation: what is too long is kept to read on in."""
+        from agents.toolbox import paged, toolbox
+
+        return paged(toolbox(self.services(), self.access))
 
     def conversations(self) -> Conversations:
         """The agent's conversations that are kept; opens nothing."""

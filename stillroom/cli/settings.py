@@ -63,8 +63,10 @@ def _shown(value: object) -> str | int:
     """A value as text; a secret only as whether it is set."""
     from pydantic import SecretStr
 
+    from stillroom.settings import written
+
     if value is None:
         return ""
     if isinstance(value, SecretStr):
         return "(set)"
-    return value if isinstance(value, int) else str(value)
+    return value if isinstance(value, int) else written(value)

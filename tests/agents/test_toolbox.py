@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -9,10 +11,20 @@ import pytest
 
 from agents.toolbox import Services, toolbox
 from deploy.catalog import load_catalog
+from deploy.endpoint import Capabilities, Endpoint
+from deploy.engines import engine
+from deploy.engines.base import LaunchOptions
+from deploy.hardware.detect import detect_machine
+from deploy.plan import PlanRequest
+from deploy.planning.planner import plan_bundled
 from deploy.spec import GIB, Gpu, Machine
+from deploy.supervision.deployment import Deployment, mark
+from deploy.supervision.supervise import measure
 from stillroom.errors import LibraryEmptyError, ToolError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agents.tools import Tool, ToolResult
     from rag.library import Library
 
@@ -41,15 +53,17 @@ def call(name: str, **arguments: object) -> ToolResult:
     return tools_on(WORKSTATION)[name].call(arguments)
 
 
-def test_toolbox_offers_eight_tools_that_change_nothing() -> None:
+def test_toolbox_offers_tools_that_change_nothing_unless_more_is_switched_on() -> None:
     tools = tools_on(WORKSTATION)
     assert list(tools) == [
         "search_library",
         "ask_library",
         "read_document",
+        "read_around",
         "list_sources",
         "plan_deployment",
         "vram_estimate",
+        "engine_status",
         "calculate",
         "current_time",
     ]
@@ -67,6 +81,7 @@ def test_every_library_tool_passes_on_why_the_library_cannot_be_used() -> None:
         ("search_library", {"query": "x"}),
         ("ask_library", {"question": "x"}),
         ("read_document", {"document_id": "x"}),
+        ("read_around", {"id": "x"}),
         ("list_sources", {}),
     ):
         with pytest.raises(ToolError, match=f"{name}: the library is empty") as caught:
@@ -124,6 +139,92 @@ def test_calculate_shows_the_decimal_that_people_expect() -> None:
 def test_calculate_refuses_what_is_not_arithmetic() -> None:
     with pytest.raises(ToolError, match="is not allowed"):
         call("calculate", expression="__import__('os')")
+
+
+def deployed(folder: Path, **changes: object) -> Deployment:
+    """The bundled model's deployment, its engine being this very process."""
+    plan = plan_bundled(detect_machine(disk_path=folder), PlanRequest(), load_catalog())
+    spec = engine("embedded").launch_spec(plan, LaunchOptions(weights=folder / "w.gguf", port=1, threads=1))
+    record = Deployment(
+        id="d1",
+        state="running",
+        spec=spec,
+        plan=plan,
+        endpoint=ELSEWHERE,
+        log_path=folder / "log",
+        started_at=time.time(),
+        engine_process=mark(os.getpid()),
+    )
+    return record.having(**changes)
+
+
+ELSEWHERE = Endpoint(
+    base_url="http://user:secret@127.0.0.1:1/v1",
+    model="deepseek-r1:7b",
+    engine="vllm",
+    context_tokens=8192,
+    capabilities=Capabilities(json_schema=True),
+    api_key="secret",
+)
+
+
+def status_of(deployment: Deployment | None, endpoint: Endpoint | None) -> ToolResult:
+    services = Services(
+        no_library,
+        lambda: endpoint,
+        lambda: WORKSTATION,
+        load_catalog,
+        deployment=lambda: deployment,
+        measured=measure,
+    )
+    (status,) = (tool for tool in toolbox(services) if tool.name == "engine_status")
+    return status.call({})
+
+
+def test_engine_status_sets_measured_memory_beside_the_prediction(tmp_path: Path) -> None:
+    result = status_of(deployed(tmp_path), ELSEWHERE)
+    assert result.data["state"] == "running"
+    assert result.data["model"] == "smollm2:135m"
+    assert result.data["tool_calling"] == "constrained"
+    total = next(line for line in result.data["memory"] if line["name"] == "total")
+    assert total["predicted_gb"] > 0
+    assert total["measured_gb"] > 0
+    assert "- total on cpu: " in result.text
+
+
+def test_engine_status_of_a_failed_start_says_why_and_what_to_do(tmp_path: Path) -> None:
+    failed = deployed(
+        tmp_path, state="failed", message="no memory", hint="stillroom down", engine_process=None
+    )
+    result = status_of(failed, None)
+    assert result.text.endswith("no memory. Next: stillroom down")
+    assert result.data["tool_calling"] == ""
+
+
+def test_engine_status_of_a_server_elsewhere_gives_no_secret_away() -> None:
+    result = status_of(None, ELSEWHERE)
+    assert result.text == (
+        "vllm serves deepseek-r1:7b: elsewhere\nContext: 8192 tokens. Tool calling: constrained."
+    )
+    assert "secret" not in str(result.data)
+
+
+def test_engine_status_where_nothing_runs_names_the_command() -> None:
+    assert status_of(None, None).text == "No engine runs. A person starts one with: stillroom up"
+
+
+@pytest.mark.parametrize(("zone", "offset"), [("Asia/Shanghai", 8), ("UTC", 0), (" Asia/Kolkata ", 5.5)])
+def test_current_time_is_told_in_another_time_zone(zone: str, offset: float) -> None:
+    said = datetime.fromisoformat(call("current_time", time_zone=zone).data["iso"])
+    shift = said.utcoffset()
+    assert shift is not None
+    assert shift.total_seconds() == offset * 3600
+
+
+@pytest.mark.parametrize("zone", ["Beijing", "../etc/passwd", "/etc/localtime", "America", "x\0y", "UTC+8"])
+def test_name_that_is_no_time_zone_is_refused_with_examples(zone: str) -> None:
+    with pytest.raises(ToolError, match="there is no time zone"):
+        call("current_time", time_zone=zone)
 
 
 def test_current_time_carries_its_offset_from_utc() -> None:

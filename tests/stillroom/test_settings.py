@@ -122,3 +122,22 @@ def test_a_child_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv(variable, value)
 
     assert load_settings() == settings
+
+
+def test_folders_are_a_list_in_the_file_and_a_path_variable_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "stillroom.toml").write_text("agent_file_roots = ['/notes', '/my work']\n")
+    settings = load_settings()
+    assert [str(folder) for folder in settings.agent_file_roots] == ["/notes", "/my work"]
+
+    variable = as_environment(settings)["STILLROOM_AGENT_FILE_ROOTS"]
+    assert variable == f"/notes{os.pathsep}/my work"
+    monkeypatch.setenv("STILLROOM_AGENT_FILE_ROOTS", f"/a{os.pathsep}/b{os.pathsep}")
+    assert [str(folder) for folder in load_settings().agent_file_roots] == ["/a", "/b"]
+    assert load_settings({"agent_file_roots": ()}).agent_file_roots == ()
+
+
+def test_nothing_beyond_the_library_is_reached_unless_it_is_set() -> None:
+    settings = load_settings()
+    assert (settings.agent_file_roots, settings.agent_web, settings.agent_python) == ((), False, False)

@@ -101,6 +101,53 @@ def test_reading_past_the_end_gives_an_empty_last_page(tools: dict[str, Tool]) -
     assert (page["text"], page["next_start"]) == ("", None)
 
 
+def test_search_keeps_to_the_path_and_the_language_asked_for(tools: dict[str, Tool]) -> None:
+    asked = {"query": "apples Marlow valve 茶叶", "limit": 10}
+    paths = {p["path"] for p in tools["search_library"].call({**asked, "path": "*.txt"}).data["passages"]}
+    assert [path.rsplit("/", 1)[1] for path in paths] == ["ledger.txt"]
+    chinese = tools["search_library"].call({**asked, "language": "zh"}).data["passages"]
+    assert {passage["path"].rsplit("/", 1)[1] for passage in chinese} == {"tea.md"}
+
+
+def test_search_under_a_filter_that_lets_nothing_through_says_so(tools: dict[str, Tool]) -> None:
+    result = tools["search_library"].call({"query": "valve", "path": "*.pdf"})
+    assert result.data["passages"] == []
+    assert result.text.startswith("No passage was found for 'valve'.\n")
+
+
+def test_surroundings_of_a_found_passage_are_read_by_either_id(tools: dict[str, Tool]) -> None:
+    found = tools["search_library"].call({"query": "How many crates in entry 120?", "limit": 1})
+    passage = found.data["passages"][0]
+    assert f"(document_id {passage['document_id']}, start {passage['start']})" in found.text
+    by_place = tools["read_around"].call({"id": passage["document_id"], "start": passage["start"]}).data
+    by_passage = tools["read_around"].call({"id": passage["passage_id"]}).data
+    for around in (by_place, by_passage):
+        assert around["start"] <= passage["start"] < around["start"] + len(around["text"])
+        assert len(around["text"]) <= PAGE_CHARACTERS
+    assert passage["text"] in by_passage["text"]
+    assert by_passage["text"].startswith(("Entry ", "# "))
+
+
+def test_surroundings_past_the_end_are_the_end(tools: dict[str, Tool]) -> None:
+    document_id = tools["list_sources"].call({"name": "valve"}).data["sources"][0]["document_id"]
+    around = tools["read_around"].call({"id": document_id, "start": 10**6}).data
+    assert around["next_start"] is None
+    assert around["text"].startswith("# Marlow valve")
+
+
+def test_unknown_passage_is_named(tools: dict[str, Tool]) -> None:
+    with pytest.raises(ToolError, match="no-such-id"):
+        tools["read_around"].call({"id": "no-such-id"})
+
+
+def test_sources_are_listed_by_title_or_path(tools: dict[str, Tool]) -> None:
+    result = tools["list_sources"].call({"name": "茶园"})
+    assert [source["path"].rsplit("/", 1)[1] for source in result.data["sources"]] == ["tea.md"]
+    assert tools["list_sources"].call({"name": "LEDGER.TXT"}).data["total"] == 1
+    nothing = tools["list_sources"].call({"name": "plum"})
+    assert nothing.text == "No document has 'plum' in its title or path."
+
+
 def test_document_that_is_not_there_is_named(tools: dict[str, Tool]) -> None:
     with pytest.raises(ToolError, match="no-such-id"):
         tools["read_document"].call({"document_id": "no-such-id"})
