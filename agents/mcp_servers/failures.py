@@ -28,7 +28,15 @@ _SESSION_GONE: Final = "Session terminated"
 
 
 class ConnectionLostError(McpError):
-    """The server ended, or its session did, while a request was under way or before it was sent."""
+    """The server ended, or its session did.
+
+    Args:
+        sent: the request may have reached it.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", sent: bool = True) -> None:
+        super().__init__(message, hint=hint)
+        self.sent = sent
 
 
 @contextmanager
@@ -50,7 +58,8 @@ def translated(error_type: type[McpError | ToolError], subject: str, secrets: Se
     except ExceptionGroup as group:
         # The client's task groups wrap what failed, once for each layer.
         first = first_of(group)
-        raise ConnectionLostError(told(str(first) or type(first).__name__), hint=START_HINT) from first
+        kind = ConnectionLostError if is_connection_lost(first) else error_type
+        raise kind(told(str(first) or type(first).__name__), hint=START_HINT) from first
     except MCPError as error:
         if is_connection_lost(error):
             raise ConnectionLostError(told(error.message), hint=START_HINT) from error
@@ -66,7 +75,7 @@ def translated(error_type: type[McpError | ToolError], subject: str, secrets: Se
         raise error_type(told(str(error))) from error
 
 
-def is_connection_lost(error: Exception) -> bool:
+def is_connection_lost(error: BaseException) -> bool:
     """Whether the SDK's error means that the session is over."""
     from mcp import MCPError
     from mcp.types import CONNECTION_CLOSED, INVALID_REQUEST

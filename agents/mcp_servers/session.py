@@ -88,13 +88,18 @@ class Session:
             ConnectionLostError: the session is not open, or no longer.
         """
         if self._client is None or self._running is None or self._running.done():
-            raise ConnectionLostError(f"{self.name}: the connection is closed")
+            raise ConnectionLostError(f"{self.name}: the connection is closed", sent=False)
         return self._client
 
     @property
     def lived_seconds(self) -> float:
         """Time since the tools were listed."""
         return time.monotonic() - self.opened_at
+
+    @property
+    def process_ended(self) -> bool:
+        """Whether the server's process is known to be gone, so that nothing that is sent now can reach it."""
+        return self.observed.process_ended
 
     def call(
         self, tool: str, arguments: Mapping[str, Any], *, seconds: float, context: CallContext
@@ -150,8 +155,8 @@ class Session:
         running = self._running
         if running is None or running.done():
             return None
-        if self._stop is None:
-            running.cancel()
+        if self._stop is None or self._client is None:
+            running.cancel()  # it still starts; the loop ends only after the process did
             return None
         with suppress(RuntimeError):  # the loop is gone, and the session with it
             self.portal.start_task_soon(self._stop.set)

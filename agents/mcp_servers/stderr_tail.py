@@ -47,6 +47,11 @@ class StderrTail:
         """Close our end; a process that lives on may go on writing until it ends."""
         self.writer.close()
 
+    @property
+    def ended(self) -> bool:
+        """Whether nobody can write any more."""
+        return self.writer.closed and not self._reader.is_alive()
+
     def last_lines(self) -> tuple[str, ...]:
         """What came last, oldest first. After the process ended it waits a moment for what is on the way."""
         if self.writer.closed:

@@ -43,6 +43,11 @@ class Observations:
     stderr: StderrTail | None = None
     status: str = ""
 
+    @property
+    def process_ended(self) -> bool:
+        """Whether the process and all that it started closed their stderr, which they do when they end."""
+        return self.stderr is not None and self.stderr.ended
+
     def last_words(self) -> str:
         """Them in one phrase, or empty."""
         lines = self.stderr.last_lines() if self.stderr else ()
@@ -95,6 +100,7 @@ async def _process(
     with StderrTail() as stderr:
         observed.stderr = stderr
         async with stdio_client(parameters, errlog=stderr.writer) as streams:
+            stderr.writer.close()  # the process has its own
             yield streams
 
 
