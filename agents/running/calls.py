@@ -132,7 +132,7 @@ class ToolCalls:
                 self._wait_for(other)
             if planned.number:
                 self._run(planned)
-            # A foreign server cannot open a turn of the chat; our own tools fence what they quote.
+            # What a foreign server says cannot pass for a turn of the chat; our own tools fence theirs.
             text = planned.result.text
             foreign = planned.tool is not None and planned.tool.server
             return as_data(text) if foreign else text, planned.failed

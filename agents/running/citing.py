@@ -41,7 +41,7 @@ _CODE: Final = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
 _UNMARKED_LINE: Final = re.compile(r"\s*(?:#|\||>?\s*$)")
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
 _THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
-_LIST_NUMBER: Final = re.compile(r"^[ \t]*\d{1,3}[.)、．]", re.MULTILINE)
+_LIST_NUMBER: Final = re.compile(r"^[ \t]*\d{1,3}[.)、．](?!\d)", re.MULTILINE)
 _QUOTATION: Final = re.compile(r"“([^”\n]+)”|\"([^\"\n]+)\"|「([^」\n]+)」|『([^』\n]+)』|«([^»\n]+)»")
 _ENDS: Final = frozenset(".。!！?？")
 

@@ -6,7 +6,7 @@ core: ``agents.agent`` does it when it runs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.callbacks import BaseCallbackHandler
@@ -17,12 +17,22 @@ from deploy.chat import reasoning_beside
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
+    from langchain_core.messages.tool import ToolCallChunk
     from langchain_core.outputs import GenerationChunk, LLMResult
 
     from agents.running.speech import RequestKind, Speech
 
 # By these keys of its last chunk a client says why a stream ended: OpenAI's word, and Ollama's.
 _END_KEYS: Final = ("finish_reason", "done_reason")
+
+
+@dataclass
+class HeardCall:
+    """A native tool call as the model wrote it: LangChain would complete arguments that were cut off."""
+
+    id: str
+    name: str
+    arguments: str
 
 
 @dataclass
@@ -35,6 +45,7 @@ class Heard:
         prompt_tokens: as the server counted; 0 where it does not.
         reply_tokens: likewise.
         reasoning: what came beside the text.
+        calls: native tool calls, in their order.
     """
 
     chunks: int = 0
@@ -42,6 +53,21 @@ class Heard:
     prompt_tokens: int = 0
     reply_tokens: int = 0
     reasoning: str = ""
+    calls: list[HeardCall] = field(default_factory=list)
+    _by_index: dict[int, HeardCall] = field(default_factory=dict)
+
+    def add_call(self, piece: ToolCallChunk) -> None:
+        """Take a piece of a call; some servers give all calls the same index, and some give none."""
+        index, call_id = piece.get("index"), piece.get("id") or ""
+        call = self._by_index.get(index) if index is not None else None
+        if call is None or (call_id and call.id and call_id != call.id):
+            call = HeardCall("", "", "")
+            self.calls.append(call)
+            if index is not None:
+                self._by_index[index] = call
+        call.id = call.id or call_id
+        call.name += piece.get("name") or ""
+        call.arguments += piece.get("args") or ""
 
 
 class Listener(BaseCallbackHandler):
@@ -86,7 +112,8 @@ class Listener(BaseCallbackHandler):
             told = chunk.message.response_metadata.get(key) or (chunk.generation_info or {}).get(key)
             self.heard.end = self.heard.end or str(told or "")
         self.heard.reasoning += reasoning
-        if getattr(chunk.message, "tool_call_chunks", None):
+        for piece in getattr(chunk.message, "tool_call_chunks", ()):
+            self.heard.add_call(piece)
             self._utterance.called()
         self._utterance.feed(reasoning, chunk.message.text)
 

@@ -19,11 +19,11 @@ from rag.model_call import json_objects
 from stillroom.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from langchain_core.messages import AnyMessage
 
-    from agents.running.listening import Listener
+    from agents.running.listening import HeardCall, Listener
     from deploy.endpoint import Endpoint
 
 # The first reply and one repair: a model that fails twice fails a third time.
@@ -64,7 +64,7 @@ class NativeCalls(AgentMiddleware):
         for _ in range(_ATTEMPTS):
             message = handler(request).result[0]
             said = split_reasoning(message)[1]
-            calls, problem = _calls(message, said, self._tools)
+            calls, problem = _calls(self._listener.heard.calls, said, self._tools)
             self._listener.finish(is_call=bool(calls or problem))
             if not problem:
                 return ModelResponse(result=[_rewritten(message, calls)])
@@ -106,21 +106,20 @@ def _written(body: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _calls(
-    message: Any,  # noqa: ANN401 - any message of LangChain's
-    said: str,
-    tools: Collection[str],
+    heard: Sequence[HeardCall], said: str, tools: Collection[str]
 ) -> tuple[tuple[tuple[str, Mapping[str, Any]], ...], str]:
     """The calls of a reply, and what is wrong with it where it is neither a call nor an answer."""
-    calls: list[tuple[str, Mapping[str, Any]]] = [(call["name"], call["args"]) for call in message.tool_calls]
+    calls: list[tuple[str, Mapping[str, Any]]] = []
     problem = ""
-    for broken in message.invalid_tool_calls:
-        name, text = broken.get("name") or "", broken.get("args") or ""
-        arguments = _object(text)
-        if name and arguments is not None:
-            calls.append((name, arguments))
+    for call in heard:
+        arguments = _object(call.arguments)
+        if call.name and arguments is not None:
+            calls.append((call.name, arguments))
         else:
-            shown = text[:_QUOTED_CHARACTERS]
-            problem = f"The arguments of {name or 'your call'} are no JSON object: {shown}\nCall it again."
+            shown = call.arguments[:_QUOTED_CHARACTERS]
+            problem = (
+                f"The arguments of {call.name or 'your call'} are no JSON object: {shown}\nCall it again."
+            )
     if calls:
         return tuple(calls), ""
     if not problem and not said:
@@ -129,7 +128,7 @@ def _calls(
 
 
 def _object(value: object) -> Mapping[str, Any] | None:
-    """Arguments as an object: as one, as its JSON, or with something around it."""
+    """Arguments as an object: as one, as its JSON, or with something around that; never what was cut off."""
     if isinstance(value, dict):
         return value
     if not isinstance(value, str):
@@ -137,9 +136,9 @@ def _object(value: object) -> Mapping[str, Any] | None:
     if not value.strip():
         return {}
     try:
-        read = json.loads(value)
+        read, _ = json.JSONDecoder().raw_decode(value, max(0, value.find("{")))
     except (ValueError, RecursionError):
-        return next(json_objects(value), None)
+        return None
     return read if isinstance(read, dict) else None
 
 
