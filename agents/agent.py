@@ -7,10 +7,11 @@ calling is made to call tools, what tools exist, and how an endpoint is reached 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from agents.calling.way import calling_way
 from agents.running.agent_run import AgentRun
 from agents.running.calls import ToolCalls
 from agents.running.citing import cite_answer
@@ -100,7 +101,15 @@ def run_agent(
     if recorder:
         names = tuple(tool.name for tool in tools)
         named = conversation.name if conversation else ""
-        recorder.run_started(question, model=endpoint.model, tools=names, conversation=named)
+        recorder.run_started(
+            question,
+            model=endpoint.model,
+            tools=names,
+            conversation=named,
+            server=endpoint.base_url,
+            way=calling_way(endpoint),
+            limits=asdict(limits),
+        )
     try:
         run = working.run()
     except ModelError as error:
@@ -279,9 +288,14 @@ class _Working:
             self.endpoint,
             self.tools,
             answer_tokens=action_tokens,
-            tell=lambda text: self.speech.tell(Noticed(text)),
+            tell=self._notice,
             wanted=lambda: not self.ending.look(),
         )
+
+    def _notice(self, text: str) -> None:
+        self.speech.tell(Noticed(text))
+        if self.recorder:
+            self.recorder.noticed(text)
 
     def _answered(self, reply: _Reply) -> AgentRun:
         self.speech.settle(reply.text)

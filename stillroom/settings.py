@@ -155,6 +155,9 @@ class Settings(BaseSettings):
     agent_file_roots: Paths = Field((), description="folders whose files the agent may read")
     agent_web: bool = Field(default=False, description="the agent may fetch web pages, and asks each time")
     agent_python: bool = Field(default=False, description="the agent may run Python, and asks each time")
+    agent_trace_file: Path | None = Field(
+        None, description="append what happens in each agent run to this file; unset: nothing"
+    )
 
 
 def load_settings(options: Mapping[str, object] | None = None, *, config: Path | None = None) -> Settings:
@@ -223,6 +226,17 @@ def interface_language(settings: Settings) -> Literal["en", "zh"]:
         return settings.interface_language
     locale = next((os.environ[name] for name in _LOCALE_VARIABLES if os.environ.get(name)), "")
     return "zh" if locale.lower().startswith("zh") else "en"
+
+
+def secret_values(settings: Settings) -> tuple[str, ...]:
+    """Every secret that is set, to be taken out of what is written down.
+
+    Raises:
+        SettingsError: the file of document passwords cannot be read.
+    """
+    values = [getattr(settings, name) for name in setting_names()]
+    secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    return (*secrets, *document_passwords(settings))
 
 
 def document_passwords(settings: Settings) -> tuple[str, ...]:

@@ -54,6 +54,11 @@ class NewestCheckpoint(SqliteSaver):
         with translated_errors(self._path), super().cursor(transaction) as cursor:
             yield cursor
 
+    def close(self) -> None:
+        """Write no more; what is being written is finished first."""
+        with self.lock:
+            self.conn.close()
+
     def put(
         self,
         config: RunnableConfig,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from agents.memory.database import transaction, translated_errors
@@ -57,6 +56,7 @@ class Conversation:
         self._identity = identity
         self._held = held
         self._begun: tuple[int, str] | None = None
+        self._saver: NewestCheckpoint | None = None
         self._guard = threading.RLock()
 
     @property
@@ -69,24 +69,30 @@ class Conversation:
         """What LangGraph's ``invoke`` takes to go on with it."""
         return {"configurable": {"thread_id": self.thread_id}}
 
-    @cached_property
+    @property
     def checkpointer(self) -> NewestCheckpoint:
-        """Keeps its messages after each step.
+        """Keeps its messages after each step of one run; asked for again, it closes the one before.
+
+        A run that was ended may have left a tool behind that still works: what comes of it then must not be
+        written over the next run's messages.
 
         Raises:
             ConversationError: what is kept of its messages cannot be read.
         """
         from agents.memory.checkpoints import NewestCheckpoint
 
-        saver = NewestCheckpoint(self._path)
+        self._retire()
+        with translated_errors(self._path):
+            saver = NewestCheckpoint(self._path)
         try:
             saver.get_tuple(self.config)
         except (ValueError, TypeError, LookupError, AttributeError) as error:
-            saver.conn.close()
+            saver.close()
             raise ConversationError(
                 f"the messages of the conversation {self.name!r} in {self._path} cannot be read: {error}",
                 hint=f"its questions and answers can: stillroom conversations export '{self.name}'",
             ) from error
+        self._saver = saver
         return saver
 
     @property
@@ -148,6 +154,7 @@ class Conversation:
             EnvironmentUnfitError: there is no space left.
         """
         with self._guard:
+            self._retire()
             if self._begun is None or self._begun[1] != question:
                 self.begin(question, model=model)
             assert self._begun is not None  # noqa: S101 - begin sets it
@@ -162,9 +169,13 @@ class Conversation:
     def close(self) -> None:
         """Let go of it; safe to call twice."""
         with self._guard:
-            if "checkpointer" in self.__dict__:
-                self.checkpointer.conn.close()
+            self._retire()
             self._held.close()
+
+    def _retire(self) -> None:
+        if self._saver:
+            self._saver.close()
+            self._saver = None
 
     def __enter__(self) -> Self:
         """Itself."""

@@ -25,7 +25,7 @@ from stillroom.errors import ToolError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from agents.running.consent import Consent
+    from agents.running.consent import Consent, Decision
     from agents.running.ending import Ending
     from agents.running.events import AgentEvent
     from agents.running.recorder import Recorder, Turn
@@ -196,9 +196,18 @@ class ToolCalls:
         """Return if the call may run; a person who is asked takes time that is not the run's."""
         if not tool.needs_consent:
             return
+        started = time.monotonic()
+
+        def decided(decision: Decision) -> None:
+            if self._recorder:
+                with self._lock:
+                    self._recorder.consent_given(tool.name, decision.value, time.monotonic() - started)
+
         try:
             outcome(
-                lambda: self._consent.check(tool, arguments, waiting=self._ending.person_decides),
+                lambda: self._consent.check(
+                    tool, arguments, waiting=self._ending.person_decides, decided=decided
+                ),
                 until=self._ending.stopped.is_set,
             )
         except TimeoutError:

@@ -60,6 +60,7 @@ class Consent:
         arguments: Mapping[str, Any],
         *,
         waiting: Callable[[], AbstractContextManager[object]] = nullcontext,
+        decided: Callable[[Decision], None] = lambda _: None,
     ) -> None:
         """Return if the call may run; of several threads one asks at a time.
 
@@ -69,6 +70,7 @@ class Consent:
             tool: what would run.
             arguments: with which.
             waiting: is entered while a person decides.
+            decided: is told what that person said.
 
         Raises:
             ToolError: it may not, with a message that the model reads too.
@@ -86,6 +88,7 @@ class Consent:
                 )
             with waiting():
                 decision = self.ask(tool, arguments)
+            decided(decision)
             if decision is Decision.NO:
                 self._refused.add(call)
                 raise _refusal(tool)

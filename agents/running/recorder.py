@@ -42,8 +42,28 @@ class Turn:
 class Recorder(Protocol):
     """Keeps what it is told. It must not raise for what it cannot keep."""
 
-    def run_started(self, question: str, *, model: str, tools: tuple[str, ...], conversation: str) -> None:
-        """A run begins."""
+    def run_started(
+        self,
+        question: str,
+        *,
+        model: str,
+        tools: tuple[str, ...],
+        conversation: str,
+        server: str = "",
+        way: str = "",
+        limits: Mapping[str, float] | None = None,
+    ) -> None:
+        """A run begins.
+
+        Args:
+            question: as the person asked it.
+            model: the name that requests carry.
+            tools: names of those that may be called.
+            conversation: its name; empty where nothing is kept.
+            server: base URL of the endpoint.
+            way: in which tools are called: native, constrained or prompted.
+            limits: what ends the run, by name.
+        """
 
     def turn_ended(self, turn: Turn) -> None:
         """The model decided."""
@@ -54,8 +74,79 @@ class Recorder(Protocol):
     def call_ended(self, step: Step) -> None:
         """A tool ended, was refused, or was answered from an earlier call; in the same thread."""
 
+    def consent_given(self, tool: str, decision: str, seconds: float) -> None:
+        """A person was asked about a call, and took so long to decide."""
+
+    def noticed(self, text: str) -> None:
+        """The reader was told something, such as that old turns were summarized."""
+
     def run_ended(self, run: AgentRun) -> None:
         """The run ended, whatever ended it."""
 
     def run_failed(self, message: str) -> None:
         """The run ended with an error instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorders:
+    """Several recorders as one, each told the same in turn."""
+
+    recorders: tuple[Recorder, ...]
+
+    def run_started(
+        self,
+        question: str,
+        *,
+        model: str,
+        tools: tuple[str, ...],
+        conversation: str,
+        server: str = "",
+        way: str = "",
+        limits: Mapping[str, float] | None = None,
+    ) -> None:
+        """A run begins."""
+        for each in self.recorders:
+            each.run_started(
+                question,
+                model=model,
+                tools=tools,
+                conversation=conversation,
+                server=server,
+                way=way,
+                limits=limits,
+            )
+
+    def turn_ended(self, turn: Turn) -> None:
+        """The model decided."""
+        for each in self.recorders:
+            each.turn_ended(turn)
+
+    def call_started(self, number: int, tool: str, arguments: Mapping[str, Any]) -> None:
+        """A tool begins."""
+        for each in self.recorders:
+            each.call_started(number, tool, arguments)
+
+    def call_ended(self, step: Step) -> None:
+        """A tool ended, was refused, or was answered from an earlier call."""
+        for each in self.recorders:
+            each.call_ended(step)
+
+    def consent_given(self, tool: str, decision: str, seconds: float) -> None:
+        """A person was asked about a call."""
+        for each in self.recorders:
+            each.consent_given(tool, decision, seconds)
+
+    def noticed(self, text: str) -> None:
+        """The reader was told something."""
+        for each in self.recorders:
+            each.noticed(text)
+
+    def run_ended(self, run: AgentRun) -> None:
+        """The run ended, whatever ended it."""
+        for each in self.recorders:
+            each.run_ended(run)
+
+    def run_failed(self, message: str) -> None:
+        """The run ended with an error instead."""
+        for each in self.recorders:
+            each.run_failed(message)

@@ -6,16 +6,24 @@ never how it is made. Nothing below the command line reads a setting.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from stillroom.cli.output import Output
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     import typer
 
     from agents.memory.conversations import Conversations
+    from agents.running.recorder import Recorder
+    from agents.running.redaction import Redactor
+    from agents.running.telemetry import Telemetry
+    from agents.running.trace_events import TraceEvent
     from agents.toolbox import Access, Services
     from agents.tools import Tool
     from deploy.calibration.corrections import Calibration
@@ -44,7 +52,7 @@ class Rooms:
     """
 
     settings: Settings
-    _opened: list[Library] = field(default_factory=list, repr=False)
+    _opened: list[Library | Telemetry] = field(default_factory=list, repr=False)
 
     @property
     def library_dir(self) -> Path:
@@ -340,6 +348,54 @@ class Rooms:
     def with_library(self, name: str) -> Rooms:
         """The same rooms with another library; both are closed with these."""
         return Rooms(self.settings.model_copy(update={"library": name}), self._opened)
+
+    def recorder(
+        self,
+        *,
+        trace_file: Path | None = None,
+        on_trace: Callable[[TraceEvent], None] | None = None,
+        secrets: Iterable[str] = (),
+    ) -> Recorder | None:
+        """What keeps a record of the agent's runs, one at a time; None where nobody wants one.
+
+        Args:
+            trace_file: is appended to; the one that the settings name if not given.
+            on_trace: is given each event, such as to print it.
+            secrets: that the settings do not have, such as values that MCP servers are given.
+
+        Raises:
+            EnvironmentUnfitError: the trace file cannot be written.
+        """
+        from agents.running.recorder import Recorders
+        from agents.running.trace_events import TraceEvents
+        from agents.running.trace_file import TraceFile
+
+        redactor = self._redactor(secrets)
+        sinks = [on_trace] if on_trace else []
+        if path := trace_file or self.settings.agent_trace_file:
+            sinks.append(TraceFile(path.expanduser()).write)
+        recorders: list[Recorder] = [TraceEvents(sinks, redactor)] if sinks else []
+        if self.telemetry:
+            recorders.append(self.telemetry.recorder(redactor))
+        return Recorders(tuple(recorders)) if recorders else None
+
+    @cached_property
+    def telemetry(self) -> Telemetry | None:
+        """The way to a collector, if OpenTelemetry's own variables name one."""
+        from agents.running.telemetry import Telemetry, is_asked_for
+        from stillroom import __version__
+
+        if not is_asked_for(os.environ):
+            return None
+        telemetry = Telemetry(os.environ, version=__version__, tell=Output().note)
+        self._opened.append(telemetry)
+        return telemetry
+
+    def _redactor(self, secrets: Iterable[str]) -> Redactor:
+        from agents.running.redaction import Redactor
+        from stillroom.settings import secret_values
+
+        return Redactor([*secret_values(self.settings), *secrets])
 
     def close(self) -> None:
         """Close what was opened; safe to call twice."""

@@ -197,8 +197,9 @@ def test_messages_that_cannot_be_read_name_the_conversation_and_leave_its_answer
     kept = Conversations(tmp_path / "c.sqlite3")
     with scripted_chat(call("salt"), final("5 g")) as chat, kept.open("salt") as conversation:
         run_agent("How heavy?", endpoint=chat.endpoint(), tools=TOOLS, conversation=conversation)
-        conversation.checkpointer.conn.execute("UPDATE checkpoints SET checkpoint = x'c1c1'")
-        conversation.checkpointer.conn.commit()
+        saver = conversation.checkpointer
+        saver.conn.execute("UPDATE checkpoints SET checkpoint = x'c1c1'")
+        saver.conn.commit()
     with (
         kept.open("salt") as conversation,
         pytest.raises(ConversationError, match="messages of the conversation"),
