@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FILE_NAME: Final = "endpoints.json"
 # Raised whenever the questions change, so that old answers are not taken for answers to new ones.
-_VERSION: Final = 1
+_VERSION: Final = 2
 _LONGEST_SECONDS: Final = 86_400.0
 _MOST_ENTRIES: Final = 64
 

@@ -6,6 +6,7 @@ the model. It is asked only whether asking further makes sense.
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from deploy.engines.ollama_version import shortcoming
@@ -36,11 +37,13 @@ def facts(server: Server, version: str) -> Facts:
         raise refusal_error(endpoint, refusal)
     claims = shown.get("capabilities")
     trained = _trained_tokens(shown)
+    template = hashlib.sha256(shown.text_at("template").encode()).hexdigest()[:16]
     return Facts(
         server=f"Ollama {version}",
         server_how="; ".join(part for part in ("/api/version", shortcoming(version)) if part),
-        # num_ctx goes with each request, and how much of it is given is part of what is found.
-        fingerprint=f"{_digest(tags, endpoint.model)} {endpoint.context_tokens}",
+        # num_ctx goes with each request, and how much of it is given is part of what is found. The digest is
+        # of weights, template and parameters together; a model that /api/tags does not list has none.
+        fingerprint=f"{_digest(tags, endpoint.model)} {template} {endpoint.context_tokens}",
         context_tokens=trained,
         context_how="/api/show: what the model was trained for" if trained else "",
         says_tools="tools" in claims if isinstance(claims, list) else None,

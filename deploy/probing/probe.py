@@ -1,7 +1,8 @@
 """Ask an endpoint what it can do, once, and remember it.
 
-Seven or eight requests, four of which compute a few tokens: well under a second on the bundled model. What
-is asked is in ``questions``; who is asked, in ``identity``; where it is kept, in ``kept``.
+Seven to ten requests, four to six of which compute some tokens: well under a second on the bundled model.
+What is asked is in ``questions`` and ``tool_calls``; who is asked, in ``identity``; where it is kept, in
+``kept``.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from deploy.probing import kept, llama_cpp, ollama, questions, vllm
+from deploy.probing import kept, llama_cpp, ollama, questions, tool_calls, vllm
 from deploy.probing.chat_api import MESSAGES, ChatApi, ChatReply, OllamaApi, OpenAiApi
 from deploy.probing.identity import ENGINES, Identity, identify
-from deploy.probing.report import Report, informed, not_asked
+from deploy.probing.report import LATE, Report, informed, not_asked
 from deploy.probing.server import OK, Server
 from deploy.refusals import ADDRESS_HINT, refusal_error
 from stillroom.errors import ModelError
@@ -84,7 +85,7 @@ def examine(server: Server, identity: Identity, *, first_seconds: float) -> Repo
     plain = _plain(server, identity, first_seconds)
     opened = facts.says_opened if identity.kind == "ollama" else _opened(server, identity)
     thinking, form = questions.thinking(plain, claimed=facts.says_thinking, opened=opened)
-    tools = questions.tools(api, plain, claimed=facts.says_tools)
+    tools = tool_calls.tools(api, plain, claimed=facts.says_tools, thinks=bool(thinking.value))
     schema = questions.json_schema(api, thinks=bool(thinking.value))
     embeddings, dimensions = questions.embeddings(api)
     context_tokens, context_how = facts.context_tokens, facts.context_how
@@ -101,7 +102,7 @@ def examine(server: Server, identity: Identity, *, first_seconds: float) -> Repo
         embedding_dimensions=dimensions,
         context_tokens=context_tokens,
         context_how=context_how,
-        complete=questions.LATE not in {tools, schema, embeddings},
+        complete=LATE not in {tools, schema, embeddings},
     )
 
 

@@ -1,7 +1,7 @@
-"""The questions that cost tokens: does a tool definition reach the model, does it keep to a schema, think.
+"""The questions that cost tokens: does the model keep to a schema, think, make vectors.
 
-Each takes a chat API and gives an answer with its reason. A server's own claims are not believed: Ollama
-claims tools for R1's distills and never shows them. Each request has a limit of a few tokens.
+Each takes a chat API and gives an answer with its reason. Each request has a limit of a few tokens. Whether
+it calls tools is asked in ``tool_calls``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from deploy.probing.report import Told
+from deploy.probing.report import LATE, Told
 from deploy.probing.server import OK
 
 if TYPE_CHECKING:
@@ -20,23 +20,6 @@ if TYPE_CHECKING:
 PLAIN_TOKENS: Final = 4
 _SCHEMA_TOKENS: Final = 40
 _OPENING: Final = "<think>"
-LATE: Final = Told(None, "no answer in time")
-
-# Its description alone takes more than _TOOL_TOKENS tokens with any tokenizer; a template that only says
-# that there are tools takes fewer.
-_TOOL_TOKENS: Final = 12
-_TOOL: Final[dict[str, Any]] = {
-    "type": "function",
-    "function": {
-        "name": "look_up_weather",
-        "description": "Look up the temperature and the rain of one day in a city of some country",
-        "parameters": {
-            "type": "object",
-            "properties": {"city": {"type": "string", "description": "name of the city"}},
-            "required": ["city"],
-        },
-    },
-}
 
 # No model writes this by chance.
 _WANTED: Final = {"kept": "q7"}
@@ -47,25 +30,6 @@ _SCHEMA: Final[dict[str, Any]] = {
     "additionalProperties": False,
 }
 _NO_SCHEMA: Final[dict[str, Any]] = {"type": "nonsense"}
-
-
-def tools(api: ChatApi, plain: ChatReply, *, claimed: bool | None) -> Told:
-    """Whether a tool definition reaches the model, by the tokens of the prompt with and without it."""
-    if claimed is False:
-        return Told(value=False, how="the server says that the model takes none")
-    reply = api.chat(max_tokens=1, tools=[_TOOL])
-    if reply is None:
-        return LATE
-    if reply.refusal is not None:
-        return Told(value=False, how=f"refused: {reply.refusal.words}")
-    if plain.prompt_tokens is None or reply.prompt_tokens is None:
-        return Told(None, "the server does not count the prompt's tokens")
-    grown = reply.prompt_tokens - plain.prompt_tokens
-    how = f"{plain.prompt_tokens} tokens of prompt, {reply.prompt_tokens} with a tool definition"
-    if grown >= _TOOL_TOKENS:
-        return Told(value=True, how=how)
-    despite = ", although the server claims that it takes them" if claimed else ""
-    return Told(value=False, how=f"{how}: the model never sees it{despite}")
 
 
 def json_schema(api: ChatApi, *, thinks: bool) -> Told:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from deploy.endpoint import Capabilities, Endpoint, Finding, ReasoningForm
 
@@ -18,6 +19,9 @@ class Told:
 
     value: bool | None
     how: str
+
+
+LATE: Final = Told(None, "no answer in time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,9 @@ def _findings(capabilities: Capabilities, report: Report, asked_tokens: int) -> 
     vectors = _yes(value=capabilities.embeddings)
     if capabilities.embedding_dimensions:
         vectors += f", {capabilities.embedding_dimensions:,} dimensions"
-    tools = "native" if capabilities.native_tools else "constrained" if capabilities.json_schema else "none"
+    # The three ways in which the agent calls tools.
+    made = "constrained" if capabilities.json_schema else "prompted"
+    tools = "native" if capabilities.native_tools else made
     return (
         Finding("server", report.server, report.server_how),
         Finding("tools", tools, report.tools.how),

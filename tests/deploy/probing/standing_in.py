@@ -34,6 +34,19 @@ def saying(answer: Answer, content: str) -> Answer:
     return status, body
 
 
+def uncounted(answer: Answer) -> Answer:
+    """The same answer of a server that does not count the prompt's tokens."""
+    status, body = copy.deepcopy(answer)
+    body.pop("prompt_eval_count", None)
+    body.pop("usage", None)
+    return status, body
+
+
+def is_told_to_call(request: Request) -> bool:
+    """Whether a request with tools tells the model to call one."""
+    return "Call the tool" in request.body["messages"][-1]["content"]
+
+
 def serving(choose: Callable[[Request], Answer]) -> Callable[[Request, socket.socket], None]:
     """Answers with what ``choose`` picks for a request."""
 

@@ -93,7 +93,7 @@ def test_a_server_that_ignores_schemas_is_found_out() -> None:
         "no",
         'an answer did not keep to one: "The capital of France is Paris."',
     )
-    assert found(asked)["tools"][0] == "none"
+    assert found(asked)["tools"][0] == "prompted"
 
 
 def test_a_thought_that_stands_in_the_text_is_seen() -> None:

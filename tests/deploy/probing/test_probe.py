@@ -62,6 +62,28 @@ def test_the_real_engine_shows_what_it_can_do(bundled_endpoint: Endpoint) -> Non
     assert "does not support embeddings" in told["embeddings"][1]
 
 
+def test_where_the_real_engine_counts_no_tokens_the_model_is_told_to_call(bundled_endpoint: Endpoint) -> None:
+    def uncounting(request: Request, connection: socket.socket) -> None:
+        url = bundled_endpoint.base_url.removesuffix("/v1") + request.path
+        response = httpx.request(request.method, url, json=request.body, timeout=60)
+        body = response.json()
+        if isinstance(body, dict):
+            body.pop("usage", None)
+        headers = {"Server": response.headers["Server"]}
+        connection.sendall(reply(body, status=response.status_code, **headers))
+
+    with raw_server(uncounting) as server:
+        asked = probed(endpoint(server.url, bundled_endpoint.model))
+
+    assert not asked.capabilities.native_tools
+    way, how = found(asked)["tools"]
+    assert way == "constrained"
+    assert how.startswith("the server does not count the prompt's tokens; ")
+    told = [request.body for request in server.requests if "tools" in (request.body or {})]
+    assert 2 <= len(told) <= 3
+    assert sum(body["max_tokens"] for body in told) <= 1 + 64 + 64
+
+
 def test_the_context_is_the_smaller_of_the_setting_and_the_servers(bundled_endpoint: Endpoint) -> None:
     larger, smaller = (replace(named(bundled_endpoint), context_tokens=tokens) for tokens in (8192, 1024))
 

@@ -13,6 +13,7 @@ from tests.deploy.probing.standing_in import (
     Answer,
     endpoint,
     found,
+    is_told_to_call,
     kept_to_schema,
     recorded,
     saying,
@@ -34,12 +35,23 @@ class Vllm:
 
     Args:
         tools: its answer to a request with tools.
+        called: its answer where the model is told to call the tool.
+        forced: the same where ``tool_choice`` says so too.
         plain: its answer to one without.
         prompt_end: the last tokens of the prompt that its template makes.
     """
 
-    def __init__(self, tools: Answer, *, plain: str = "vllm/chat", prompt_end: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        tools: Answer,
+        *,
+        called: str = "vllm/tools_auto_regex",
+        forced: str = "vllm/tools_named",
+        plain: str = "vllm/chat",
+        prompt_end: tuple[str, ...] = (),
+    ) -> None:
         self.tools = tools
+        self.called, self.forced = recorded(called), recorded(forced)
         self.plain = recorded(plain)
         self.prompt_end = prompt_end
         self.started = "1.79531787999e+09"
@@ -57,8 +69,10 @@ class Vllm:
         }
         if request.path != "/v1/chat/completions":
             return fixed.get(request.path, NOT_FOUND)
+        if "tool_choice" in request.body:
+            return self.forced
         if "tools" in request.body:
-            return self.tools
+            return self.called if is_told_to_call(request) else self.tools
         if "response_format" in request.body:
             return saying(self.plain, kept_to_schema(request))
         return self.plain
@@ -90,14 +104,57 @@ def test_a_tool_parser_alone_is_not_enough() -> None:
     )
 
 
-def test_a_template_that_shows_tools_makes_them_native() -> None:
+def showing_tools(**answers: str) -> Vllm:
+    """A vLLM with a parser, and a template that shows tools."""
     status, body = recorded("vllm/tools_auto")
-    shown = {**body, "usage": {**body["usage"], "prompt_tokens": 127}}
-    with raw_server(serving(Vllm((status, shown)))) as server:
+    return Vllm((status, {**body, "usage": {**body["usage"], "prompt_tokens": 127}}), **answers)
+
+
+def test_a_template_that_shows_tools_and_a_call_that_is_read_make_them_native() -> None:
+    with raw_server(serving(showing_tools())) as server:
         asked = probed(endpoint(server.url))
 
     assert asked.capabilities.native_tools
-    assert found(asked)["tools"] == ("native", "37 tokens of prompt, 127 with a tool definition")
+    assert found(asked)["tools"] == (
+        "native",
+        "37 tokens of prompt, 127 with a tool definition; told to call it, the model did",
+    )
+    # An enforced call would say nothing of how the model's own calls are read.
+    assert not any("tool_choice" in (request.body or {}) for request in server.requests)
+
+
+def test_a_model_that_answers_in_words_where_it_is_told_to_call_has_no_native_tools() -> None:
+    with raw_server(serving(showing_tools(called="vllm/tools_auto_forced_text"))) as server:
+        asked = probed(endpoint(server.url))
+
+    assert not asked.capabilities.native_tools
+    assert found(asked)["tools"][1].endswith(
+        "told to call it, the model answered in words: \"Ceci n'est pas un temps de l'enfant.\""
+    )
+
+
+@pytest.mark.parametrize(
+    ("forced", "how"),
+    [
+        ("vllm/tools_auto_regex", "forced by tool_choice, the model did"),
+        # Enforced, with a text in the place of the arguments: no call that could be run.
+        ("vllm/tools_named", "in 64 tokens it came to no call, not with tool_choice either"),
+    ],
+)
+def test_an_answer_that_was_cut_off_is_followed_by_an_enforced_call(forced: str, how: str) -> None:
+    with raw_server(serving(showing_tools(called="vllm/chat_length", forced=forced))) as server:
+        asked = probed(endpoint(server.url))
+
+    assert asked.capabilities.native_tools
+    assert found(asked)["tools"][1] == f"37 tokens of prompt, 127 with a tool definition; {how}"
+
+
+def test_a_call_of_a_tool_that_was_not_offered_is_none() -> None:
+    with raw_server(serving(showing_tools(called="vllm/tools_named_strict"))) as server:
+        asked = probed(endpoint(server.url))
+
+    assert not asked.capabilities.native_tools
+    assert "the model called add, which there is not" in found(asked)["tools"][1]
 
 
 @pytest.mark.parametrize(
