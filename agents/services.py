@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from deploy.calibration.corrections import UNCALIBRATED
 from deploy.spec import Workload
@@ -16,6 +16,7 @@ from deploy.spec import Workload
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from agents.calling.way import CallingWay
     from deploy.calibration.corrections import Calibration
     from deploy.catalog import Catalog
     from deploy.endpoint import Endpoint
@@ -80,6 +81,7 @@ class Services:
         retrieval: how the library is searched.
         deployment: what ``stillroom up`` started, in whatever state; None where nothing.
         measured: the memory that a deployment takes now; None where it cannot be told.
+        calling: in which way an agent's model calls tools; ``auto`` for that of the endpoint.
     """
 
     library: Callable[[], Library]
@@ -91,6 +93,7 @@ class Services:
     retrieval: Callable[[], RetrievalOptions] = _plain_retrieval
     deployment: Callable[[], Deployment | None] = _none_deployed
     measured: Callable[[Deployment], Measurement | None] = _not_measured
+    calling: CallingWay | Literal["auto"] = "auto"
 
     def for_threads(self) -> Services:
         """The same services, what is slow to open opened once whichever thread asks first."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from agents.background import start_in_background
+from agents.calling.way import called_by
 from agents.toolkit.library_results import source_line
 from rag.document import Citation  # noqa: TC001 (pydantic reads the annotation when it makes the schema)
 from stillroom.errors import EngineUnavailableError
@@ -82,9 +83,10 @@ class AgentTool:
         Args:
             question: the task, in English or Chinese.
         """
-        endpoint = self.services.endpoint()
-        if endpoint is None:
+        found = self.services.endpoint()
+        if found is None:
             raise EngineUnavailableError("the agent needs a model, and none is running", hint="stillroom up")
+        endpoint = called_by(found, self.services.calling)
         steps: list[Step] = []
         running = start_in_background(lambda: self._run(question, endpoint, steps.append))
         try:

@@ -147,6 +147,9 @@ class Settings(BaseSettings):
         description="which NVIDIA GPUs to see, as in CUDA_VISIBLE_DEVICES",
     )
 
+    agent_calling: Literal["auto", "native", "constrained", "prompted"] = Field(
+        "auto", description="how the agent's model calls tools: auto as the server was found to do it"
+    )
     agent_max_steps: int = Field(8, ge=1, le=100, description="model calls of one agent run")
     agent_max_seconds: int = Field(600, ge=1, le=86_400, description="time of one agent run")
     interface_language: Literal["auto", "en", "zh"] = Field(

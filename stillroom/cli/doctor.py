@@ -123,7 +123,9 @@ def _deployment(rooms: Rooms) -> Finding:
     running = status(rooms.settings.state_dir)
     if running is None:
         return Finding("running engine", ok=False, detail="none", mend="stillroom up")
-    served = f"{running.endpoint.model} at {running.endpoint.base_url}: {summary(running.endpoint)}"
+    served = (
+        f"{running.endpoint.model} at {running.endpoint.base_url}: {summary(rooms.called(running.endpoint))}"
+    )
     return Finding(
         "running engine", running.state == "running", f"{running.state}, {served}", mend=running.hint
     )

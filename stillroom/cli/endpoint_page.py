@@ -51,15 +51,18 @@ def named_endpoint(output: Output, rooms: Rooms, *, anew: bool = False) -> Named
         return None
     try:
         with output.working(f"Asking {url} what it can do"):
-            return NamedEndpoint(url, rooms.named_endpoint(anew=anew))
+            return NamedEndpoint(url, rooms.called(rooms.named_endpoint(anew=anew)))
     except StillroomError as error:
         return NamedEndpoint(url, None, error.message, error.hint)
 
 
 def summary(endpoint: Endpoint) -> str:
-    """What it can do, in one line."""
+    """What it can do, in one line; of tools also how that was told."""
     found = [item for item in endpoint.capabilities.findings if item.name != "server"]
-    return ", ".join(f"{item.name} {item.value}" for item in found) or "nobody asked what it can do"
+    words = [
+        f"{item.name} {item.value}" + (f" ({item.how})" if item.name == "tools" else "") for item in found
+    ]
+    return ", ".join(words) or "nobody asked what it can do"
 
 
 def show_named_endpoint(console: Console, named: NamedEndpoint) -> None:

@@ -252,8 +252,12 @@ def _bring_up(
 def _show_running(
     output: Output, rooms: Rooms, deployment: Deployment | None, named: NamedEndpoint | None = None
 ) -> None:
+    from dataclasses import replace
+
     from stillroom.cli.engine_pages import look_at, show_status, status_document
 
+    if deployment is not None:
+        deployment = replace(deployment, endpoint=rooms.called(deployment.endpoint))
     seen = look_at(deployment, visible_gpus=rooms.settings.visible_gpus) if deployment else None
 
     def show(console: Console) -> None:

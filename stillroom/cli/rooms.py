@@ -261,6 +261,22 @@ class Rooms:
 
         return current_endpoint(self.settings.state_dir)
 
+    def agent_endpoint(self) -> Endpoint | None:
+        """The same for the agent: called in the way that ``agent_calling`` says.
+
+        Raises:
+            ModelError: as ``endpoint``.
+            SettingsError: likewise.
+        """
+        found = self.endpoint()
+        return found and self.called(found)
+
+    def called(self, endpoint: Endpoint) -> Endpoint:
+        """An endpoint as the agent calls tools there, by ``agent_calling``."""
+        from agents.calling.way import called_by
+
+        return called_by(endpoint, self.settings.agent_calling)
+
     def named_endpoint(self, *, anew: bool = False) -> Endpoint:
         """The endpoint that the settings name, with what its server can do: asked at first use, and kept.
 
@@ -306,6 +322,7 @@ class Rooms:
         return Services(
             library=lambda: self.library,
             endpoint=self.endpoint,
+            calling=self.settings.agent_calling,
             machine=self.machine,
             catalog=load_catalog,
             workload=self.workload,

@@ -43,7 +43,20 @@ def test_status_and_doctor_say_what_the_named_server_can_do(named: Home, bundled
 
     findings = {finding["subject"]: finding for finding in named.json("doctor")["findings"]}
     assert findings["endpoint_url"]["ok"] is True
-    assert "tools constrained, JSON schema yes, thinking no" in findings["endpoint_url"]["detail"]
+    detail = findings["endpoint_url"]["detail"]
+    assert "tools constrained (33 tokens of prompt, 33 with a tool definition" in detail
+    assert "JSON schema yes, thinking no" in detail
+
+
+def test_a_wish_for_a_way_of_calling_tools_wins_and_is_shown_beside_what_was_found(named: Home) -> None:
+    named.environment["STILLROOM_AGENT_CALLING"] = "prompted"
+
+    told = named.json("status")["named_endpoint"]["endpoint"]["capabilities"]
+    assert (told["native_tools"], told["json_schema"]) == (False, False)
+    (line,) = (line for line in named.run("status").stdout.splitlines() if line.startswith("tools"))
+    assert line.split()[:6] == ["tools", "prompted", "as", "agent_calling", "says;", "auto"]
+    findings = {finding["subject"]: finding for finding in named.json("doctor")["findings"]}
+    assert "tools prompted (as agent_calling says; auto would be" in findings["endpoint_url"]["detail"]
 
 
 def test_a_model_that_the_server_does_not_have_is_refused_with_those_that_it_has(named: Home) -> None:

@@ -104,10 +104,12 @@ def test_a_tool_parser_alone_is_not_enough() -> None:
     )
 
 
-def showing_tools(**answers: str) -> Vllm:
+def showing_tools(*, called: str = "vllm/tools_auto_regex", forced: str = "vllm/tools_named") -> Vllm:
     """A vLLM with a parser, and a template that shows tools."""
     status, body = recorded("vllm/tools_auto")
-    return Vllm((status, {**body, "usage": {**body["usage"], "prompt_tokens": 127}}), **answers)
+    return Vllm(
+        (status, {**body, "usage": {**body["usage"], "prompt_tokens": 127}}), called=called, forced=forced
+    )
 
 
 def test_a_template_that_shows_tools_and_a_call_that_is_read_make_them_native() -> None:
