@@ -45,9 +45,13 @@ def chat(
     ] = None,
     allow_all: Annotated[bool, typer.Option("--allow-all", help="Every tool may run without a yes.")] = False,
     calling: Annotated[
-        Literal["auto", "native", "constrained", "prompted"],
-        typer.Option("--calling", help="How the model calls tools; auto: as its server was seen to do."),
-    ] = "auto",
+        Literal["auto", "native", "constrained", "prompted"] | None,
+        typer.Option(
+            "--calling",
+            help="How the model calls tools; auto: as its server was seen to do.",
+            show_default="auto",
+        ),
+    ] = None,
     think: Annotated[
         Literal["on", "fold", "off"], typer.Option("--think", help="How thoughts are shown.")
     ] = "fold",
@@ -74,7 +78,13 @@ def chat(
         raise typer.BadParameter(
             "without a terminal, name the question: stillroom chat 'QUESTION', or - for stdin"
         )
-    rooms = open_rooms(context, library=library, agent_max_steps=max_steps, agent_max_seconds=max_seconds)
+    rooms = open_rooms(
+        context,
+        library=library,
+        agent_max_steps=max_steps,
+        agent_max_seconds=max_seconds,
+        agent_calling=calling,
+    )
 
     from stillroom.cli.chatting.session import ChatOptions, Session
     from stillroom.cli.chatting.texts import texts_in
@@ -84,7 +94,6 @@ def chat(
         tools=tuple(tool or ()),
         no_tools=no_tools,
         allow=frozenset({"*"} if allow_all else allow or ()),
-        calling=calling,
         conversation=conversation or "",
         resume=go_on,
     )

@@ -261,16 +261,6 @@ class Rooms:
 
         return current_endpoint(self.settings.state_dir)
 
-    def agent_endpoint(self) -> Endpoint | None:
-        """The same for the agent: called in the way that ``agent_calling`` says.
-
-        Raises:
-            ModelError: as ``endpoint``.
-            SettingsError: likewise.
-        """
-        found = self.endpoint()
-        return found and self.called(found)
-
     def called(self, endpoint: Endpoint) -> Endpoint:
         """An endpoint as the agent calls tools there, by ``agent_calling``."""
         from agents.calling.way import called_by

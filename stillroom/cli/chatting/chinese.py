@@ -73,7 +73,7 @@ CHINESE: Final = Texts(
         "prompted": "请模型写出 JSON，再从文本中读取",
     },
     way_told="判断依据：{how}",
-    way_chosen="判断依据：--calling",
+    way_chosen="判断依据：--calling，或设置项 agent_calling",
     context_is="上下文：{context} 个词元",
     context_filled="上下文：上次回答约用 {filled} / {context} 个词元（{percent}）",
     models_others="服务器上还有：{names}；/model 名称 可切换",

@@ -73,7 +73,7 @@ ENGLISH: Final = Texts(
         "prompted": "by JSON that the model is asked for and that is read out of its text",
     },
     way_told="how that was told: {how}",
-    way_chosen="how that was told: --calling",
+    way_chosen="how that was told: --calling, or agent_calling of the settings",
     context_is="context: {context} tokens",
     context_filled="context: about {filled} of {context} tokens filled at the last answer ({percent})",
     models_others="the server also has: {names}; /model NAME switches",

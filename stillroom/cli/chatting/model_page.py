@@ -31,7 +31,7 @@ def show_model(output: Output, session: Session, texts: Texts) -> None:
         texts.model_is.format(model=endpoint.model, engine=endpoint.engine, url=endpoint.base_url),
         texts.way_is.format(way=texts.ways[calling_way(endpoint)]),
     ]
-    told = texts.way_chosen if session.options.calling != "auto" else _how(endpoint, texts)
+    told = texts.way_chosen if session.rooms.settings.agent_calling != "auto" else _how(endpoint, texts)
     lines += [told] if told else []
     lines.append(_context(session, endpoint, texts))
     others = [name for name in session.served_models() if name != endpoint.model]

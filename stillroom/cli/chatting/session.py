@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from agents.running.consent import Consent
 from stillroom.cli.chatting.keeping import Keeping
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from agents.agent import AgentRun
-    from agents.calling.way import CallingWay
     from agents.memory.conversation import Conversation
     from agents.running.consent import Decision
     from agents.running.events import AgentEvent
@@ -37,7 +36,6 @@ class ChatOptions:
         tools: only these, by name; all where none is named.
         no_tools: none at all.
         allow: tools that need no yes; ``*`` for all.
-        calling: how tools are called, or ``auto`` for what was probed.
         conversation: the name to keep it under; empty for the last one's place.
         resume: go on with the last one.
     """
@@ -45,7 +43,6 @@ class ChatOptions:
     tools: tuple[str, ...] = ()
     no_tools: bool = False
     allow: frozenset[str] = frozenset()
-    calling: CallingWay | Literal["auto"] = "auto"
     conversation: str = ""
     resume: bool = False
 
@@ -111,7 +108,7 @@ class Session:
                     raise EngineUnavailableError(
                         "the agent needs a model, and none is running", hint="stillroom up"
                     )
-                self._endpoint = self._called(found)
+                self._endpoint = self.rooms.called(found)
             return self._endpoint
 
     def served_models(self) -> tuple[str, ...]:
@@ -135,12 +132,7 @@ class Session:
         unknown = replace(before, model=name, capabilities=languages)
         switched = probed(unknown, cache_dir=self.rooms.settings.cache_dir)
         with self._lock:
-            self._endpoint = self._called(switched)
-
-    def _called(self, endpoint: Endpoint) -> Endpoint:
-        from agents.calling.way import called_by
-
-        return called_by(endpoint, self.options.calling)
+            self._endpoint = self.rooms.called(switched)
 
     def libraries(self) -> tuple[str, ...]:
         """The names of all libraries."""
