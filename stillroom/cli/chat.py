@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -62,6 +63,12 @@ def chat(
     max_seconds: Annotated[
         int | None, typer.Option("--max-seconds", help="Time for a question.", show_default="600")
     ] = None,
+    trace: Annotated[
+        bool, typer.Option("--trace", help="Print each request and tool call with times and tokens.")
+    ] = False,
+    trace_file: Annotated[
+        Path | None, typer.Option("--trace-file", help="Append the same as JSON lines, without secrets.")
+    ] = None,
     library: options.Library = None,
     json: options.Json = False,
 ) -> None:
@@ -96,6 +103,8 @@ def chat(
         allow=frozenset({"*"} if allow_all else allow or ()),
         conversation=conversation or "",
         resume=go_on,
+        trace=trace,
+        trace_file=trace_file,
     )
     session = Session(rooms, chosen, think=think)
     context.call_on_close(session.close)

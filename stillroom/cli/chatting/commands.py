@@ -17,11 +17,12 @@ from rich.text import Text
 from stillroom.cli.chatting.keeping import LAST
 from stillroom.cli.chatting.model_page import show_model
 from stillroom.cli.chatting.saving import save
-from stillroom.cli.chatting.screen import footer, thought_line
+from stillroom.cli.chatting.screen import thought_line
 from stillroom.cli.chatting.slash import COMMANDS, nearest
 from stillroom.cli.chatting.thinking import THINK_MODES
 from stillroom.cli.chatting.visible import harmless
 from stillroom.cli.pages import excerpt, show_step
+from stillroom.cli.trace_page import trace_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -182,13 +183,13 @@ class Commands:
             self._say(self.texts.think_usage)
 
     def _trace(self, _typed: Typed) -> None:
-        if not self.session.asked:
+        if not self.session.traced:
             self._say(self.texts.no_run)
             return
-        run = self.session.asked[-1].run
-        for step in run.steps:
-            show_step(self.output.stdout, step)
-        self.output.stdout.print(footer(run, self.texts))
+        if self.session.asked:
+            for step in self.session.asked[-1].run.steps:
+                show_step(self.output.stdout, step)
+        self._say(trace_text(self.session.traced))
 
     def _retry(self, _typed: Typed) -> None:
         if not self.session.asked:

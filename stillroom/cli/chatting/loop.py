@@ -21,6 +21,7 @@ from stillroom.cli.chatting.session import Asked, context_tokens
 from stillroom.cli.chatting.slash import read_command
 from stillroom.cli.chatting.turn import Turn
 from stillroom.cli.chatting.visible import harmless
+from stillroom.cli.trace_page import trace_text
 from stillroom.errors import StillroomError
 
 if TYPE_CHECKING:
@@ -92,6 +93,13 @@ class ChatLoop:
         Raises:
             StillroomError: it could not.
         """
+        try:
+            self._work(question)
+        finally:
+            if self.session.options.trace:
+                self.output.note(trace_text(self.session.traced))
+
+    def _work(self, question: str) -> None:
         screen = Screen(self.output.stdout, self.texts, think=self.session.think)
         screen.say(self.texts.preparing)
         turn = self._turn = Turn(screen, self._ask)

@@ -15,6 +15,7 @@ from stillroom.cli.chatting.asking import ask_consent
 from stillroom.cli.chatting.screen import Screen, show_evidence
 from stillroom.cli.chatting.turn import Turn
 from stillroom.cli.chatting.visible import harmless
+from stillroom.cli.trace_page import trace_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,10 +43,14 @@ def answer_once(session: Session, output: Output, texts: Texts, question: str) -
     turn = Turn(screen, lambda tool, arguments: ask_consent(console, texts, tool, arguments))
     if can_ask(output):
         session.set_ask(turn.consent)
-    run = turn.follow(lambda: session.run(question, cancelled=turn.cancelled, on_event=turn.tell))
-    if run is None:
-        raise KeyboardInterrupt
-    screen.end(run)
+    try:
+        run = turn.follow(lambda: session.run(question, cancelled=turn.cancelled, on_event=turn.tell))
+        if run is None:
+            raise KeyboardInterrupt
+        screen.end(run)
+    finally:
+        if session.options.trace:
+            output.note(trace_text(session.traced))
     if not on_terminal:
         output.result(report(session, run), lambda stdout: _print(stdout, run))
     if run.ended_by != "answer":

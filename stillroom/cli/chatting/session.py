@@ -15,12 +15,15 @@ from stillroom.errors import EngineUnavailableError, ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
     from typing import Any
 
     from agents.agent import AgentRun
     from agents.memory.conversation import Conversation
     from agents.running.consent import Decision
     from agents.running.events import AgentEvent
+    from agents.running.recorder import Recorder
+    from agents.running.trace_events import TraceEvent
     from agents.tools import Tool
     from deploy.endpoint import Endpoint
     from rag.upkeep.overview import Overview
@@ -38,6 +41,8 @@ class ChatOptions:
         allow: tools that need no yes; ``*`` for all.
         conversation: the name to keep it under; empty for the last one's place.
         resume: go on with the last one.
+        trace: print what happened after each run.
+        trace_file: what happens in each run is appended to it; None for the one that the settings name.
     """
 
     tools: tuple[str, ...] = ()
@@ -45,6 +50,8 @@ class ChatOptions:
     allow: frozenset[str] = frozenset()
     conversation: str = ""
     resume: bool = False
+    trace: bool = False
+    trace_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,7 @@ class Session:
         rooms: what it works with; another library means other rooms.
         options: as they were typed.
         ask: asks a person about a call; None where nobody can be asked.
+        traced: what happened in the last run.
     """
 
     rooms: Rooms
@@ -76,9 +84,11 @@ class Session:
     ask: Callable[[Tool, Mapping[str, Any]], Decision] | None = None
     think: ThinkMode = "fold"
     asked: list[Asked] = field(default_factory=list)
+    traced: list[TraceEvent] = field(default_factory=list)
     off: set[str] = field(default_factory=set)
     consent: Consent = field(init=False)
     keeping: Keeping = field(init=False)
+    _recorder: Recorder | None = None
     _endpoint: Endpoint | None = None
     _tools: tuple[Tool, ...] | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -225,9 +235,24 @@ class Session:
             limits=Limits(steps=settings.agent_max_steps, seconds=settings.agent_max_seconds),
             consent=self.consent,
             conversation=self.keeping.conversation(),
+            recorder=self._recording(),
             cancelled=cancelled,
             on_event=on_event,
         )
+
+    def _recording(self) -> Recorder | None:
+        """What keeps the run's trace: always for this chat, in a file or at a collector where asked for."""
+        if self._recorder is None:
+            key = self.endpoint().api_key
+            self._recorder = self.rooms.recorder(
+                trace_file=self.options.trace_file, on_trace=self._keep_trace, secrets=[key] if key else []
+            )
+        return self._recorder
+
+    def _keep_trace(self, event: TraceEvent) -> None:
+        if event["event"] == "run_started":
+            self.traced = []
+        self.traced.append(event)
 
 
 def chosen(tools: Sequence[Tool], names: Sequence[str]) -> tuple[Tool, ...]:
