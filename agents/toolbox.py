@@ -68,7 +68,7 @@ def toolbox(services: Services, access: Access = Access()) -> tuple[Tool, ...]: 
         tool(calculate),
         tool(current_time),
     )
-    return (*own, *_file_tools(access))
+    return (*own, *_file_tools(access), *_web_tools(access))
 
 
 def _file_tools(access: Access) -> tuple[Tool, ...]:
@@ -80,6 +80,15 @@ def _file_tools(access: Access) -> tuple[Tool, ...]:
         tool(files.read_file),
         tool(files.search_files, timeout_seconds=_SEARCH_SECONDS),
     )
+
+
+def _web_tools(access: Access) -> tuple[Tool, ...]:
+    if not access.web:
+        return ()
+    from agents.toolkit.web_fetch import WebFetcher
+    from agents.toolkit.web_tools import WebTools
+
+    return (tool(WebTools(WebFetcher()).fetch_page, open_world=True, needs_consent=True),)
 
 
 def paged(tools: Sequence[Tool], pages: ResultPages | None = None) -> tuple[Tool, ...]:
