@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from agents.background import start_in_background
+from agents.call_context import current_call
 from agents.calling.way import called_by
 from agents.toolkit.library_results import source_line
 from rag.document import Citation  # noqa: TC001 (pydantic reads the annotation when it makes the schema)
 from stillroom.errors import EngineUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from agents.agent import AgentRun, Step
+    from agents.agent import Step
+    from agents.call_context import CallContext
+    from agents.running.events import AgentEvent
     from agents.services import Services
-    from deploy.endpoint import Endpoint
 
-# MCP clients give up on a call after 60 s. The agent's own limit ends a run between two steps, with what its
-# tools returned; the wait ends one whose model or tool is still at work then.
-AGENT_SECONDS = 40.0
-WAIT_SECONDS = 50.0
+# MCP clients give up on a call after 60 s. The run ends itself before that, with what its tools returned,
+# whatever its model or a tool is doing then, and within two seconds more.
+AGENT_SECONDS = 45.0
 # A step's result is shown so that its use can be judged, not read in full.
 _RESULT_CHARACTERS = 400
 
@@ -73,12 +73,12 @@ class AgentTool:
     """The function over the services; its signature is the tool's schema."""
 
     services: Services
-    wait_seconds: float = WAIT_SECONDS
+    seconds: float = AGENT_SECONDS
 
     def run_agent(self, question: Annotated[str, Field(min_length=1, max_length=2_000)]) -> AgentAnswer:
         """Let the user's local model work on a question with the library, the planner and a calculator.
 
-        Takes up to 50 seconds and then ends with what it has. For one look-up, search_library is quicker.
+        Takes up to 45 seconds and then ends with what it has. For one look-up, search_library is quicker.
 
         Args:
             question: the task, in English or Chinese.
@@ -87,23 +87,33 @@ class AgentTool:
         if found is None:
             raise EngineUnavailableError("the agent needs a model, and none is running", hint="stillroom up")
         endpoint = called_by(found, self.services.calling)
-        steps: list[Step] = []
-        running = start_in_background(lambda: self._run(question, endpoint, steps.append))
-        try:
-            run = running.result(timeout=self.wait_seconds)
-        except TimeoutError:
-            gave_up = f"No answer: the model was still at work after {self.wait_seconds:g} seconds."
-            return AgentAnswer(question, gave_up, (), _shown(steps), "time_limit", "")
-        return AgentAnswer(question, run.answer, run.citations, _shown(run.steps), run.ended_by, run.notice)
-
-    def _run(self, question: str, endpoint: Endpoint, on_step: Callable[[Step], None]) -> AgentRun:
         from agents.agent import Limits, run_agent
         from agents.toolbox import toolbox
 
-        limits = Limits(seconds=AGENT_SECONDS)
-        return run_agent(
-            question, endpoint=endpoint, tools=toolbox(self.services), limits=limits, on_step=on_step
+        call = current_call()
+        left = self.seconds if call.remaining_seconds is None else min(self.seconds, call.remaining_seconds)
+        run = run_agent(
+            question,
+            endpoint=endpoint,
+            tools=toolbox(self.services),
+            limits=Limits(seconds=left),
+            cancelled=call.cancelled,
+            on_event=lambda event: _tell(call, event),
         )
+        return AgentAnswer(question, run.answer, run.citations, _shown(run.steps), run.ended_by, run.notice)
+
+
+def _tell(call: CallContext, event: AgentEvent) -> None:
+    """What a client can show of a run: which tool works. Pieces of text come too often for that."""
+    from agents.running.events import Noticed, ToolProgressed, ToolStarted
+
+    match event:
+        case ToolStarted(number, tool, _):
+            call.progress(f"{number}. {tool}", None)
+        case ToolProgressed(number, message, done):
+            call.progress(f"{number}. {message}", done)
+        case Noticed(text):
+            call.progress(text, None)
 
 
 def _shown(steps: Sequence[Step]) -> tuple[AgentStep, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +18,12 @@ from mcp.server import MCPServer
 from mcp.types import INVALID_PARAMS, CallToolResult, TextContent, ToolAnnotations
 from mcp.types import Tool as ServedTool
 
+from agents.call_context import CallContext
 from mcp_server.background import in_background
 from stillroom.errors import StillroomError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from mcp.server.mcpserver import Context
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _CALLS_AT_ONCE = 4
 # Clients that show progress also count it as a sign of life; most give up after 60 s of silence.
 PROGRESS_SECONDS = 5.0
+_MOST_WAITING_MESSAGES = 100
 
 
 class ToolServer(MCPServer[Any]):
@@ -72,15 +74,21 @@ class ToolServer(MCPServer[Any]):
         if tool is None:
             known = ", ".join(self._offered)
             raise MCPError(INVALID_PARAMS, f"there is no tool {name!r}; there are {known}")
-        async with self._slots, _signs_of_life(context, name, self._progress_seconds):
-            return await _result(tool, arguments)
+        async with self._slots, _signs_of_life(context, name, self._progress_seconds) as tell:
+            return await _result(tool, arguments, tell)
 
 
-async def _result(tool: Tool, arguments: dict[str, Any]) -> CallToolResult:
+async def _result(
+    tool: Tool, arguments: dict[str, Any], tell: Callable[[str, float | None], None]
+) -> CallToolResult:
+    """What the tool gives; it is told where the client cancels the call, or goes away."""
+    call = CallContext(progress=tell)
     try:
-        result = await in_background(partial(tool.call, arguments))
+        result = await in_background(partial(tool.call, arguments, call))
     except StillroomError as error:
         return CallToolResult(content=[TextContent(type="text", text=error_text(error))], is_error=True)
+    finally:
+        call.cancelled.set()
     return CallToolResult(
         content=[TextContent(type="text", text=result.text)], structured_content=dict(result.data)
     )
@@ -110,21 +118,39 @@ def _served(tool: Tool) -> ServedTool:
 @asynccontextmanager
 async def _signs_of_life(
     context: Context[Any, Any] | None, name: str, interval_seconds: float
-) -> AsyncIterator[None]:
-    """Report the seconds that went by, again and again, to a client that asked for progress."""
+) -> AsyncIterator[Callable[[str, float | None], None]]:
+    """Report the seconds that went by, again and again, to a client that asked for progress.
+
+    What the block is given reports at once, from any thread, what the tool says it does.
+    """
     if context is None:
-        yield
+        yield lambda *_: None
         return
+    began = time.monotonic()
+    loop = asyncio.get_running_loop()
+    told: asyncio.Queue[str] = asyncio.Queue(_MOST_WAITING_MESSAGES)
+
+    def tell(message: str, done: float | None) -> None:
+        share = "" if done is None else f" ({done:.0%})"
+        # A loop that is gone wants no message; a client that is slow gets the first ones.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(_put, told, f"{name}: {message}{share}")
 
     async def report() -> None:
-        began = time.monotonic()
         while True:
-            await asyncio.sleep(interval_seconds)
+            message = ""
+            with suppress(TimeoutError):
+                message = await asyncio.wait_for(told.get(), interval_seconds)
             elapsed = time.monotonic() - began
-            await context.report_progress(elapsed, message=f"{name}: {elapsed:.0f} s")
+            await context.report_progress(elapsed, message=message or f"{name}: {elapsed:.0f} s")
 
     reporter = asyncio.create_task(report())
     try:
-        yield
+        yield tell
     finally:
         reporter.cancel()
+
+
+def _put(told: asyncio.Queue[str], message: str) -> None:
+    with suppress(asyncio.QueueFull):
+        told.put_nowait(message)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from typing import NoReturn
 
 import pytest
 
+from agents.background import start_in_background
+from agents.call_context import CallContext
 from agents.toolbox import Services
 from agents.tools import tool
 from deploy.catalog import load_catalog
 from deploy.endpoint import Endpoint
 from mcp_server.agent_tool import AgentTool
 from stillroom.errors import ToolError
+from tests.agents.chat_script import Reply, chat_script
 
 
 def unopened() -> NoReturn:
@@ -27,10 +31,26 @@ def services(base_url: str) -> Services:
 def test_run_ends_in_time_when_the_model_never_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
-        agent = tool(AgentTool(services(url), wait_seconds=0.5).run_agent)
+        agent = tool(AgentTool(services(url), seconds=0.5).run_agent)
         result = agent.call({"question": "How large is a 7B model?"})
     assert result.data["ended_by"] == "time_limit"
-    assert result.text.startswith("No answer: the model was still at work after 0.5 seconds.")
+    assert result.text.startswith("No answer: the run was ended by its limit of 0.5 seconds.")
+
+
+def test_run_that_its_client_cancels_leaves_the_model_at_once_and_tells_which_tool_works() -> None:
+    call = '{"action": "calculate", "args": {"expression": "6 * 7"}}'
+    told: list[str] = []
+    silent = Reply(silent=True)
+    with chat_script(Reply([call]), silent) as chat:
+        context = CallContext(progress=lambda message, _: told.append(message))
+        agent = tool(AgentTool(replace(services(""), endpoint=chat.endpoint)).run_agent)
+        running = start_in_background(lambda: agent.call({"question": "What is 6 * 7?"}, context))
+        assert silent.sent.wait(60)
+        context.cancelled.set()
+        with pytest.raises(ToolError, match="nobody waits"):
+            running.result(20)
+        assert silent.left.wait(20)
+    assert told == ["1. calculate"]
 
 
 def test_endpoint_that_is_gone_is_an_error_that_names_it() -> None:

@@ -9,6 +9,7 @@ import pytest
 from mcp import Client
 from mcp.types import TextContent
 
+from agents.call_context import current_call
 from agents.tools import Tool, tool
 from mcp_server.tool_server import ToolServer
 
@@ -62,6 +63,48 @@ def test_call_that_its_client_gives_up_does_not_hold_the_server() -> None:
 
     assert anyio.run(call) == {"result": "here"}
     never.set()
+
+
+def test_call_that_its_client_cancels_is_told_so() -> None:
+    began, told = threading.Event(), threading.Event()
+
+    def work() -> str:
+        """Work until nobody waits."""
+        began.set()
+        if current_call().cancelled.wait(30):
+            told.set()
+        return ""
+
+    async def call() -> None:
+        async with Client(serve(tool(work))) as client, anyio.create_task_group() as group:
+            group.start_soon(client.call_tool, "work")
+            await anyio.to_thread.run_sync(began.wait, 20)
+            group.cancel_scope.cancel()
+
+    anyio.run(call)
+    assert told.wait(20)
+
+
+def test_what_a_tool_says_it_does_reaches_a_client_that_asks() -> None:
+    heard = threading.Event()
+    messages: list[str | None] = []
+
+    def work() -> str:
+        """Work."""
+        current_call().progress("reading", 0.25)
+        return "done" if heard.wait(timeout=30) else "nobody heard"
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG001
+        messages.append(message)
+        if message == "work: reading (25%)":
+            heard.set()
+
+    async def call() -> None:
+        async with Client(serve(tool(work))) as client:
+            await client.call_tool("work", progress_callback=on_progress)
+
+    anyio.run(call)
+    assert heard.is_set(), messages
 
 
 def test_mistake_of_ours_is_an_error_result_without_a_traceback() -> None:
