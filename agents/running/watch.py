@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any, Final
 from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse, hook_config
 from langchain_core.messages import AIMessage, ToolMessage
 
-from agents.calling.history import fit_history
+from agents.calling.history import fit_history, history_tokens
 from agents.running.calls import WantedCall
 from deploy.chat import split_reasoning
 from deploy.chat_errors import is_too_long, readable_answer
 from rag.prompt_text import estimate_tokens
+from stillroom.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from langchain_core.messages import AnyMessage
     from langgraph.prebuilt.tool_node import ToolCallRequest
     from langgraph.runtime import Runtime
     from langgraph.types import Command
@@ -110,19 +112,24 @@ class FitHistory(AgentMiddleware):
         """
         taken = estimate_tokens(request.system_message.text if request.system_message else "")
         taken += _definition_tokens(request.tools)
-        budget_tokens = self._context_tokens - taken
-        fitted = fit_history(request.messages, budget_tokens=budget_tokens)
+        fitted = fit_history(request.messages, budget_tokens=self._context_tokens - taken)
         with readable_answer(self._endpoint):
             try:
                 return handler(request.override(messages=fitted))
             except Exception as error:
-                if not is_too_long(error):
-                    raise
-                fewer = fit_history(request.messages, budget_tokens=int(budget_tokens * _SECOND_TRY_SHARE))
-                if fewer == fitted:
+                if not is_too_long(error) or (fewer := _shortened(fitted)) is None:
                     raise
         with readable_answer(self._endpoint):
             return handler(request.override(messages=fewer))
+
+
+def _shortened(messages: Sequence[AnyMessage]) -> list[AnyMessage] | None:
+    """The messages with more of the tool results cut; None where there is nothing to cut."""
+    room_tokens = int(history_tokens(messages) * _SECOND_TRY_SHARE)
+    try:
+        return fit_history(messages, budget_tokens=room_tokens)
+    except ModelError:
+        return None
 
 
 def _definition_tokens(tools: Sequence[Any]) -> int:
