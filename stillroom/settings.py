@@ -151,6 +151,7 @@ class Settings(BaseSettings):
         "auto", description="how the agent's model calls tools: auto as the server was found to do it"
     )
     agent_max_steps: int = Field(8, ge=1, le=100, description="model calls of one agent run")
+    mcp_config: Path | None = Field(None, description="the mcp.json whose servers the agent may use")
     agent_max_seconds: int = Field(600, ge=1, le=86_400, description="time of one agent run")
     interface_language: Literal["auto", "en", "zh"] = Field(
         "auto", description="what the chat speaks; auto: as the locale says"
@@ -258,6 +259,27 @@ def document_passwords(settings: Settings) -> tuple[str, ...]:
                 hint="stillroom settings",
             ) from exc
     return tuple(line for line in text.splitlines() if line)
+
+
+def mcp_config_paths(settings: Settings) -> tuple[Path, ...]:
+    """The ``mcp.json`` files to read, the more trusted one last: the one that is set, else those that exist.
+
+    ``.mcp.json`` in the working directory may be anybody's, as in a cloned repository: what it names is shown
+    to a person before it is started.
+    """
+    if settings.mcp_config is not None:
+        return (settings.mcp_config.expanduser(),)
+    return tuple(path for path in (Path.cwd() / ".mcp.json", own_mcp_config()) if path.is_file())
+
+
+def own_mcp_config() -> Path:
+    """Where a person's own ``mcp.json`` is, or would be."""
+    return platformdirs.user_config_path(APP_NAME) / "mcp.json"
+
+
+def process_environment() -> dict[str, str]:
+    """This process's variables: what ``${NAME}`` in an ``mcp.json`` means; a server inherits some of them."""
+    return dict(os.environ)
 
 
 def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:

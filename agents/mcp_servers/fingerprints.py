@@ -11,8 +11,6 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from agents.mcp_servers.failures import plain_words
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -27,7 +25,7 @@ class Change:
     """One tool that differs from what was approved.
 
     Attributes:
-        lines: what was (``-``) and what is (``+``).
+        lines: what was (``-``) and what is (``+``), as the server wrote it: to be made harmless where shown.
     """
 
     tool: str
@@ -90,4 +88,4 @@ def _lines(definition: Definition) -> list[str]:
         if definition.get(key):
             text = json.dumps({key: definition[key]}, indent=1, sort_keys=True, ensure_ascii=False)
             lines += text.splitlines()[1:-1]
-    return [plain_words(line) for line in lines]
+    return lines

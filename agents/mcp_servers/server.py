@@ -7,6 +7,7 @@ approved that, and how tools are named, is ``servers``'s business.
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -42,6 +43,7 @@ class McpServer:
         environment: ours, of which its process is given the harmless part.
         start_seconds: what it may take until its tools are listed.
         call_seconds: what one call may take.
+        took_seconds: from its start until its tools were listed.
     """
 
     config: ServerConfig
@@ -50,6 +52,7 @@ class McpServer:
     start_seconds: float
     call_seconds: float
     session: Session | None = field(default=None, repr=False)
+    took_seconds: float = 0.0
     _opening: Session | None = field(default=None, repr=False)
     _stopped: bool = False
     _starts_left: int = 1
@@ -61,12 +64,24 @@ class McpServer:
         """Its tools, as last listed."""
         return self.session.served if self.session else ()
 
+    @property
+    def version(self) -> str:
+        """What it says that it is: name and version."""
+        info = self._live().client.server_info
+        return f"{info.name} {info.version}".strip() if info else "a server without a name"
+
+    @property
+    def protocol_version(self) -> str:
+        """The MCP revision that both sides speak."""
+        return self._live().client.protocol_version
+
     def start(self) -> None:
         """Open a session and list the tools.
 
         Raises:
             McpError: it cannot be started or reached, or does not answer in time; with what it wrote last.
         """
+        began = time.monotonic()
         try:
             self._open("auto")
         except ConnectionLostError:
@@ -74,6 +89,7 @@ class McpServer:
                 raise
             # Some servers end when they are greeted in another way than they know.
             self._open("legacy")
+        self.took_seconds = time.monotonic() - began
 
     def refresh(self) -> None:
         """List the tools again if the server said that they changed.

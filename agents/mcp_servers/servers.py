@@ -125,19 +125,21 @@ class McpServers:
         tools: list[Tool] = []
         for server in ready:
             if self._may_use(server):
-                tools += self._adapted(server, taken=[tool.name for tool in tools])
+                tools += tools_of(server, taken=[tool.name for tool in tools])
         return tuple(tools)
 
-    def started(self, name: str) -> McpServer:
-        """A server that is started now, whether approved or not: for a person who named it.
+    def begin(self, config: ServerConfig) -> None:
+        """Begin to start a server beside the others, whether approved or not: for a person who named it."""
+        self._start(config)
+
+    def started(self, config: ServerConfig) -> McpServer:
+        """A server that is started, whether approved or not; waits until it is.
 
         Raises:
-            SettingsError: no server has that name.
             McpError: it cannot be started.
         """
-        config = self.config.find(name)
         self._start(config)
-        server, future = self._started[name]
+        server, future = self._started[config.name]
         future.result()
         return server
 
@@ -197,28 +199,35 @@ class McpServers:
         self._note(config.name, f"the MCP server {config.name} {what}; its tools are left out")
         return False
 
-    def _adapted(self, server: McpServer, *, taken: list[str]) -> list[Tool]:
-        config = server.config
-        own = [served.name for served in server.served]
-        names = tool_names(config.name, own, taken=taken)
-        tools = [
-            adapted(
-                served,
-                names[served.name],
-                server.call,
-                server=config.name,
-                allowed=served.name in config.allowed,
-                call_seconds=config.call_seconds or self.call_seconds,
-            )
-            for served in {served.name: served for served in server.served}.values()
-        ]
-        if server.session is not None and server.session.client.server_capabilities.resources is not None:
-            name = tool_names(config.name, [_READ_RESOURCE], taken=[*taken, *names.values()])[_READ_RESOURCE]
-            tools.append(_resource_tool(server, name))
-        return tools
-
     def _note(self, name: str, message: str) -> None:
         self._problems[name] = Problem(name, message, hint=f"stillroom mcp approve {name}")
+
+
+def tools_of(server: McpServer, *, taken: Collection[str] = ()) -> list[Tool]:
+    """The tools of a server that is started, whether a person approved them or not.
+
+    Args:
+        server: was started.
+        taken: names that other tools have already.
+    """
+    config = server.config
+    own = [served.name for served in server.served]
+    names = tool_names(config.name, own, taken=taken)
+    tools = [
+        adapted(
+            served,
+            names[served.name],
+            server.call,
+            server=config.name,
+            allowed=served.name in config.allowed,
+            call_seconds=config.call_seconds or server.call_seconds,
+        )
+        for served in {served.name: served for served in server.served}.values()
+    ]
+    if server.session is not None and server.session.client.server_capabilities.resources is not None:
+        name = tool_names(config.name, [_READ_RESOURCE], taken=[*taken, *names.values()])[_READ_RESOURCE]
+        tools.append(_resource_tool(server, name))
+    return tools
 
 
 def _resource_tool(server: McpServer, name: str) -> Tool:

@@ -1,4 +1,4 @@
-"""``stillroom mcp serve``: the MCP server that an IDE starts."""
+"""``stillroom mcp``: the MCP server that an IDE starts, and the MCP servers whose tools the agent may use."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from stillroom.cli import options
+from stillroom.cli import mcp_entries, mcp_servers, mcp_trust, options
 from stillroom.cli.rooms import open_rooms
 from stillroom.errors import McpError
 
@@ -16,9 +16,12 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(
         rich_markup_mode=app.rich_markup_mode,
         no_args_is_help=True,
-        help="Serve the library, the planner and the agent over MCP.",
+        help="Serve the library, the planner and the agent over MCP; use the tools of other MCP servers.",
     )
     group.command()(serve)
+    mcp_servers.register(group)
+    mcp_trust.register(group)
+    mcp_entries.register(group)
     app.add_typer(group, name="mcp", rich_help_panel="Agent and IDE")
 
 

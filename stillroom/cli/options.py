@@ -64,6 +64,10 @@ Languages = Annotated[
     typer.Option("--language", help="Only documents in en or zh; repeatable."),
 ]
 Library = Annotated[str | None, typer.Option("--library", help="The library's name.", show_default="default")]
+McpConfig = Annotated[
+    Path | None,
+    typer.Option("--mcp-config", help="This mcp.json.", show_default=".mcp.json here, and your own"),
+]
 Quantization = Annotated[str | None, typer.Option("--quant", help="Only this quantization, such as Q4_K_M.")]
 Context = Annotated[
     int | None, typer.Option("--context", help="Tokens of prompt and answer together.", show_default="8192")

@@ -9,16 +9,19 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stillroom.cli.output import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
+    from collections.abc import Callable, Collection, Iterable
 
     import typer
 
+    from agents.mcp_servers.approvals import Approvals
+    from agents.mcp_servers.config import McpConfig
+    from agents.mcp_servers.servers import Ask, McpServers
     from agents.memory.conversations import Conversations
     from agents.running.recorder import Recorder
     from agents.running.redaction import Redactor
@@ -345,6 +348,43 @@ class Rooms:
         from agents.toolbox import paged, toolbox
 
         return paged(toolbox(self.services(), self.access))
+
+    def mcp_config(self) -> McpConfig:
+        """The MCP servers that are configured; starts none.
+
+        Raises:
+            SettingsError: a file cannot be read or is no JSON.
+        """
+        from agents.mcp_servers.config import read_config
+        from stillroom.settings import mcp_config_paths, process_environment
+
+        return read_config(
+            mcp_config_paths(self.settings),
+            environment=process_environment(),
+            home=Path.home(),
+            workspace=Path.cwd(),
+        )
+
+    def mcp_approvals(self) -> Approvals:
+        """Which of them a person has approved."""
+        from agents.mcp_servers.approvals import Approvals
+
+        return Approvals(self.settings.state_dir / "mcp-approvals.json")
+
+    def mcp_servers(self, *, ask: Ask | None = None, only: Collection[str] | None = None) -> McpServers:
+        """The configured servers, to be entered: ``tools()`` starts those that are approved.
+
+        Args:
+            ask: asks a person about what is not approved; None where nobody can be asked.
+            only: names of the servers that are wanted; None for all.
+
+        Raises:
+            SettingsError: a file cannot be read or is no JSON.
+        """
+        from agents.mcp_servers.servers import McpServers
+        from stillroom.settings import process_environment
+
+        return McpServers(self.mcp_config(), self.mcp_approvals(), process_environment(), ask=ask, only=only)
 
     def conversations(self) -> Conversations:
         """The agent's conversations that are kept; opens nothing."""

@@ -155,7 +155,7 @@ def test_changes_name_what_was_and_what_is() -> None:
     kinds = {change.tool: change.kind for change in changes(before, after)}
     assert kinds == {"kept": "changed", "gone": "removed", "fresh": "added"}
     (changed,) = [change for change in changes(before, after) if change.tool == "kept"]
-    assert changed.lines == ("+ new [2J words",)
+    assert changed.lines == ("+ new \x1b[2J words",)
 
 
 def test_approval_of_a_name_replaces_the_one_before(workshop: Workshop) -> None:

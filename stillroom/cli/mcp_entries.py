@@ -1,0 +1,150 @@
+"""``stillroom mcp add`` and ``remove``: servers written into an ``mcp.json``, and taken out of it."""
+
+from __future__ import annotations
+
+import json as json_text
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stillroom.cli import options
+from stillroom.cli.mcp_servers import ServerName
+from stillroom.cli.output import Output
+from stillroom.cli.rooms import open_rooms
+from stillroom.errors import McpError, SettingsError
+
+
+def register(group: typer.Typer) -> None:
+    """Add the commands."""
+    group.command("add")(add)
+    group.command("remove")(remove)
+
+
+def add(
+    context: typer.Context,
+    name: ServerName,
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(help="The program and its arguments, after --.", show_default=False),
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option("--url", help="The address of a server that speaks streamable HTTP.")
+    ] = None,
+    env: Annotated[
+        list[str] | None, typer.Option("--env", help="KEY=VALUE for the program, such as KEY='${KEY}'.")
+    ] = None,
+    header: Annotated[
+        list[str] | None, typer.Option("--header", help="KEY=VALUE sent with each request to --url.")
+    ] = None,
+    mcp_config: options.McpConfig = None,
+    json: options.Json = False,
+) -> None:
+    """Write an MCP server into your mcp.json: its command after --, or --url."""
+    if bool(command) == bool(url):
+        raise typer.BadParameter("name either a command, after --, or --url")
+    if (url and env) or (command and header):
+        raise typer.BadParameter("--env is for a command, --header for --url")
+    entry: dict[str, Any] = (
+        {"url": url} if url else {"command": (command or [""])[0], "args": (command or [])[1:]}
+    )
+    if env:
+        entry["env"] = _pairs(env)
+    if header:
+        entry["headers"] = _pairs(header)
+    _check(entry)
+    path = _path(context, mcp_config)
+    document, section = _document(path)
+    if name in document[section]:
+        raise McpError(f"{path} has a server {name!r} already", hint=f"stillroom mcp remove {name}")
+    document[section][name] = entry
+    _write(path, document)
+    output = Output(as_json=json)
+    output.result(
+        {"name": name, "path": str(path)},
+        lambda console: console.print(f"{name} is in {path}", markup=False, soft_wrap=True),
+    )
+    output.note(f"before the agent may use it: stillroom mcp approve {name}")
+
+
+def remove(
+    context: typer.Context,
+    name: ServerName,
+    mcp_config: options.McpConfig = None,
+    json: options.Json = False,
+) -> None:
+    """Take an MCP server out of your mcp.json, and its approval with it."""
+    path = _path(context, mcp_config)
+    document, section = _document(path)
+    if name not in document[section]:
+        known = ", ".join(document[section]) or "none"
+        raise McpError(f"{path} has no server {name!r}; it has {known}", hint="stillroom mcp list")
+    del document[section][name]
+    _write(path, document)
+    open_rooms(context).mcp_approvals().revoke(name)
+    Output(as_json=json).result(
+        {"name": name, "path": str(path)},
+        lambda console: console.print(f"{name} is out of {path}", markup=False, soft_wrap=True),
+    )
+
+
+def _path(context: typer.Context, option: Path | None) -> Path:
+    """The file that is set, else the person's own; never that of a project, which is its authors'."""
+    from stillroom.settings import own_mcp_config
+
+    settings = open_rooms(context, mcp_config=option).settings
+    return settings.mcp_config.expanduser() if settings.mcp_config else own_mcp_config()
+
+
+def _document(path: Path) -> tuple[dict[str, Any], str]:
+    """What is in the file, and the name of the section with the servers.
+
+    Raises:
+        SettingsError: it cannot be read, or writing it again would lose its comments.
+    """
+    if not path.exists():
+        return {"mcpServers": {}}, "mcpServers"
+    try:
+        document = json_text.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be read: {error.strerror or error}", hint="stillroom mcp list"
+        ) from error
+    except ValueError as error:
+        raise SettingsError(
+            f"{path} is no plain JSON ({error}), and comments in it would be lost", hint="edit it by hand"
+        ) from error
+    section = "servers" if isinstance(document, dict) and "servers" in document else "mcpServers"
+    if not isinstance(document, dict) or not isinstance(document.setdefault(section, {}), dict):
+        raise SettingsError(f"{path}: it must be an object with {section}", hint="edit it by hand")
+    return document, section
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    from deploy.small_file import write_whole
+
+    content = json_text.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content.encode(), owner_only=True)
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _check(entry: dict[str, Any]) -> None:
+    from agents.mcp_servers.entry import read_entry
+
+    try:
+        read_entry(entry)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _pairs(words: list[str]) -> dict[str, str]:
+    pairs = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or not key:
+            raise typer.BadParameter("--env and --header need KEY=VALUE")
+        pairs[key] = value
+    return pairs

@@ -1,0 +1,298 @@
+"""``stillroom mcp list``, ``test``, ``tools``, ``call``: other programs' MCP servers, looked at and tried."""
+
+from __future__ import annotations
+
+import json as json_text
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stillroom.cli import mcp_pages, options
+from stillroom.cli.output import Output
+from stillroom.cli.rooms import Rooms, open_rooms
+from stillroom.errors import McpError, StillroomError
+
+if TYPE_CHECKING:
+    from agents.mcp_servers.config import ServerConfig
+    from agents.mcp_servers.servers import McpServers
+    from agents.tools import Tool, ToolResult
+
+ServerName = Annotated[str, typer.Argument(metavar="NAME", help="The server, as mcp.json calls it.")]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRow:
+    """One line of ``mcp list``.
+
+    Attributes:
+        state: ``ready`` (approved and enabled), ``not approved``, ``disabled`` or ``unusable``.
+        approved_tools: how many tools were approved.
+    """
+
+    name: str
+    state: str
+    transport: str
+    shown: str
+    source: str
+    approved_tools: int
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTest:
+    """What came of starting one server.
+
+    Attributes:
+        ok: it was started and listed its tools; None where it was not tried.
+        approval: ``approved``, ``changed`` (its tools differ from what was approved) or ``none``.
+        seconds: from its start until its tools were listed.
+    """
+
+    name: str
+    ok: bool | None
+    approval: str
+    server: str = ""
+    protocol: str = ""
+    tools: int = 0
+    seconds: float = 0.0
+    problem: str = ""
+    hint: str = ""
+
+
+def register(group: typer.Typer) -> None:
+    """Add the commands."""
+    group.command("list")(list_servers)
+    group.command("test")(try_out)
+    group.command("tools")(tools)
+    group.command("call")(call)
+
+
+def list_servers(
+    context: typer.Context, mcp_config: options.McpConfig = None, json: options.Json = False
+) -> None:
+    """List the configured MCP servers and whether you approved them; starts none."""
+    rooms = open_rooms(context, mcp_config=mcp_config)
+    config, approvals = rooms.mcp_config(), rooms.mcp_approvals()
+    rows = []
+    for server in config.servers:
+        approval = approvals.of(server)
+        state = "disabled" if server.disabled else "ready" if approval else "not approved"
+        count = len(approval.tools) if approval else 0
+        source = str(server.source)
+        rows.append(ServerRow(server.name, state, server.transport, server.shown, source, count))
+    rows += [ServerRow(bad.server, "unusable", "", "", "", 0, bad.message) for bad in config.problems]
+    Output(as_json=json).result(rows, lambda console: mcp_pages.show_servers(console, rows, config.sources))
+
+
+def try_out(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Servers to start.", show_default="all approved ones"),
+    ] = None,
+    mcp_config: options.McpConfig = None,
+    json: options.Json = False,
+) -> None:
+    """Start MCP servers, all at once, and say what each offers or why it cannot be used."""
+    output = Output(as_json=json)
+    rooms = open_rooms(context, mcp_config=mcp_config)
+    config = rooms.mcp_config()
+    wanted = [config.find(name) for name in names or ()] or [
+        one for one in config.servers if not one.disabled
+    ]
+    if not wanted and not config.problems:
+        raise McpError("no MCP server is configured", hint="stillroom mcp add NAME -- COMMAND")
+    starting = (
+        ", ".join(f"{one.name} ({one.shown})" for one in wanted) if names else "the approved MCP servers"
+    )
+    with rooms.mcp_servers() as servers, output.working(f"starting {starting}"):
+        tests = _tested(rooms, servers, wanted, named=bool(names))
+    if not names:
+        tests += [
+            ServerTest(bad.server, ok=False, approval="none", problem=bad.message, hint=bad.hint)
+            for bad in config.problems
+        ]
+    output.result(tests, lambda console: mcp_pages.show_tests(console, tests))
+    if any(one.ok is False for one in tests):
+        raise typer.Exit(1)
+
+
+def tools(
+    context: typer.Context,
+    name: ServerName,
+    mcp_config: options.McpConfig = None,
+    json: options.Json = False,
+) -> None:
+    """Start an MCP server and show its tools as the agent would get them."""
+    from agents.mcp_servers.servers import tools_of
+
+    output = Output(as_json=json)
+    rooms = open_rooms(context, mcp_config=mcp_config)
+    config = rooms.mcp_config().find(name)
+    with rooms.mcp_servers() as servers:
+        offered = tools_of(_started(output, servers, config))
+    rows = [
+        {
+            "name": tool.name,
+            "description": tool.description,
+            "parameters": tool.parameters,
+            "read_only": tool.read_only,
+            "destructive": tool.destructive and not tool.read_only,
+            "open_world": tool.open_world,
+            "needs_consent": tool.needs_consent,
+        }
+        for tool in offered
+    ]
+    output.result(rows, lambda console: mcp_pages.show_tools(console, offered))
+
+
+def call(
+    context: typer.Context,
+    name: ServerName,
+    tool: Annotated[
+        str, typer.Argument(metavar="TOOL", help="The tool, with or without the server's name in front.")
+    ],
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ARGUMENT]...", help="key=value for each, or one JSON object.", show_default=False
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Run it without asking.")] = False,
+    mcp_config: options.McpConfig = None,
+    json: options.Json = False,
+) -> None:
+    """Call a tool of an approved MCP server and print what it gives."""
+    output = Output(as_json=json)
+    rooms = open_rooms(context, mcp_config=mcp_config)
+    rooms.mcp_config().find(name)
+    with rooms.mcp_servers(only=(name,)) as servers:
+        with output.working(f"starting {name}"):
+            offered = servers.tools()
+        for problem in servers.problems:
+            raise McpError(problem.message, hint=problem.hint)
+        found = _named(offered, name, tool)
+        given = _arguments(found, arguments or [])
+        _ask(output, found, given, yes=yes)
+        with output.working(f"{found.name} works") as tell:
+            result = _called(found, given, tell)
+    output.result(
+        {"text": result.text, "data": dict(result.data)},
+        lambda console: console.print(result.text, markup=False, highlight=False, soft_wrap=True),
+    )
+
+
+def _tested(
+    rooms: Rooms, servers: McpServers, wanted: list[ServerConfig], *, named: bool
+) -> list[ServerTest]:
+    """What came of each; a server that nobody named is started only where it was approved."""
+    approvals = rooms.mcp_approvals()
+    may_start = [config for config in wanted if named or approvals.of(config)]
+    for config in may_start:
+        servers.begin(config)
+    tests = []
+    for config in wanted:
+        if config not in may_start:
+            hint = f"stillroom mcp approve {config.name}"
+            tests.append(
+                ServerTest(config.name, None, "none", problem="not approved, not started", hint=hint)
+            )
+            continue
+        try:
+            tests.append(_test_of(rooms, servers, config))
+        except McpError as error:
+            tests.append(
+                ServerTest(config.name, ok=False, approval="none", problem=error.message, hint=error.hint)
+            )
+    return tests
+
+
+def _test_of(rooms: Rooms, servers: McpServers, config: ServerConfig) -> ServerTest:
+    from agents.mcp_servers.fingerprints import definitions_of, fingerprint
+
+    server = servers.started(config)
+    approval = rooms.mcp_approvals().of(config)
+    now = fingerprint(definitions_of(server.served))
+    state = "none" if approval is None else "approved" if approval.fingerprint == now else "changed"
+    return ServerTest(
+        config.name,
+        ok=True,
+        approval=state,
+        server=server.version,
+        protocol=server.protocol_version,
+        tools=len(server.served),
+        seconds=round(server.took_seconds, 3),
+        hint="" if state == "approved" else f"stillroom mcp approve {config.name}",
+    )
+
+
+def _started(output: Output, servers: McpServers, config: ServerConfig) -> Any:  # noqa: ANN401 (imported late)
+    """The server, started; naming it on the command line is the yes to that."""
+    with output.working(f"starting {config.name}: {config.shown}"):
+        return servers.started(config)
+
+
+def _named(offered: tuple[Tool, ...], server: str, name: str) -> Tool:
+    from agents.mcp_servers.names import tool_names
+
+    wanted = {name, tool_names(server, [name])[name]}
+    for tool in offered:
+        if tool.name in wanted:
+            return tool
+    known = ", ".join(tool.name for tool in offered) or "none"
+    raise McpError(f"{server} has no tool {name!r}; it has {known}", hint=f"stillroom mcp tools {server}")
+
+
+def _arguments(tool: Tool, words: list[str]) -> dict[str, Any]:
+    """One JSON object, or ``key=value`` words; what a value is of, the tool's schema says.
+
+    Raises:
+        BadParameter: they are neither.
+    """
+    if len(words) == 1 and words[0].lstrip().startswith("{"):
+        try:
+            value = json_text.loads(words[0])
+        except ValueError as error:
+            raise typer.BadParameter(f"the arguments are no JSON: {error}") from error
+        if not isinstance(value, dict):
+            raise typer.BadParameter("the arguments must be a JSON object")
+        return value
+    given = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or not key:
+            raise typer.BadParameter(
+                f"{word!r} is no argument: {tool.signature} takes key=value or one JSON object"
+            )
+        given[key] = value
+    return given
+
+
+def _ask(output: Output, tool: Tool, arguments: dict[str, Any], *, yes: bool) -> None:
+    """Let a person say yes where the tool needs it.
+
+    Raises:
+        BadParameter: nobody can be asked.
+        McpError: the person said no.
+    """
+    if yes or not tool.needs_consent:
+        return
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise typer.BadParameter(f"{tool.name} may change things or reach out: without a terminal, say --yes")
+    mcp_pages.show_call(output.stderr, tool, arguments)
+    if not typer.confirm("Run it?", err=True):
+        raise McpError(f"{tool.name} was not run")
+
+
+def _called(tool: Tool, arguments: dict[str, Any], tell: Any) -> ToolResult:  # noqa: ANN401 (a function)
+    from agents.call_context import CallContext
+
+    def progress(message: str, done: float | None) -> None:
+        tell(message if done is None else f"{message} ({done:.0%})")
+
+    try:
+        return tool.call(arguments, CallContext(progress=progress))
+    except StillroomError as error:
+        raise McpError(error.message, hint=error.hint) from error
