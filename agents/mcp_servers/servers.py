@@ -128,18 +128,23 @@ class McpServers:
                 tools += tools_of(server, taken=[tool.name for tool in tools])
         return tuple(tools)
 
-    def begin(self, config: ServerConfig) -> None:
-        """Begin to start a server beside the others, whether approved or not: for a person who named it."""
-        self._start(config)
+    def begin(self, name: str) -> None:
+        """Begin to start a server beside the others, whether approved or not: for a person who named it.
 
-    def started(self, config: ServerConfig) -> McpServer:
+        Raises:
+            SettingsError: no server has that name.
+        """
+        self._start(self.config.find(name))
+
+    def started(self, name: str) -> McpServer:
         """A server that is started, whether approved or not; waits until it is.
 
         Raises:
+            SettingsError: no server has that name.
             McpError: it cannot be started.
         """
-        self._start(config)
-        server, future = self._started[config.name]
+        self.begin(name)
+        server, future = self._started[name]
         future.result()
         return server
 

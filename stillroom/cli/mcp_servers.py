@@ -191,7 +191,7 @@ def _tested(
     approvals = rooms.mcp_approvals()
     may_start = [config for config in wanted if named or approvals.of(config)]
     for config in may_start:
-        servers.begin(config)
+        servers.begin(config.name)
     tests = []
     for config in wanted:
         if config not in may_start:
@@ -212,7 +212,7 @@ def _tested(
 def _test_of(rooms: Rooms, servers: McpServers, config: ServerConfig) -> ServerTest:
     from agents.mcp_servers.fingerprints import definitions_of, fingerprint
 
-    server = servers.started(config)
+    server = servers.started(config.name)
     approval = rooms.mcp_approvals().of(config)
     now = fingerprint(definitions_of(server.served))
     state = "none" if approval is None else "approved" if approval.fingerprint == now else "changed"
@@ -231,7 +231,7 @@ def _test_of(rooms: Rooms, servers: McpServers, config: ServerConfig) -> ServerT
 def _started(output: Output, servers: McpServers, config: ServerConfig) -> Any:  # noqa: ANN401 (imported late)
     """The server, started; naming it on the command line is the yes to that."""
     with output.working(f"starting {config.name}: {config.shown}"):
-        return servers.started(config)
+        return servers.started(config.name)
 
 
 def _named(offered: tuple[Tool, ...], server: str, name: str) -> Tool:

@@ -81,7 +81,7 @@ def approve(
         raise McpError(f"{name} was not approved")
     with rooms.mcp_servers() as servers:
         with output.working(f"starting {name}"):
-            server = servers.started(config)
+            server = servers.started(name)
         served = server.served
     now = definitions_of(served)
     approval = before
