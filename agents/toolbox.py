@@ -68,7 +68,7 @@ def toolbox(services: Services, access: Access = Access()) -> tuple[Tool, ...]: 
         tool(calculate),
         tool(current_time),
     )
-    return (*own, *_file_tools(access), *_web_tools(access))
+    return (*own, *_file_tools(access), *_web_tools(access), *_python_tools(access))
 
 
 def _file_tools(access: Access) -> tuple[Tool, ...]:
@@ -89,6 +89,15 @@ def _web_tools(access: Access) -> tuple[Tool, ...]:
     from agents.toolkit.web_tools import WebTools
 
     return (tool(WebTools(WebFetcher()).fetch_page, open_world=True, needs_consent=True),)
+
+
+def _python_tools(access: Access) -> tuple[Tool, ...]:
+    if not access.python:
+        return ()
+    from agents.toolkit.python_tools import PythonTools
+
+    # It may do whatever the user may: nothing on every system holds a program to less.
+    return (tool(PythonTools().run_python, read_only=False, destructive=True, open_world=True),)
 
 
 def paged(tools: Sequence[Tool], pages: ResultPages | None = None) -> tuple[Tool, ...]:
