@@ -17,7 +17,7 @@ from agents.running.calls import ToolCalls
 from agents.running.citing import cite_answer
 from agents.running.consent import Consent
 from agents.running.ending import Ending, RunStopped, outcome
-from agents.running.events import AgentEvent, Noticed, ToolEnded
+from agents.running.events import AgentEvent, Noticed
 from agents.running.langchain_tools import langchain_tool
 from agents.running.limits import Limits
 from agents.running.partial import partial_run
@@ -66,7 +66,6 @@ def run_agent(
     conversation: Remembered | None = None,
     cancelled: threading.Event | None = None,
     on_event: Callable[[AgentEvent], None] = lambda _: None,
-    on_step: Callable[[Step], None] = lambda _: None,
     recorder: Recorder | None = None,
 ) -> AgentRun:
     """Let the model at ``endpoint`` work on the question with the tools.
@@ -80,7 +79,6 @@ def run_agent(
         conversation: is gone on with, and keeps this run's turns; without it nothing is kept.
         cancelled: ends the run when it is set, from any thread, within about two seconds.
         on_event: is told what happens while it happens, from other threads, never two at a time.
-        on_step: is given each tool call as it ends; ``on_event`` tells that too.
         recorder: keeps what happened.
 
     Raises:
@@ -91,7 +89,7 @@ def run_agent(
         >>> run_agent("What does 7B at 4 bits take?", endpoint=endpoint, tools=tools).answer  # doctest: +SKIP
         'About 4.2 GB [1].'
     """
-    events = _Events(on_event, on_step)
+    events = _Events(on_event)
     trace = Trace(limits)
     ending = Ending(limits.seconds, cancelled or threading.Event())
     calls = ToolCalls(tools, trace, ending, consent or Consent(), tell=events.tell, recorder=recorder)
@@ -129,24 +127,28 @@ def run_agent(
 class _Events:
     """Tells them, one at a time."""
 
-    def __init__(self, on_event: Callable[[AgentEvent], None], on_step: Callable[[Step], None]) -> None:
+    def __init__(self, on_event: Callable[[AgentEvent], None]) -> None:
         self._on_event = on_event
-        self._on_step = on_step
         self._lock = threading.Lock()
 
     def tell(self, event: AgentEvent) -> None:
         with self._lock:
             self._on_event(event)
-            if isinstance(event, ToolEnded):
-                self._on_step(event.step)
 
 
 @dataclass(frozen=True, slots=True)
 class _Reply:
-    """The agent's last message: its text, empty where that is no answer, and whether it was cut off."""
+    """The agent's last message.
+
+    Attributes:
+        text: empty where it is no answer.
+        cut_off: it ended at the most tokens that a reply may have.
+        earlier: the conversation before it.
+    """
 
     text: str
     cut_off: bool = False
+    earlier: tuple[str, ...] = ()
 
 
 @dataclass
@@ -231,9 +233,10 @@ class _Working:
         durability: Durability | None = "sync" if self.conversation else None
         with model_errors(self.endpoint):
             state = agent.invoke({"messages": [HumanMessage(self.question)]}, config, durability=durability)
-        last: BaseMessage = state["messages"][-1]
+        earlier: list[BaseMessage] = state["messages"]
+        last = earlier.pop()
         said = split_reasoning(last)[1] if last.type == "ai" else ""
-        return _Reply(_printable(said), cut_off=native and listener.heard.end == "length")
+        return _Reply(_printable(said), native and listener.heard.end == "length", _before_question(earlier))
 
     def _model(self, kind: RequestKind, max_tokens: int) -> tuple[BaseChatModel, Listener]:
         """A chat model, and who hears it."""
@@ -300,7 +303,7 @@ class _Working:
     def _answered(self, reply: _Reply) -> AgentRun:
         self.speech.settle(reply.text)
         words = wording(detect_language(self.question))
-        cited = cite_answer(self.question, reply.text, self.trace.results)
+        cited = cite_answer(self.question, reply.text, self.trace.results, known=reply.earlier)
         notices = [*cited.notices, *([words.cut_off] if reply.cut_off else [])]
         return AgentRun(cited.text, cited.citations, self.trace.steps, "answer", " ".join(notices))
 
@@ -315,6 +318,12 @@ class _Working:
 def _refuse(tool: Tool, _: object) -> str:
     """Stands where LangChain would run a tool itself: ``ToolCalls`` runs them, after asking."""
     raise AssertionError(tool.name)
+
+
+def _before_question(messages: Sequence[BaseMessage]) -> tuple[str, ...]:
+    """The texts of earlier turns. What the model wrote in this one proves nothing."""
+    asked = max((index for index, message in enumerate(messages) if message.type == "human"), default=0)
+    return tuple(message.text for message in messages[:asked])
 
 
 def _printable(text: str) -> str:

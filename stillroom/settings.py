@@ -150,7 +150,11 @@ class Settings(BaseSettings):
     agent_calling: Literal["auto", "native", "constrained", "prompted"] = Field(
         "auto", description="how the agent's model calls tools: auto as the server was found to do it"
     )
-    agent_max_steps: int = Field(8, ge=1, le=100, description="model calls of one agent run")
+    agent_max_steps: int = Field(8, ge=1, le=100, description="turns of the model in one agent run")
+    agent_max_tool_calls: int = Field(12, ge=0, le=1_000, description="tool calls of one agent run")
+    agent_max_tokens: int = Field(
+        200_000, ge=1_000, description="tokens of one agent run, prompts and replies together"
+    )
     mcp_config: Path | None = Field(None, description="the mcp.json whose servers the agent may use")
     agent_max_seconds: int = Field(600, ge=1, le=86_400, description="time of one agent run")
     interface_language: Literal["auto", "en", "zh"] = Field(

@@ -5,11 +5,13 @@ The module does not know how passages are found, how an answer is made, or who c
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from agents.call_context import current_call
 from agents.toolkit.library_results import (
     DocumentPage,
     FoundPassage,
@@ -20,7 +22,10 @@ from agents.toolkit.library_results import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from agents.services import Services
+    from rag.answering.events import AnswerEvent
     from rag.document import Citation, Document, Hit, Passage
     from rag.library import Library
     from rag.retrieval.options import RetrievalOptions
@@ -82,12 +87,14 @@ class LibraryTools:
         Args:
             question: one question, in English or Chinese.
         """
-        from rag.answering.answer import answer
+        from rag.answering.answer import answer_events, final_answer
 
         services = self.services
-        made = answer(
+        writing = answer_events(
             question, services.library(), endpoint=services.endpoint(), options=services.retrieval()
         )
+        with closing(writing):  # ends the request to the model where nobody waits for it
+            made = final_answer(_while_wanted(writing))
         return LibraryAnswer(question, made.kind, made.text, made.citations, made.dropped, made.notice)
 
     def read_document(
@@ -175,6 +182,14 @@ def _paragraph_start(text: str, start: int) -> int:
 def _is_named(document: Document, wanted: str) -> bool:
     names = (document.title, document.path, *document.other_paths)
     return not wanted or any(wanted in name.casefold() for name in names)
+
+
+def _while_wanted(events: Iterable[AnswerEvent]) -> Iterator[AnswerEvent]:
+    """The events, as long as somebody waits for the last one."""
+    call = current_call()
+    for event in events:
+        call.check()
+        yield event
 
 
 def cite(marker: int, passage: Passage, query: str) -> Citation:

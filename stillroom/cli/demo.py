@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from agents.agent import AgentRun
+    from agents.running.events import AgentEvent
     from deploy.endpoint import Endpoint
     from deploy.launching.launch import RunningEngine
     from deploy.measurement import Measurement
@@ -216,7 +217,7 @@ class Demo:
                     endpoint=endpoint,
                     tools=tools,
                     limits=Limits(steps=min(AGENT_STEPS, self.rooms.settings.agent_max_steps), seconds=180),
-                    on_step=lambda step: pages.show_step(self.console, step),
+                    on_event=self._show,
                 )
             )
             run = running.result()
@@ -226,6 +227,13 @@ class Demo:
             return None
         pages.show_agent_run(self.console, run)
         return run
+
+    def _show(self, event: AgentEvent) -> None:
+        """Print a tool call that ended."""
+        from agents.running.events import ToolEnded
+
+        if isinstance(event, ToolEnded):
+            pages.show_step(self.console, event.step)
 
     def mcp(self, endpoint: Endpoint) -> tuple[str, ...]:
         """Step 7: a real MCP client, as an IDE would be."""

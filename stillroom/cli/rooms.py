@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from agents.mcp_servers.config import McpConfig
     from agents.mcp_servers.servers import Ask, McpServers
     from agents.memory.conversations import Conversations
+    from agents.running.limits import Limits
     from agents.running.recorder import Recorder
     from agents.running.redaction import Redactor
     from agents.running.telemetry import Telemetry
@@ -250,6 +251,18 @@ class Rooms:
             one.name: one.availability().version for one in engines(self.engine_homes) if one.name in seen
         }
         return {name: version for name, version in found.items() if version}
+
+    def agent_limits(self) -> Limits:
+        """What ends a run of the agent that does not end itself."""
+        from agents.running.limits import Limits
+
+        settings = self.settings
+        return Limits(
+            steps=settings.agent_max_steps,
+            tool_calls=settings.agent_max_tool_calls,
+            tokens=settings.agent_max_tokens,
+            seconds=settings.agent_max_seconds,
+        )
 
     def endpoint(self) -> Endpoint | None:
         """The endpoint that the settings name, else the one that ``stillroom up`` started, else None.

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agents.agent import Limits, Step, run_agent
+from agents.agent import Limits, run_agent
+from agents.running.events import AgentEvent, ToolEnded
 from agents.tools import ToolResult, tool
 from rag.document import Citation
 from stillroom.errors import ModelError, ToolError
@@ -42,11 +43,12 @@ def final(answer: str) -> str:
 
 
 def test_a_model_without_tools_calls_one_and_answers_with_its_citations(scripted_chat: Serve) -> None:
-    seen: list[Step] = []
+    seen: list[AgentEvent] = []
     with scripted_chat(call("salt"), final("It weighs 5 g.")) as chat:
-        run = run_agent("How heavy is salt?", endpoint=chat.endpoint(), tools=TOOLS, on_step=seen.append)
+        run = run_agent("How heavy is salt?", endpoint=chat.endpoint(), tools=TOOLS, on_event=seen.append)
     assert (run.answer, run.ended_by, run.notice) == ("It weighs 5 g [1].", "answer", "")
-    assert [(step.tool, step.result) for step in seen] == [("weigh", "salt: 5 g")]
+    ended = [event.step for event in seen if isinstance(event, ToolEnded)]
+    assert [(step.tool, step.result) for step in ended] == [("weigh", "salt: 5 g")]
     assert run.citations[0].marker == 1
     assert "tools" not in chat.requests[0]
     assert {message["role"] for message in chat.requests[1]["messages"]} == {"system", "user", "assistant"}

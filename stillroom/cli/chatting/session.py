@@ -225,14 +225,13 @@ class Session:
             ModelError: the model gave nothing that can be used.
             StillroomError: something that it needs cannot be opened.
         """
-        from agents.agent import Limits, run_agent
+        from agents.agent import run_agent
 
-        settings = self.rooms.settings
         return run_agent(
             question,
             endpoint=self.endpoint(),
             tools=self.tools_on,
-            limits=Limits(steps=settings.agent_max_steps, seconds=settings.agent_max_seconds),
+            limits=self.rooms.agent_limits(),
             consent=self.consent,
             conversation=self.keeping.conversation(),
             recorder=self._recording(),
