@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
 
+from agents.fence import closed, data_note, fenced
 from stillroom.errors import ToolError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 # clients such as IDEs warn beyond 10,000 tokens of one result.
 PAGE_CHARACTERS: Final = 8_000
 # For what is said beside a page's text, so that both together are no longer than a result may be.
-_NOTE_CHARACTERS: Final = 200
+_NOTE_CHARACTERS: Final = 300
 _TEXT_CHARACTERS: Final = PAGE_CHARACTERS - _NOTE_CHARACTERS
 # What stays in memory of a conversation's long results: at most 64 MB, as Python keeps characters.
 _MOST_KEPT_CHARACTERS: Final = 16_000_000
@@ -50,13 +51,14 @@ class ResultPage:
     found: int | None = None
 
     def to_text(self) -> str:
-        """The page, and how to go on."""
+        """The page as data, whatever tool it is of, and how to go on."""
         if self.found == 0:
             return f"[not found in {self.handle} from {self.start} on]"
+        page = f"{data_note('a tool result')}\n{fenced(self.text)}"
         if self.next_start is None:
-            return f"{self.text}\n[end of {self.handle}: {self.characters} characters]"
+            return f"{page}\n[end of {self.handle}: {self.characters} characters]"
         left = self.characters - self.next_start
-        return f"{self.text}\n[{left} characters follow: handle {self.handle}, start {self.next_start}]"
+        return f"{page}\n[{left} characters follow: handle {self.handle}, start {self.next_start}]"
 
 
 @dataclass
@@ -69,7 +71,7 @@ class ResultPages:
     Example:
         >>> pages = ResultPages()
         >>> pages.first_page("a line\n" * 5_000).rpartition("\n")[2]
-        '[27202 of 35000 characters follow; read_result gives them: handle r1, start 7798]'
+        '[27300 of 35000 characters follow; read_result gives them: handle r1, start 7700]'
         >>> pages.read_result("r1", start=34_993).text
         'a line\n'
     """
@@ -88,7 +90,7 @@ class ResultPages:
         end = _page_end(kept, 0)
         lost = f"; the last {len(text) - len(kept)} characters are lost" if len(kept) < len(text) else ""
         follow = f"{len(kept) - end} of {len(text)} characters follow"
-        return f"{text[:end]}\n[{follow}; read_result gives them: handle {handle}, start {end}{lost}]"
+        return f"{closed(text[:end])}\n[{follow}; read_result gives them: handle {handle}, start {end}{lost}]"
 
     def read_result(
         self,

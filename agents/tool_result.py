@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pydantic import TypeAdapter
 
+from agents.fence import closed
 from agents.result_pages import PAGE_CHARACTERS
 
 if TYPE_CHECKING:
@@ -65,8 +66,8 @@ def cap_text(text: str, *, limit: int = PAGE_CHARACTERS) -> str:
     """The text, or its first ``limit`` characters and a plain note of how many were left out."""
     if len(text) <= limit:
         return text
-    left_out = len(text) - limit
-    return f"{text[:limit]}\n[cut: {left_out} of {len(text)} characters left out; ask for less at a time]"
+    left_out = f"{len(text) - limit} of {len(text)} characters left out"
+    return f"{closed(text[:limit])}\n[cut: {left_out}; ask for less at a time]"
 
 
 def encodable(value: Any) -> Any:  # noqa: ANN401 - any JSON value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from agents.toolkit.fence import data_note, fenced
+from agents.fence import data_note, fenced
 from rag.prompt_text import as_data
 
 

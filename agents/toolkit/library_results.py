@@ -10,8 +10,8 @@ import itertools
 from dataclasses import dataclass
 from typing import Literal
 
+from agents.fence import data_note, fenced
 from agents.result_pages import PAGE_CHARACTERS
-from agents.toolkit.fence import data_note, fenced
 from rag.document import Citation  # noqa: TC001 (pydantic reads the annotation when it makes the schema)
 from rag.prompt_text import as_data
 

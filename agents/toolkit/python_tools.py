@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from agents.toolkit.fence import data_note, fenced
+from agents.fence import data_note, fenced
 from agents.toolkit.python_run import ProgramRun, PythonLimits, run_program
 
 # Models wrap programs as they do in a chat.

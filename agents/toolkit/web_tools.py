@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
 
-from agents.toolkit.fence import data_note, fenced
+from agents.fence import data_note, fenced
 
 if TYPE_CHECKING:
     from agents.toolkit.web_fetch import Fetched, WebFetcher

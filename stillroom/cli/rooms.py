@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from stillroom.cli.output import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     import typer
 
@@ -356,11 +356,15 @@ class Rooms:
         settings = self.settings
         return Access(settings.agent_file_roots, web=settings.agent_web, python=settings.agent_python)
 
-    def toolbox(self) -> tuple[Tool, ...]:
-        """All tools that the settings allow, for one conversation: what is too long is kept to read on in."""
+    def toolbox(self, others: Sequence[Tool] = ()) -> tuple[Tool, ...]:
+        """All tools that the settings allow, for one conversation: what is too long is kept to read on in.
+
+        Args:
+            others: further tools, such as other programs' servers'.
+        """
         from agents.toolbox import paged, toolbox
 
-        return paged(toolbox(self.services(), self.access))
+        return paged((*toolbox(self.services(), self.access), *others))
 
     def mcp_config(self) -> McpConfig:
         """The MCP servers that are configured; starts none.

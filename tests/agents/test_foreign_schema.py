@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.foreign_schema import argument_problems
@@ -100,6 +100,7 @@ ANY = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from(["type", "properties", "anyOf", "$ref", "$defs", "required", "if"]), ANY)
 )

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, Field, TypeAdapter
@@ -138,6 +138,7 @@ ORDERS = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(ORDERS, st.lists(ORDERS, max_size=2), st.booleans())
 def test_what_the_schema_allows_the_function_gets_unchanged(
     order: dict[str, Any],

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.slips import set_right
@@ -136,6 +136,7 @@ SCHEMAS: st.SearchStrategy[object] = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(VALUES, SCHEMAS)
 def test_no_value_and_no_schema_makes_reading_fail_and_a_second_reading_changes_nothing(
     value: object, schema: object

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
@@ -112,6 +112,7 @@ def test_what_could_mean_anything_else_is_refused_with_the_value_seen(
         tool(weigh).call(arguments)
 
 
+@settings(deadline=None)
 @given(
     st.text(max_size=20),
     st.sampled_from(["g", "kg"]),
@@ -125,6 +126,7 @@ def test_arguments_that_the_schema_allows_reach_the_function_as_they_are(
     assert result.data["result"] == f"{thing} {unit} {times} {note}"
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["thing", "unit", "times", "note", "x"]),

@@ -176,9 +176,7 @@ class Session:
     def _chosen_tools(self) -> tuple[Tool, ...]:
         if self.options.no_tools:
             return ()
-        from agents.toolbox import paged, toolbox
-
-        return chosen(paged(toolbox(self.rooms.services())), self.options.tools)
+        return chosen(self.rooms.toolbox(), self.options.tools)
 
     def tools_if_known(self) -> tuple[Tool, ...]:
         """The same where they were made already: making them takes half a second."""

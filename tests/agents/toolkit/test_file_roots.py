@@ -132,7 +132,7 @@ NAMES = ".. . 2026 may.md up notes outside inside secret.txt .env .keys key note
 PARTS = st.sampled_from(["", *NAMES.split()]) | st.text(max_size=4)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(PARTS, max_size=7), st.booleans())
 def test_no_path_reaches_beyond_the_root(tree: Path, parts: list[str], full: bool) -> None:  # noqa: FBT001
     path = "/".join([str(tree)] * full + parts)

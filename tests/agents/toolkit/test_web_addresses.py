@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.toolkit.web_addresses import is_public
@@ -77,6 +77,7 @@ def test_address_of_the_internet_is_public(address: str) -> None:
     assert is_public(ipaddress.ip_address(address))
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(v=4))
 def test_address_of_ipv4_is_judged_alike_when_it_is_mapped_or_translated(
     address: ipaddress.IPv4Address,

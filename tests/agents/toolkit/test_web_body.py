@@ -6,7 +6,7 @@ import gzip
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.toolkit.web_body import Body
@@ -18,6 +18,7 @@ def bare(content: bytes) -> bytes:
     return packing.compress(content) + packing.flush()
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=2_000), st.integers(1, 50), st.integers(0, 2_500))
 def test_body_is_the_same_however_it_is_packed_and_cut_into_pieces(
     content: bytes, piece: int, limit: int
