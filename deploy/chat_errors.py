@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from deploy.endpoint import Endpoint
 
+# With these a server refuses what a request asks for; 500 is Ollama's for a format that it does not know.
+_REFUSING: Final = frozenset({400, 422, 500, 501})
 # What Ollama's client gives as the status of an error inside a stream.
 _NO_STATUS: Final = -1
 
@@ -130,6 +132,24 @@ def is_too_long(error: Exception) -> bool:
         isinstance(error, ollama.ResponseError)
         and read_refusal(max(0, error.status_code), error.error).kind == "too_long"
     )
+
+
+def refused_words(error: Exception) -> str | None:
+    """The server's words where it refuses what a request asks for; None for any other failure.
+
+    A request that is too long, a wrong key, no such model and the like would be refused without it, too.
+    """
+    import ollama
+    import openai
+
+    if isinstance(error, openai.APIStatusError):
+        status, text = error.status_code, error.response.text
+    elif isinstance(error, ollama.ResponseError):
+        status, text = error.status_code, error.error
+    else:
+        return None
+    refusal = read_refusal(status, text)
+    return refusal.words if refusal.kind == "other" and status in _REFUSING else None
 
 
 def cut_off_text(error: LengthFinishReasonError) -> str:

@@ -150,12 +150,17 @@ class ScriptedChat:
     Attributes:
         replies: each a text, or a message's fields, or a status with an error's text.
         requests: the JSON bodies that came.
+        choice: what it names where it is asked for a first choice of a tool, which takes none of the replies;
+            empty for nothing that can be used.
+        choices: those requests.
         prompt_tokens: what it says to have counted; None for what four characters a token make.
     """
 
     replies: list[str | dict[str, Any] | tuple[int, str]]
     requests: list[dict[str, Any]] = field(default_factory=list)
     base_url: str = ""
+    choice: str = ""
+    choices: list[dict[str, Any]] = field(default_factory=list)
     prompt_tokens: int | None = None
 
     def endpoint(self, *, context_tokens: int = 4096, **capabilities: Any) -> Endpoint:  # noqa: ANN401
@@ -164,8 +169,12 @@ class ScriptedChat:
 
     def respond(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Status and body of the next reply."""
-        self.requests.append(request)
-        reply = self.replies.pop(0)
+        if request.get("logprobs"):
+            self.choices.append(request)
+            reply: str | dict[str, Any] | tuple[int, str] = self.choice
+        else:
+            self.requests.append(request)
+            reply = self.replies.pop(0)
         if isinstance(reply, tuple):
             status, message = reply
             return status, {"error": {"message": message, "type": "Error", "param": None, "code": status}}

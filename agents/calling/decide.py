@@ -3,22 +3,22 @@
 It is what the agent does once a turn, for whoever measures or tries it: which tools would be called, with
 which arguments, or what is answered. It knows no agent and runs no tool.
 
-Importing this module imports LangChain's agents, which takes seconds.
+Importing this module imports LangChain's core, which takes a second.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from langchain.agents.middleware import ModelRequest, ModelResponse
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+from langchain_core.messages import HumanMessage, SystemMessage
 
-from agents.calling.actions import Action, InvalidActionError, read_action
+from agents.calling.actions import MOST_CALLS, Action, InvalidActionError, checked
+from agents.calling.deciding import Deciding
+from agents.calling.exchange import options
+from agents.calling.turn import Situation, memory_of
 from agents.calling.way import called_by, calling_way
-from agents.constrained import ConstrainedActions
 from deploy.chat import chat_model, split_reasoning
 from deploy.chat_errors import model_errors, readable_answer
 from rag.model_call import thinking_tokens
@@ -27,10 +27,10 @@ from stillroom.errors import ModelError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from langchain_core.messages import AnyMessage
+    from langchain_core.messages import AIMessage, AnyMessage
 
+    from agents.calling.offered import Offer
     from agents.calling.way import CallingWay
-    from agents.tools import Tool
     from deploy.endpoint import Endpoint
 
 # As many as the agent gives an action, in a context of eight times as many or more.
@@ -64,9 +64,10 @@ class Decision:
 def decide(
     endpoint: Endpoint,
     conversation: str | Sequence[AnyMessage],
-    tools: Sequence[Tool],
+    tools: Sequence[Offer],
     *,
     way: CallingWay | None = None,
+    parallel: bool = False,
     instructions: str = "",
     max_tokens: int | None = None,
 ) -> Decision:
@@ -77,6 +78,7 @@ def decide(
         conversation: a question, or messages that end with the user's or a tool's.
         tools: nothing of them is run.
         way: of calling; the one that the endpoint's capabilities lead to if not given.
+        parallel: several calls may be made at once; a model with native tools makes them as it likes.
         instructions: the system prompt that stands before the tools.
         max_tokens: of one reply; an eighth of the context, 512 at most, if not given.
 
@@ -93,79 +95,85 @@ def decide(
     messages: list[AnyMessage] = (
         [HumanMessage(conversation)] if isinstance(conversation, str) else list(conversation)
     )
-    request: ModelRequest[Any] = ModelRequest(
-        model=chat_model(endpoint, max_tokens=room),
+    situation = Situation(
+        endpoint=endpoint,
+        instructions=instructions,
         messages=messages,
-        system_message=SystemMessage(instructions) if instructions else None,
+        tools=tuple(tools),
+        action_tokens=room,
+        most_calls=MOST_CALLS if parallel else 1,
     )
     asked = _Asked(endpoint)
     started = time.monotonic()
     with model_errors(endpoint):
         calls, answer, problem = (
-            _native(asked, request, tools)
+            _native(asked, situation)
             if endpoint.capabilities.native_tools
-            else _constrained(asked, request, tools, room)
+            else _constrained(asked, situation)
         )
     seconds = time.monotonic() - started
     return Decision(calls, answer, not problem, problem, asked.raw, seconds, asked.requests)
 
 
 class _Asked:
-    """Sends requests as LangChain's agent does, and keeps count."""
+    """Sends requests and keeps count."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.requests = 0
         self.raw = ""
 
-    def handle(self, request: ModelRequest[Any]) -> ModelResponse[Any]:
-        """The reply of the request's model, under its settings."""
-        return ModelResponse(result=[self.send(request.model.bind(**request.model_settings), request)])
-
-    def send(self, model: Any, request: ModelRequest[Any]) -> AIMessage:  # noqa: ANN401 - any of LangChain's
+    def send(self, model: Any, messages: Sequence[AnyMessage]) -> AIMessage:  # noqa: ANN401 - any of LangChain's
         """The reply of a model that may be bound to tools or options."""
         self.requests += 1
         self.raw = ""
-        system = [request.system_message] if request.system_message else []
-        message: AIMessage = model.invoke([*system, *request.messages])
+        message: AIMessage = model.invoke(list(messages))
         self.raw = split_reasoning(message)[1]
         return message
 
 
-def _native(
-    asked: _Asked, request: ModelRequest[Any], tools: Sequence[Tool]
-) -> tuple[tuple[Action, ...], str, str]:
-    from agents.running.langchain_tools import langchain_tool
-
-    room = asked.endpoint.context_tokens // _ACTION_SHARE + thinking_tokens(asked.endpoint)
-    model = chat_model(asked.endpoint, max_tokens=room) if thinking_tokens(asked.endpoint) else request.model
-    offered = [langchain_tool(tool, lambda *_: "") for tool in tools]
+def _native(asked: _Asked, situation: Situation) -> tuple[tuple[Action, ...], str, str]:
+    room = situation.action_tokens + thinking_tokens(asked.endpoint)
+    model = chat_model(asked.endpoint, max_tokens=room).bind_tools(
+        [_definition(tool) for tool in situation.tools]
+    )
+    system = [SystemMessage(situation.instructions)] if situation.instructions else []
     with readable_answer(asked.endpoint):
-        message = asked.send(model.bind_tools(offered), request)
+        message = asked.send(model, [*system, *situation.messages])
     problems = [f"{call['name']}: {call['error']}" for call in message.invalid_tool_calls]
     calls = []
     for call in message.tool_calls:
-        calls.append(Action(call["name"], call["args"]))
         try:
-            read_action(json.dumps({"action": call["name"], "args": call["args"]}), tools)
+            calls.append(checked(call["name"], call["args"], situation.tools))
         except InvalidActionError as error:
+            calls.append(Action(call["name"], call["args"]))
             problems.append(str(error))
     return tuple(calls), "" if calls else split_reasoning(message)[1], "; ".join(problems)
 
 
-def _constrained(
-    asked: _Asked, request: ModelRequest[Any], tools: Sequence[Tool], room: int
-) -> tuple[tuple[Action, ...], str, str]:
-    thinker = None
-    if thought := thinking_tokens(asked.endpoint):
-        thinker = chat_model(asked.endpoint, max_tokens=thought)
-    middleware = ConstrainedActions(asked.endpoint, tools, thinker=thinker, action_tokens=room)
+def _constrained(asked: _Asked, situation: Situation) -> tuple[tuple[Action, ...], str, str]:
+    endpoint = asked.endpoint
+    model = chat_model(endpoint, max_tokens=situation.action_tokens)
+    thinker = chat_model(endpoint, max_tokens=thinking_tokens(endpoint) or 1)
     try:
-        message = middleware.wrap_model_call(request, asked.handle).result[0]
+        deciding = Deciding(situation, memory_of(endpoint))
+        while (ask := deciding.asked) is not None:
+            bound = (thinker if ask.kind == "thought" else model).bind(**options(endpoint, ask))
+            system = [SystemMessage(ask.system)] if ask.system else []
+            with deciding.listening():
+                deciding.message = asked.send(bound, [*system, *ask.messages])
+            deciding.go_on()
     except ModelError as error:
         if isinstance(error.__cause__, InvalidActionError):
             return (), "", str(error.__cause__)
         raise
-    made = message.tool_calls if isinstance(message, AIMessage) else []
-    calls = tuple(Action(call["name"], call["args"]) for call in made)
-    return calls, "" if calls else message.text, ""
+    decided = deciding.decided
+    if decided.answer is not None:
+        return (), decided.answer, ""
+    return decided.actions, "", ""
+
+
+def _definition(tool: Offer) -> dict[str, Any]:
+    """A tool as OpenAI's API describes it."""
+    function = {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)}
+    return {"type": "function", "function": function}

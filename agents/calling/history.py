@@ -1,13 +1,15 @@
 """A conversation with tools, cut to fit a context and rewritten for templates that know no tool turns.
 
-Pure: messages in, messages out. It knows no model and no tool.
+Messages in, messages out. It knows no model and no tool.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from deploy.reasoning import split_text
 from rag.prompt_text import as_data, estimate_tokens
 from stillroom.errors import ModelError
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from langchain_core.messages import AnyMessage
+
+    from agents.calling.exchange import Ask
 
 # What stays of a tool result that is cut: enough to know what it was.
 _KEPT_CHARACTERS: Final = 240
@@ -57,6 +61,9 @@ def flatten(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
     from langchain_core.messages import AIMessage, HumanMessage
 
     turns: list[tuple[str, str]] = []
+    if messages and messages[0].type == "ai":
+        # Templates want the user to begin; a summary may have taken the question away.
+        turns.append(("human", "…"))
     for message in messages:
         speaker = "ai" if message.type == "ai" else "human"
         text = _flat_text(message)
@@ -71,7 +78,20 @@ def _flat_text(message: AnyMessage) -> str:
     if message.type == "tool":
         name = getattr(message, "name", None) or "tool"
         return f'<tool_result name="{name}">\n{as_data(message.text)}\n</tool_result>'
-    return _calls(message) or message.text
+    if message.type != "ai":
+        return message.text
+    # A thought is not shown again: it would fill the context, and templates drop it from earlier turns.
+    return _calls(message) or split_text(message.text)[1]
+
+
+def without_system(asked: Ask) -> Ask:
+    """The same ask with its instructions at the head of the first turn, for templates without their role."""
+    from langchain_core.messages import HumanMessage
+
+    if not asked.system:
+        return asked
+    first, *rest = asked.messages
+    return replace(asked, system="", messages=(HumanMessage(f"{asked.system}\n\n{first.text}"), *rest))
 
 
 def _calls(message: AnyMessage) -> str:

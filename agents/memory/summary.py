@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from langchain.agents.middleware import AgentMiddleware, AgentState
 from langchain_core.messages import HumanMessage, SystemMessage
 
-from agents.calling.actions import describe_actions
+from agents.calling.wording import describe_actions
 from agents.memory.digest import digest_tokens, divided, fitted, fold, turns_to_fold
 from agents.memory.keeping import replaced
 from deploy.chat import chat_model, stream_pieces

@@ -141,7 +141,7 @@ def test_quotes_that_share_nothing_with_the_answer_are_not_cited(scripted_chat: 
 
 
 def test_the_bundled_model_runs_to_an_honest_end(bundled_endpoint: Endpoint) -> None:
-    run = run_agent("How heavy is salt?", endpoint=bundled_endpoint, tools=TOOLS, limits=Limits(steps=3))
+    run = run_agent("Weigh a thing: salt.", endpoint=bundled_endpoint, tools=TOOLS, limits=Limits(steps=3))
     assert run.ended_by in {"answer", "loop", "step_limit"}
     assert run.steps[0].tool == "weigh"
     assert run.answer

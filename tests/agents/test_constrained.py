@@ -45,7 +45,7 @@ def test_an_action_is_read_out_of_prose() -> None:
     [
         ("I would weigh it.", "no complete JSON object"),
         ('{"action": "fly", "args": {}}', "no action 'fly'; there are weigh, final_answer"),
-        ('{"action": "weigh", "args": {"colour": 1}}', "'thing' is missing, 'colour' is unknown"),
+        ('{"action": "weigh", "args": {"colour": 1}}', "'colour' is unknown, 'thing' is missing"),
         ('{"action": "weigh", "args": "salt"}', "must be a JSON object"),
         ('{"action": "final_answer", "args": {"answer": " "}}', "final_answer needs"),
     ],

@@ -46,8 +46,9 @@ def test_a_constrained_decision_counts_its_requests_and_runs_nothing(scripted_ch
     with scripted_chat("no", ACTION) as chat:
         decision = decide(chat.endpoint(), "How heavy is salt?", TOOLS, way="constrained")
     assert [(call.name, call.arguments) for call in decision.calls] == [("weigh", {"thing": "salt"})]
-    assert (decision.requests, decision.raw, decision.valid) == (2, ACTION, True)
+    assert (decision.requests, decision.raw, decision.valid) == (3, ACTION, True)
     assert "response_format" in chat.requests[0]
+    assert len(chat.choices) == 1
 
 
 def test_two_replies_that_are_no_action_are_an_invalid_decision(scripted_chat: Serve) -> None:

@@ -1,0 +1,375 @@
+"""One decision of a model without tool calling: what is asked of it, and what is made of its replies.
+
+A generator that yields each ``Ask`` and is sent what was ``Said``: it sends nothing and waits for nothing, so
+the agent, its asynchronous twin and ``decide`` run the same text. A server's refusal is thrown into it as
+``RefusedError``, which comes out again where there is no way around it.
+
+Requests: one for the action; before it one for a thought where the model thinks, or one for the first choice
+where it does not (and one more, once for a set of tools); one more to repair an action that is not valid.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from agents.calling.actions import (
+    ANSWER,
+    FINAL,
+    Action,
+    EmptyAnswerError,
+    InvalidActionError,
+    action_schema,
+    exhausted_tools,
+    read_actions,
+)
+from agents.calling.choice import (
+    INSTRUCTIONS,
+    NEUTRAL,
+    NO_TOOL,
+    Baselines,
+    choice_turns,
+    fitting,
+    likelihoods,
+    read_choice,
+)
+from agents.calling.exchange import Ask, RefusedError, Said
+from agents.calling.history import fit_history, flatten, without_system
+from agents.calling.structured_answers import StructuredAnswer
+from agents.calling.wording import ACT, ANSWER_IN_WORDS, THINK, describe_actions, reminder, repair
+from rag.language import detect_language
+from rag.model_call import thinking_tokens
+from rag.prompt_text import as_data, estimate_tokens
+from stillroom.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping, Sequence
+
+    from langchain_core.messages import AnyMessage
+
+    from agents.calling.offered import Offer
+    from deploy.endpoint import Endpoint
+
+# The first reply and one repair: a model that fails twice fails a third time.
+ATTEMPTS: Final = 2
+# More tools than these, or than this share of the context describes, are narrowed to a handful first.
+MOST_TOOLS: Final = 12
+_DESCRIPTIONS_SHARE: Final = 4
+_HANDFUL: Final = 5
+# What of an invalid reply is shown to the model again.
+_QUOTED_CHARACTERS: Final = 300
+# The request to repair, with what was wrong, and the template's markers around the turns.
+_REPAIR_TOKENS: Final = 200
+# A thought of a server that keeps to no limit is cut: its end has the conclusion.
+_CHARACTERS_PER_TOKEN: Final = 4
+
+# What servers say of a schema that they do not compile, or of schemas that they do not know. Sources: the
+# recordings of vLLM 0.32 and Ollama 0.33, llama.cpp's server.
+_SCHEMA_WORDS: Final = re.compile(
+    r"schema|grammar|response_format|structured|guided|invalid format|json mode", re.IGNORECASE
+)
+_SYSTEM_WORDS: Final = re.compile(
+    r"system role|role.{0,20}system|system message|roles must alternate", re.IGNORECASE
+)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Memory:
+    """What a decision learns of the server, for those that follow.
+
+    Attributes:
+        baselines: what the model names for an empty message.
+        chooses: the server takes the request for a first choice.
+        has_system: its template has a place for instructions.
+    """
+
+    baselines: Baselines = field(default_factory=Baselines)
+    chooses: bool = True
+    has_system: bool = True
+
+
+# What was learned of a server outlives an agent, which is made anew for each question.
+_memories: Final[dict[tuple[str, str], Memory]] = {}
+
+
+def memory_of(endpoint: Endpoint) -> Memory:
+    """What this process has learned of the server, to be added to."""
+    return _memories.setdefault((endpoint.base_url, endpoint.model), Memory())
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is to be decided.
+
+    Attributes:
+        endpoint: says whether the model thinks and whether the server keeps to schemas.
+        instructions: the agent's own; empty for none.
+        messages: of the conversation, with the person's latest question in it.
+        tools: what may be called.
+        action_tokens: of one reply.
+        answers: what may be answered; none where a tool has to be called.
+        most_calls: in one reply.
+        chooses_first: a model that does not think chooses a tool by name before it acts.
+    """
+
+    endpoint: Endpoint
+    instructions: str
+    messages: Sequence[AnyMessage]
+    tools: Sequence[Offer]
+    action_tokens: int
+    answers: Sequence[Offer] = (ANSWER,)
+    most_calls: int = 1
+    chooses_first: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What came of it.
+
+    Attributes:
+        actions: the calls, or one answer.
+        answer: its text, which is JSON where it is structured; None where there are calls.
+        value: of a structured answer.
+        thought: before the action; empty where there was none.
+        tokens: of all requests, as far as the server counted.
+    """
+
+    actions: tuple[Action, ...]
+    thought: str
+    tokens: int
+    answer: str | None = None
+    value: object = None
+
+
+def decision(situation: Situation, memory: Memory) -> Generator[Ask, Said, Decided]:
+    """Yield what to ask, until it is decided.
+
+    Raises:
+        ModelError: two replies in a row were no valid action (its cause is the ``InvalidActionError``), or
+            the conversation does not fit.
+        RefusedError: the server refused what cannot be done without.
+    """
+    return (yield from _Decision(situation, memory).steps())
+
+
+class _Decision:
+    """One decision under way."""
+
+    def __init__(self, situation: Situation, memory: Memory) -> None:
+        self._at = situation
+        self._memory = memory
+        turn = _latest_turn(situation.messages)
+        self._calls = _calls(turn)
+        self._question = turn[0].text if turn else ""
+        self._tokens = 0
+        self._thought = ""
+
+    def steps(self) -> Generator[Ask, Said, Decided]:
+        """Choose, think, act."""
+        at = self._at
+        exhausted = exhausted_tools(self._calls, at.tools)
+        tools = tuple(tool for tool in at.tools if tool.name not in exhausted)
+        answers = at.answers
+        if self._has_to_choose(tools):
+            tools, answers = yield from self._choose(tools)
+        described = describe_actions(tools, answers=answers, most_calls=at.most_calls)
+        system = f"{at.instructions}\n{described}".strip()
+        tried = {name for name, _ in self._calls}
+        hint = reminder(as_data(self._question), at.tools, tried=tried)
+        fitted = fit_history(at.messages, budget_tokens=self._budget(system + hint))
+        messages = flatten(fitted)
+        if hint:
+            messages = _append(messages, hint)
+        if at.endpoint.capabilities.reasoning:
+            thought = yield from self._think(system, messages)
+            messages = _append(messages, ACT.format(thought=thought))
+        return (yield from self._act(system, messages, tools, answers))
+
+    def _has_to_choose(self, tools: Sequence[Offer]) -> bool:
+        """Whether a request for the first choice is worth its time."""
+        if not tools or not self._question or not self._memory.chooses:
+            return False
+        if self._is_large(tools):
+            return True
+        at = self._at
+        capabilities = at.endpoint.capabilities
+        # A model that thinks first needs no help, and one that is only told what to reply gets none.
+        helped = at.chooses_first and capabilities.json_schema and not capabilities.reasoning
+        return helped and not self._calls and bool(at.answers or len(tools) > 1)
+
+    def _is_large(self, tools: Sequence[Offer]) -> bool:
+        room = self._at.endpoint.context_tokens // _DESCRIPTIONS_SHARE
+        return len(tools) > MOST_TOOLS or estimate_tokens(describe_actions(tools)) > room
+
+    def _choose(
+        self, tools: Sequence[Offer]
+    ) -> Generator[Ask, Said, tuple[tuple[Offer, ...], Sequence[Offer]]]:
+        """The tools and the answers to offer."""
+        at = self._at
+        room = at.endpoint.context_tokens - at.action_tokens - estimate_tokens(self._question[:600]) - 300
+        shown = fitting(self._question, tools, budget_tokens=room)
+        schema = None
+        if at.endpoint.capabilities.reasoning and at.endpoint.capabilities.json_schema:
+            # The template has opened a thought, or the model would: a grammar keeps it to a name.
+            schema = {"enum": [*(tool.name for tool in shown), NO_TOOL]}
+        language = detect_language(self._question)
+
+        def ask(message: str) -> Ask:
+            return Ask("choice", INSTRUCTIONS, choice_turns(message, shown, language), schema)
+
+        try:
+            named = yield from self._said(ask(self._question))
+            baseline = (yield from self._baseline(ask(NEUTRAL), shown, language)) if named.likely else {}
+        except RefusedError as refused:
+            _log.info("%s takes no request for a first choice: %s", at.endpoint.base_url, refused.words)
+            self._memory.chooses = False
+            return (shown[:_HANDFUL] if self._is_large(tools) else tuple(tools)), at.answers
+        choice = read_choice(named, shown, baseline)
+        most = choice.close
+        if at.most_calls > 1 or self._is_large(tools):
+            most = max(_HANDFUL, most) if not self._is_large(tools) else _HANDFUL
+        kept = set(choice.ranked[:most])
+        chosen = tuple(tool for tool in tools if tool.name in kept)
+        if self._calls or choice.asks_for == "either" or not at.answers:
+            return chosen, at.answers
+        return ((), at.answers) if choice.asks_for == "answer" else (chosen, ())
+
+    def _baseline(
+        self, neutral: Ask, shown: Sequence[Offer], language: str
+    ) -> Generator[Ask, Said, Mapping[str, float]]:
+        """What the model names for an empty message, asked for once."""
+        key = (language, tuple((tool.name, tool.description) for tool in shown))
+        known = self._memory.baselines.get(key)
+        if known is None:
+            said = yield from self._said(neutral)
+            known = likelihoods(said, [*(tool.name for tool in shown), NO_TOOL])
+            self._memory.baselines.keep(key, known)
+        return known
+
+    def _think(self, system: str, messages: list[AnyMessage]) -> Generator[Ask, Said, str]:
+        asked = Ask("thought", system, tuple(_append(messages, THINK)))
+        thought = (yield from self._said(asked)).thought
+        most = thinking_tokens(self._at.endpoint) * _CHARACTERS_PER_TOKEN
+        if len(thought) > most:
+            thought = f"… {thought[-most:]}"
+        self._thought = thought
+        return thought
+
+    def _act(
+        self, system: str, messages: list[AnyMessage], tools: Sequence[Offer], answers: Sequence[Offer]
+    ) -> Generator[Ask, Said, Decided]:
+        from langchain_core.messages import AIMessage, HumanMessage
+
+        at = self._at
+        failure: InvalidActionError | None = None
+        schema = self._schema(tools, answers)
+        for _ in range(ATTEMPTS):
+            said = yield from self._bound(Ask("action", system, tuple(messages), schema))
+            try:
+                return self._decided(said, in_words=isinstance(failure, EmptyAnswerError) and not tools)
+            except InvalidActionError as error:
+                failure = error
+                shown = said.text[:_QUOTED_CHARACTERS] or "{}"
+                messages = [*messages, AIMessage(shown), HumanMessage(repair(str(error)))]
+            if isinstance(failure, EmptyAnswerError):
+                # It copied the ellipsis of the shape: it has nothing to answer by itself, or not in JSON.
+                schema = self._schema(tools, ()) if tools else None
+                if not tools:
+                    messages[-1] = HumanMessage(ANSWER_IN_WORDS)
+        raise ModelError(
+            f"{at.endpoint.model} gave no valid action in {ATTEMPTS} replies: {failure}",
+            hint="choose a larger model: stillroom plan",
+        ) from failure
+
+    def _bound(self, asked: Ask) -> Generator[Ask, Said, Said]:
+        """The reply under the schema; without one where the server refuses that."""
+        try:
+            return (yield from self._said(asked))
+        except RefusedError as refused:
+            if asked.schema is None or not _SCHEMA_WORDS.search(refused.words):
+                raise
+            _log.info("%s refused the schema of an action: %s", self._at.endpoint.base_url, refused.words)
+        return (yield from self._said(replace(asked, schema=None)))
+
+    def _decided(self, said: Said, *, in_words: bool) -> Decided:
+        """What the reply says; ``in_words`` where an answer need not be JSON."""
+        at = self._at
+        thought = self._thought or said.thought
+        try:
+            actions = read_actions(said.text, at.tools, answers=at.answers, most_calls=at.most_calls)
+        except InvalidActionError:
+            if not in_words or ANSWER not in at.answers or not re.search(r"\w", said.text):
+                raise
+            actions = (Action(FINAL, {"answer": said.text.strip()}),)
+        answer = next((offer for offer in at.answers if offer.name == actions[0].name), None)
+        if answer is None:
+            return Decided(actions, thought, self._tokens)
+        arguments = actions[0].arguments
+        if not isinstance(answer, StructuredAnswer):
+            return Decided(actions, thought, self._tokens, arguments["answer"])
+        try:
+            value = answer.value(arguments)
+        except ValueError as error:
+            raise InvalidActionError(f"{answer.name}: {error}") from error
+        text = json.dumps(arguments, ensure_ascii=False)
+        return Decided(actions, thought, self._tokens, text, value)
+
+    def _said(self, asked: Ask) -> Generator[Ask, Said, Said]:
+        """The reply, with the instructions in the first turn where the template has no place for them."""
+        if not self._memory.has_system:
+            asked = without_system(asked)
+        try:
+            said = yield asked
+        except RefusedError as refused:
+            if not asked.system or not _SYSTEM_WORDS.search(refused.words):
+                raise
+            self._memory.has_system = False
+            said = yield without_system(asked)
+        self._tokens += said.tokens
+        return said
+
+    def _schema(self, tools: Sequence[Offer], answers: Sequence[Offer]) -> dict[str, Any] | None:
+        at = self._at
+        if not at.endpoint.capabilities.json_schema:
+            return None
+        # A token holds about one character at least, in Chinese too where the model writes it.
+        return action_schema(
+            tools,
+            may_answer=bool(answers),
+            answer_characters=at.action_tokens,
+            answers=answers,
+            most_calls=at.most_calls,
+        )
+
+    def _budget(self, instructions: str) -> int:
+        """Tokens for the conversation beside the instructions, a thought, and an action with its repair."""
+        taken = estimate_tokens(instructions) + self._at.action_tokens + _REPAIR_TOKENS
+        return self._at.endpoint.context_tokens - thinking_tokens(self._at.endpoint) - taken
+
+
+def _latest_turn(messages: Sequence[AnyMessage]) -> Sequence[AnyMessage]:
+    """The latest question and what followed: calls that an earlier one led to may be made again."""
+    asked = [index for index, message in enumerate(messages) if message.type == "human"]
+    return messages[asked[-1] :] if asked else ()
+
+
+def _calls(messages: Sequence[AnyMessage]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Every tool call in the messages, oldest first."""
+    return [
+        (call["name"], call["args"]) for message in messages for call in getattr(message, "tool_calls", ())
+    ]
+
+
+def _append(messages: Sequence[AnyMessage], text: str) -> list[AnyMessage]:
+    """The messages with ``text`` at the end of the last turn: templates want turns that alternate."""
+    from langchain_core.messages import HumanMessage
+
+    if not messages or messages[-1].type != "human":
+        return [*messages, HumanMessage(text)]
+    *before, last = messages
+    return [*before, HumanMessage(f"{last.text}\n\n{text}")]
