@@ -95,10 +95,11 @@ class Reply:
 
 @dataclass
 class ChatScript:
-    """The server: ``requests`` are the bodies that came."""
+    """The server: ``requests`` are the bodies that came, ``choices`` those that asked for a tool's name."""
 
     url: str
     requests: list[dict[str, Any]] = field(default_factory=list)
+    choices: list[dict[str, Any]] = field(default_factory=list)
 
     def endpoint(self, *, context_tokens: int = 4096, **capabilities: Any) -> Endpoint:  # noqa: ANN401
         """An endpoint of it."""
@@ -107,11 +108,15 @@ class ChatScript:
 
 @contextmanager
 def chat_script(*replies: Reply | Callable[[socket.socket], None]) -> Iterator[ChatScript]:
-    """Serve the replies in order for as long as the block runs."""
+    """Serve the replies in order while the block runs; a first choice of a tool takes none of them."""
     waiting = list(replies)
     script = ChatScript("")
 
     def answer(request: Request, connection: socket.socket) -> None:
+        if request.body.get("logprobs"):
+            script.choices.append(request.body)
+            Reply(["nothing"]).send(connection)
+            return
         script.requests.append(request.body)
         next_reply = waiting.pop(0) if waiting else Reply(["the script is over"], status=500)
         next_reply.send(connection) if isinstance(next_reply, Reply) else next_reply(connection)

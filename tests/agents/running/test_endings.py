@@ -119,8 +119,8 @@ def test_time_ends_a_request_that_is_under_way() -> None:
     [
         (Limits(steps=2), "step_limit", "2 turns"),
         (Limits(tool_calls=2), "tool_limit", "2 tool calls"),
-        (Limits(model_calls=2), "call_limit", "2 requests to the model"),
-        (Limits(tokens=20), "token_limit", "20 tokens"),
+        (Limits(model_calls=3), "call_limit", "3 requests to the model"),
+        (Limits(tokens=30), "token_limit", "30 tokens"),
     ],
 )
 def test_each_limit_ends_the_run_with_what_there_is(limits: Limits, ended_by: str, said: str) -> None:

@@ -63,7 +63,7 @@ def test_each_step_is_an_event_with_times_and_tokens(scripted_chat: Serve) -> No
     started, model, _, called, _, ended = events
     assert (started["model"], started["way"], started["tools"]) == ("scripted", "constrained", ["fetch"])
     assert started["limits"]["steps"] == 8
-    assert (model["calls"], model["requests"]) == (["fetch"], 1)
+    assert (model["calls"], model["requests"]) == (["fetch"], 2)  # the first choice, and the action
     assert min(model["ms"], model["prompt_tokens"], model["reply_tokens"], ended["ms"]) > 0
     assert (called["call"], called["failed"], ended["ended_by"], ended["calls"]) == (1, False, "answer", 1)
     assert len({event["run"] for event in events}) == 1
