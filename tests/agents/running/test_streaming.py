@@ -106,7 +106,7 @@ def test_tokens_of_all_requests_are_counted_once() -> None:
         run = run_agent("How heavy is salt?", endpoint=chat.endpoint(), tools=TOOLS)
     assert len(chat.choices) == 1  # a tool by name, before the first call
     assert run.tokens == 3 * 12
-    assert run.steps[0].tokens == 12
+    assert run.steps[0].tokens == 2 * 12
 
 
 def test_a_reply_that_its_limit_cut_is_said_to_be() -> None:
