@@ -117,6 +117,8 @@ def run_agent(
             failed = AgentRun("", (), trace.steps, "model_error", error.message)
             conversation.record(question, failed, model=endpoint.model)
         raise
+    finally:
+        events.close()
     if recorder:
         recorder.run_ended(run)
     if conversation:
@@ -130,10 +132,17 @@ class _Events:
     def __init__(self, on_event: Callable[[AgentEvent], None]) -> None:
         self._on_event = on_event
         self._lock = threading.Lock()
+        self._over = False
 
     def tell(self, event: AgentEvent) -> None:
         with self._lock:
-            self._on_event(event)
+            if not self._over:
+                self._on_event(event)
+
+    def close(self) -> None:
+        """Tell nothing any more: a thread that was left behind may still have something to say."""
+        with self._lock:
+            self._over = True
 
 
 @dataclass(frozen=True, slots=True)

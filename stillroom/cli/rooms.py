@@ -336,7 +336,7 @@ class Rooms:
             retrieval=self.retrieval_options,
             deployment=self._deployment,
             measured=self._measured,
-        )
+        ).for_threads()  # an agent's calls that only read run side by side
 
     def _deployment(self) -> Deployment | None:
         from deploy.supervision.supervise import status
