@@ -259,7 +259,8 @@ class _Working:
             streaming=True,
             hang_up=self.ending.hang_up,
         )
-        listener = Listener(self.speech, kind, opened=self.endpoint.capabilities.reasoning_form == "opened")
+        opened = self.endpoint.capabilities.reasoning_form == "opened"
+        listener = Listener(self.speech, kind, opened=opened, stop=self.ending.hang_up.once)
         model.callbacks = [listener]
         return model, listener
 

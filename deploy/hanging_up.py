@@ -20,7 +20,7 @@ _OPENED: Final = ("connection.connect_tcp.complete", "connection.start_tls.compl
 
 
 class HangUp:
-    """Given to ``deploy.chat.chat_model``, it ends all requests of that model, once and for good.
+    """Given to ``deploy.chat.chat_model``, it ends all requests of that model: for good, or those of now.
 
     Example:
         >>> hang_up = HangUp()
@@ -35,8 +35,12 @@ class HangUp:
 
     def now(self) -> None:
         """Shut every connection down; requests that come later are refused."""
+        self.done.set()
+        self.once()
+
+    def once(self) -> None:
+        """Shut every connection down; requests that come later are sent."""
         with self._lock:
-            self.done.set()
             for connection in list(self._sockets):
                 _shut(connection)
 

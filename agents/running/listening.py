@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.outputs import ChatGenerationChunk
 
+from agents.running.repetition import Repetition
 from agents.running.speech import Utterance
 from deploy.chat import reasoning_beside
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from langchain_core.messages import BaseMessage
     from langchain_core.messages.tool import ToolCallChunk
     from langchain_core.outputs import GenerationChunk, LLMResult
@@ -45,6 +48,8 @@ class Heard:
         prompt_tokens: as the server counted; 0 where it does not.
         reply_tokens: likewise.
         reasoning: what came beside the text.
+        text: what came of it.
+        stuck: the reply was ended because it said the same again and again.
         calls: native tool calls, in their order.
     """
 
@@ -53,6 +58,8 @@ class Heard:
     prompt_tokens: int = 0
     reply_tokens: int = 0
     reasoning: str = ""
+    text: str = ""
+    stuck: bool = False
     calls: list[HeardCall] = field(default_factory=list)
     _by_index: dict[int, HeardCall] = field(default_factory=dict)
 
@@ -77,22 +84,28 @@ class Listener(BaseCallbackHandler):
         speech: of the run.
         kind: of what the model is asked.
         opened: its chat template opens the thought.
+        stop: ends the request that is under way.
 
     Attributes:
         heard: of the last request.
     """
 
-    def __init__(self, speech: Speech, kind: RequestKind, *, opened: bool) -> None:
+    def __init__(
+        self, speech: Speech, kind: RequestKind, *, opened: bool, stop: Callable[[], None] = lambda: None
+    ) -> None:
         self.heard = Heard()
         self._speech = speech
         self._kind = kind
         self._opened = opened
+        self._stop = stop
+        self._repetition = Repetition()
         self._utterance = Utterance(speech, kind, opened=opened)
 
     def on_chat_model_start(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - LangChain's
         """A request is sent: what was told of an answer before was none."""
         self._speech.withdraw()
         self.heard = Heard()
+        self._repetition = Repetition()
         self._utterance = Utterance(self._speech, self._kind, opened=self._opened)
 
     def on_llm_new_token(
@@ -103,7 +116,7 @@ class Listener(BaseCallbackHandler):
         **_: Any,  # noqa: ANN401
     ) -> None:
         """A piece came."""
-        if not isinstance(chunk, ChatGenerationChunk):
+        if not isinstance(chunk, ChatGenerationChunk) or self.heard.stuck:
             return
         self._count(chunk.message)
         # OpenAI's client repeats the whole thought at the end of a reply under a schema.
@@ -115,7 +128,11 @@ class Listener(BaseCallbackHandler):
         for piece in getattr(chunk.message, "tool_call_chunks", ()):
             self.heard.add_call(piece)
             self._utterance.called()
+        self.heard.text += chunk.message.text
         self._utterance.feed(reasoning, chunk.message.text)
+        if self._repetition.feed(reasoning + chunk.message.text):
+            self.heard.stuck = True
+            self._stop()
 
     def on_llm_end(self, response: LLMResult, **_: Any) -> None:  # noqa: ANN401, ARG002 - LangChain's
         """The reply is complete; whether one in words is a call is for its reader to say, by ``finish``."""

@@ -65,6 +65,8 @@ class NativeCalls(AgentMiddleware):
             message = handler(request).result[0]
             said = split_reasoning(message)[1]
             calls, problem = _calls(self._listener.heard.calls, said, self._tools)
+            if self._listener.heard.stuck:
+                calls, problem = (), "You wrote the same again and again. Call a tool, or answer briefly."
             self._listener.finish(is_call=bool(calls or problem))
             if not problem:
                 return ModelResponse(result=[_rewritten(message, calls)])

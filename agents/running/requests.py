@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
     from agents.running.ending import Ending
-    from agents.running.listening import Listener
+    from agents.running.listening import Heard, Listener
     from agents.running.trace import Trace
     from deploy.endpoint import Endpoint
 
@@ -62,12 +62,15 @@ class Requests(AgentMiddleware):
 
         Raises:
             RunStopped: a limit is reached, or the run was ended from outside.
-            ModelError: the reply broke off.
+            ModelError: the reply broke off. One that said the same again and again was ended; what came of it
+                is a reply, and usually no valid one.
         """
         listener = next((heard for model, heard in self._listeners if model is request.model), None)
         if listener is None:
             return handler(request)
         response = self._send(request, handler, listener)
+        if listener.heard.stuck:
+            return _as_far_as_it_came(listener.heard)
         message = response.result[0]
         if not listener.heard.end:
             where = f"{self._endpoint.model} at {self._endpoint.base_url}"
@@ -95,6 +98,8 @@ class Requests(AgentMiddleware):
             except Exception as error:
                 if self._ending.look():
                     raise RunStopped from error
+                if listener.heard.stuck:
+                    return _as_far_as_it_came(listener.heard)
                 if not is_away(error) or listener.heard.chunks or time.monotonic() >= patient_until:
                     raise
                 self._ending.stopped.wait(_AGAIN_SECONDS)
@@ -103,3 +108,9 @@ class Requests(AgentMiddleware):
                     self._trace.count_request(
                         prompt_tokens=listener.heard.prompt_tokens, reply_tokens=listener.heard.reply_tokens
                     )
+
+
+def _as_far_as_it_came(heard: Heard) -> ModelResponse[Any]:
+    """The reply that got stuck: a thought is of use all the same."""
+    reasoning = {"reasoning_content": heard.reasoning} if heard.reasoning else {}
+    return ModelResponse(result=[AIMessage(heard.text, additional_kwargs=reasoning)])

@@ -111,7 +111,7 @@ def test_after_a_run_that_was_cancelled_while_tools_hung(tmp_path: Path) -> None
         run = running.result(20)
         assert ask(chat, conversation, "And now?", WEIGH, hanging).answer == "5 g"
     released.set()
-    assert [step.failed for step in run.steps] == [False, True, True]
+    assert [step.failed for step in run.steps if step.tool == "hang"] == [True, True]
     assert_whole(chat.requests[-1]["messages"])
 
 
