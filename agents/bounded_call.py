@@ -36,7 +36,7 @@ def ended_call(name: str, work: Callable[[], T], *, context: CallContext, second
         seconds: what the call may take.
 
     Raises:
-        ToolError: there is no result in time, or the caller was cancelled.
+        ToolError: there is no result in time, the caller was cancelled, or the system has no thread left.
     """
     ends_at = time.monotonic() + seconds
     if context.ends_at is not None:
@@ -51,7 +51,10 @@ def ended_call(name: str, work: Callable[[], T], *, context: CallContext, second
     call = CallContext(given_up, ends_at, tell)
     # The thread sees the caller's context variables: a trace's current span is one.
     running = contextvars.copy_context()
-    future = start_in_background(lambda: running.run(_serve, work, call))
+    try:
+        future = start_in_background(lambda: running.run(_serve, work, call))
+    except RuntimeError as error:
+        raise ToolError(f"{name} was not run: {error}") from error
     try:
         _wait(name, future, context, call, seconds)
     finally:

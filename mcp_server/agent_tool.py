@@ -7,13 +7,14 @@ toolbox.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from agents.call_context import current_call
 from agents.calling.way import called_by
+from agents.toolkit.access import Access
 from agents.toolkit.library_results import source_line
 from rag.document import Citation  # noqa: TC001 (pydantic reads the annotation when it makes the schema)
 from stillroom.errors import EngineUnavailableError
@@ -73,6 +74,7 @@ class AgentTool:
     """The function over the services; its signature is the tool's schema."""
 
     services: Services
+    access: Access = field(default_factory=Access)
     seconds: float = AGENT_SECONDS
 
     def run_agent(self, question: Annotated[str, Field(min_length=1, max_length=2_000)]) -> AgentAnswer:
@@ -88,14 +90,16 @@ class AgentTool:
             raise EngineUnavailableError("the agent needs a model, and none is running", hint="stillroom up")
         endpoint = called_by(found, self.services.calling)
         from agents.agent import Limits, run_agent
-        from agents.toolbox import toolbox
+        from agents.toolbox import paged, toolbox
 
+        # Nobody is here to say yes.
+        tools = tuple(entry for entry in toolbox(self.services, self.access) if not entry.needs_consent)
         call = current_call()
         left = self.seconds if call.remaining_seconds is None else min(self.seconds, call.remaining_seconds)
         run = run_agent(
             question,
             endpoint=endpoint,
-            tools=toolbox(self.services),
+            tools=paged(tools),
             limits=Limits(seconds=left),
             cancelled=call.cancelled,
             on_event=lambda event: _tell(call, event),

@@ -41,7 +41,7 @@ def exposed_tools(services: Services, access: Access = _NO_ACCESS) -> tuple[Tool
     """The tools that an MCP client sees: none that needs a person's yes, which nobody here could ask for."""
     offered = (entry for entry in toolbox(services, access) if not entry.needs_consent)
     own = tuple(entry for entry in offered if entry.name not in _ONLY_FOR_THE_AGENT)
-    return (*own, tool(AgentTool(services).run_agent))
+    return (*own, tool(AgentTool(services, access).run_agent))
 
 
 def build_server(
