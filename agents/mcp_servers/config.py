@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _MOST_BYTES: Final = 1_000_000
 _SECTIONS: Final = ("mcpServers", "servers")
+_PLAIN_WORD: Final = re.compile(r"(?:[\w@%+=:,./‹›-]|\$\{[\w:]+\})+")
 _LIST_HINT: Final = "stillroom mcp list"
 
 
@@ -195,7 +197,7 @@ def _expanded(path: Path, name: str, entry: ServerEntry, variables: Variables) -
         # Relative names mean the same wherever stillroom is started: they are seen from the file's folder.
         folder = path.absolute().parent / Path(_expand("cwd", entry.cwd or "", variables)).expanduser()
         target = Process(command, arguments, environment, folder)
-        shown = shlex.join([entry.command, *shown_arguments(entry.args)]).replace("'", "")
+        shown = " ".join(_quoted(word) for word in (entry.command, *shown_arguments(entry.args)))
     else:
         url = _expand("url", entry.url or "", variables)
         if not url.startswith(("http://", "https://")):
@@ -213,6 +215,11 @@ def _expanded(path: Path, name: str, entry: ServerEntry, variables: Variables) -
         call_seconds=entry.call_seconds,
         secrets=Secrets.of({**variables.used, **environment}, headers),
     )
+
+
+def _quoted(word: str) -> str:
+    """As a shell would need it, but for references to variables, which stay readable."""
+    return word if word and _PLAIN_WORD.fullmatch(word) else shlex.quote(word)
 
 
 def _each_expanded(key: str, texts: Mapping[str, str], variables: Variables) -> dict[str, str]:

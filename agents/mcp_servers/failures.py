@@ -51,7 +51,7 @@ def translated(error_type: type[McpError | ToolError], subject: str, secrets: Se
     from pydantic import ValidationError
 
     def told(text: str) -> str:
-        return f"{subject}: {plain_words(secrets.redact(text))}"
+        return plain_words(secrets.redact(f"{subject}: {text}"))
 
     try:
         yield

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ _SECRET_NAME: Final = re.compile(
 _SHORTEST_SECRET: Final = 4
 _SHORTEST_VALUE: Final = 8
 _HIDDEN: Final = "‹hidden›"
+# Letters and digits in one piece, as keys are: no path, no address, nothing that a shell would run.
+_KEY: Final = re.compile(r"(?=\D*\d)(?=[^A-Za-z]*[A-Za-z])[\w.~+=-]{12,}", re.ASCII)
 
 
 def is_secret_name(name: str) -> bool:
@@ -68,27 +70,39 @@ class Secrets:
         """A message, an error or a log line with every value hidden."""
         return _without(text, (*self.certain, *self.possible))
 
+    def redact_data(self, value: Any) -> Any:  # noqa: ANN401 (any JSON value)
+        """A tool's data with the certain secrets hidden."""
+        if not self.certain:
+            return value
+        if isinstance(value, str):
+            return self.redact_result(value)
+        if isinstance(value, dict):
+            return {self.redact_result(key): self.redact_data(member) for key, member in value.items()}
+        return [self.redact_data(item) for item in value] if isinstance(value, list) else value
+
     def redact_result(self, text: str) -> str:
         """A tool's result with the certain secrets hidden."""
         return _without(text, self.certain)
 
 
 def shown_arguments(arguments: Sequence[str]) -> tuple[str, ...]:
-    """A command's arguments with what follows an option such as ``--token`` hidden.
+    """A command's arguments with the keys in them hidden: what follows an option such as ``--token``.
+
+    A person judges a command by this, so nothing is hidden that could be a path, an address or code.
 
     Example:
-        >>> shown_arguments(["--port", "80", "--api-key", "abc", "--token=def"])
-        ('--port', '80', '--api-key', '‹hidden›', '--token=‹hidden›')
+        >>> shown_arguments(["--api-key", "abcdef123456", "--token=x9y8z7w6v5u4", "--key", "run me"])
+        ('--api-key', '‹hidden›', '--token=‹hidden›', '--key', 'run me')
     """
     shown: list[str] = []
     hide_next = False
     for argument in arguments:
-        name, equals, _ = argument.partition("=")
+        name, equals, value = argument.partition("=")
         is_option = argument.startswith("-")
         secret = is_secret_name(name)
-        if (hide_next and not is_option) and "${" not in argument:
+        if hide_next and _KEY.fullmatch(argument):
             shown.append(_HIDDEN)
-        elif secret and equals and "${" not in argument:
+        elif secret and _KEY.fullmatch(value):
             shown.append(f"{name}={_HIDDEN}")
         else:
             shown.append(argument)

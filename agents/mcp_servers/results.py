@@ -44,7 +44,7 @@ def to_result(name: str, result: CallToolResult, secrets: Secrets) -> ToolResult
         # Stillroom's own server writes errors this way; other servers' texts stay whole.
         message, _, hint = secrets.redact(readable).partition("\nHint: ")
         raise ToolError(message or f"{name}: the tool failed and gave no reason", hint=hint)
-    return ToolResult(readable or "[the tool gave an empty result]", _as_object(data))
+    return ToolResult(readable or "[the tool gave an empty result]", _as_object(secrets.redact_data(data)))
 
 
 def block_text(block: ContentBlock) -> str:

@@ -196,9 +196,12 @@ class McpServers:
         if approval is not None and approval.fingerprint == fingerprint(now):
             return True
         changed = changes(approval.tools, now) if approval else ()
-        if self.ask is not None and self.ask.use(config, served, changed):
-            self.approvals.record(config, served, now=datetime.now().astimezone())
-            return True
+        offer = config.identity + fingerprint(now)
+        if offer not in self._declined and self.ask is not None:
+            if self.ask.use(config, served, changed):
+                self.approvals.record(config, served, now=datetime.now().astimezone())
+                return True
+            self._declined.add(offer)
         names = ", ".join(change.tool for change in changed)
         what = f"changed what it says of its tools ({names})" if changed else "is not approved"
         self._note(config.name, f"the MCP server {config.name} {what}; its tools are left out")

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
-from agents.mcp_servers.failures import ConnectionLostError, translated
+from agents.mcp_servers.failures import ConnectionLostError, plain_words, translated
 from agents.mcp_servers.redaction import Secrets
 from agents.mcp_servers.transport import Observations
 from stillroom.errors import McpError, ToolError
@@ -38,6 +38,8 @@ T = TypeVar("T")
 _LOGGER: Final = logging.getLogger(__name__)
 # How often a waiting caller looks whether it is still wanted; a result wakes it at once.
 _LOOK_SECONDS: Final = 0.05
+# A foreign name in a message.
+_NAME_CHARACTERS: Final = 100
 # A server that never ends its list must not hang its client, nor fill its memory.
 _MOST_PAGES: Final = 100
 _MOST_TOOLS: Final = 1_000
@@ -122,7 +124,8 @@ class Session:
 
         remaining = context.remaining_seconds
         limit = seconds if remaining is None else min(seconds, remaining)
-        with translated(ToolError, tool, self.secrets):
+        subject = plain_words(tool, limit=_NAME_CHARACTERS)
+        with translated(ToolError, subject, self.secrets):
             request = partial(
                 self.client.call_tool,
                 tool,
@@ -130,7 +133,7 @@ class Session:
                 read_timeout_seconds=limit,
                 progress_callback=tell,
             )
-            return self._wait(tool, self.portal.start_task_soon(request), context, limit)
+            return self._wait(subject, self.portal.start_task_soon(request), context, limit)
 
     def ask(self, subject: str, request: Callable[[Client], Awaitable[T]]) -> T:
         """Any other request, such as reading a resource.

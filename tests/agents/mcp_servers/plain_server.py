@@ -121,7 +121,7 @@ def serve() -> None:
         sys.exit(1)
     for line in sys.stdin:
         if MANNER == "rubbish":
-            sys.stdout.write("Loading… 100 %\n{not json}\n[1, 2]\n")
+            sys.stdout.write(f"Loading… 100 %\n{{with {os.environ.get('API_TOKEN')}}}\n[1, 2]\n")
         if MANNER == "floods":
             sys.stderr.write("warning: all is well\n" * 20_000)
         message = json.loads(line)

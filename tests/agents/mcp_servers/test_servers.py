@@ -163,3 +163,16 @@ def test_every_process_is_gone_after_the_block(workshop: Workshop) -> None:
         ]
         assert len(children) == 2
     assert not any(runs(pid) for pid in children)
+
+
+def test_no_secret_is_logged_even_where_everything_is(
+    workshop: Workshop, tools_of: ToolsOf, caplog: pytest.LogCaptureFixture
+) -> None:
+    workshop.plain("a", "rubbish")
+    with caplog.at_level("DEBUG"), workshop.servers() as servers:
+        tools = tools_of(servers)
+        tools["a__environment"].call({})
+        with pytest.raises(ToolError):
+            tools["a__tell_secret"].call({})
+    assert "Failed to parse" in caplog.text
+    assert TOKEN not in caplog.text

@@ -63,6 +63,17 @@ def test_no_is_asked_once_a_session_and_starts_nothing(workshop: Workshop) -> No
     assert not workshop.starts.exists()
 
 
+def test_no_to_the_tools_is_asked_once_a_session(workshop: Workshop) -> None:
+    workshop.plain("a", "changes")
+    with workshop.servers() as servers:
+        servers.tools()
+    workshop.person = Person(says=False)
+    with workshop.servers() as servers:
+        assert servers.tools() == ()
+        assert servers.tools() == ()
+    assert workshop.person.asked == ["use True a"]
+
+
 def test_changed_description_takes_the_tools_away_until_a_person_saw_it(workshop: Workshop) -> None:
     workshop.plain("a", "changes")
     with workshop.servers() as servers:
