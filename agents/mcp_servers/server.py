@@ -116,8 +116,8 @@ class McpServer:
                 self._restart(session, lost)
                 if lost.sent and not (was_gone or is_repeatable(served)):
                     raise ToolError(
-                        f"{self._subject} died in the call of {plain_words(served.name)} and was started again;"
-                        " whether the call had an effect is not known, and it was not repeated"
+                        f"{self._subject} died in the call of {plain_words(served.name)}; it was started"
+                        " again, but whether the call had an effect is not known, so it was not repeated"
                     ) from lost
             else:
                 return to_result(plain_words(served.name), result, self.config.secrets)

