@@ -7,6 +7,7 @@ credentials of the environment are used, and no cookie is kept. It does not know
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
 from dataclasses import dataclass
@@ -118,30 +119,38 @@ class WebFetcher:
 
     async def _asked(self, url: httpx.URL, accepts: Callable[[str], bool]) -> Fetched | httpx.URL:
         """What one server answers: a body, or where to ask instead."""
-        address = await self._judged(url)
+        *others, last = await self._judged(url)
         try:
-            async with (
-                httpx.AsyncClient(
-                    verify=self._verification(url), trust_env=False, timeout=self.limits.seconds
-                ) as client,
-                client.stream(
-                    "GET",
-                    url.copy_with(host=str(address)),
-                    headers={"Host": url.netloc.decode("ascii"), **_HEADERS},
-                    # The certificate is checked for the name, though the address is what is connected to.
-                    extensions={"sni_hostname": url.raw_host.decode("ascii")},
-                    follow_redirects=False,
-                ) as response,
-            ):
-                if response.status_code in _REDIRECTS and "Location" in response.headers:
-                    return _parsed(str(url.join(response.headers["Location"])))
-                return await self._received(url, response, accepts)
+            for address in others:
+                # Of a name with several addresses, this machine may have no way to some.
+                with contextlib.suppress(httpx.ConnectError, httpx.ConnectTimeout):
+                    return await self._asked_at(address, url, accepts)
+            return await self._asked_at(last, url, accepts)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             said = str(error) or type(error).__name__
             raise ToolError(f"{_shown(url)} cannot be fetched: {said[:_SHOWN_CHARACTERS]}") from error
 
-    async def _judged(self, url: httpx.URL) -> Address:
-        """The address to connect to: of a name with one that is not allowed, none is."""
+    async def _asked_at(
+        self, address: Address, url: httpx.URL, accepts: Callable[[str], bool]
+    ) -> Fetched | httpx.URL:
+        timeout = httpx.Timeout(self.limits.seconds, connect=self.limits.seconds / 3)
+        async with (
+            httpx.AsyncClient(verify=self._verification(url), trust_env=False, timeout=timeout) as client,
+            client.stream(
+                "GET",
+                url.copy_with(host=str(address)),
+                headers={"Host": url.netloc.decode("ascii"), **_HEADERS},
+                # The certificate is checked for the name, though the address is what is connected to.
+                extensions={"sni_hostname": url.raw_host.decode("ascii")},
+                follow_redirects=False,
+            ) as response,
+        ):
+            if response.status_code in _REDIRECTS and "Location" in response.headers:
+                return _parsed(str(url.join(response.headers["Location"])))
+            return await self._received(url, response, accepts)
+
+    async def _judged(self, url: httpx.URL) -> Sequence[Address]:
+        """The addresses to connect to, one at least: of a name with one that is not allowed, none is."""
         host, port = url.raw_host.decode("ascii"), url.port or (443 if url.scheme == "https" else 80)
         try:
             addresses = await self.resolve(host, port)
@@ -155,7 +164,7 @@ class WebFetcher:
                     f"{_shown(url)} is not fetched: {address} is not on the public internet",
                     hint="only public web pages are fetched",
                 )
-        return addresses[0]
+        return addresses
 
     async def _received(
         self, url: httpx.URL, response: httpx.Response, accepts: Callable[[str], bool]

@@ -192,6 +192,38 @@ def test_name_with_one_inner_address_among_others_is_not_connected_to() -> None:
     assert server.requests == []
 
 
+def test_next_address_of_a_name_is_tried_where_one_cannot_be_reached() -> None:
+    async def both(_host: str, _port: int) -> Sequence[Address]:
+        return [ipaddress.ip_address("127.0.0.2"), HERE]
+
+    def loopback(address: Address) -> bool:
+        return address.is_loopback
+
+    with raw_server(says(reply("page", content_type="text/plain"))) as server:
+        url = f"http://name.test:{server.port}/"
+        assert fetch(url, resolve=both, allowed=loopback).content == b"page"
+        # An answer, be it an error, is an answer.
+        assert len(server.requests) == 1
+
+
+def test_address_of_ipv6_is_connected_to() -> None:
+    try:
+        listener = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("this machine has no IPv6, not even for itself")
+    with listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(reply("six", content_type="text/plain"))
+
+        threading.Thread(target=serve, daemon=True).start()
+        url = f"http://[::1]:{listener.getsockname()[1]}/"
+        assert fetch(url, allowed=lambda address: address.is_loopback).content == b"six"
+
+
 def test_numbers_in_any_spelling_resolve_to_addresses() -> None:
     assert set(asyncio.run(resolved("0x7f.1", 80))) == {HERE}
 
