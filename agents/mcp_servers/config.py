@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _MOST_BYTES: Final = 1_000_000
 _SECTIONS: Final = ("mcpServers", "servers")
 _PLAIN_WORD: Final = re.compile(r"(?:[\w@%+=:,./‹›-]|\$\{[\w:]+\})+")
+_LONGEST_NAME: Final = 100
 _LIST_HINT: Final = "stillroom mcp list"
 
 
@@ -178,6 +179,10 @@ def _entries(path: Path) -> dict[str, Any]:
 
 def _server(path: Path, name: str, value: object, variables: Variables) -> ServerConfig | Problem:
     """One entry, or what is wrong with it."""
+    if not name.isprintable() or not 0 < len(name) <= _LONGEST_NAME:
+        shown = f"{name!r:.80}"
+        problem = f"{path}: server {shown}: its name needs 1 to {_LONGEST_NAME} characters that can be shown"
+        return Problem(shown, problem, "mend the file, then stillroom mcp list")
     try:
         entry = read_entry(value)
         return _expanded(path, name, entry, variables)

@@ -55,10 +55,10 @@ class Variables:
         if reference in known:
             return known[reference]
         if reference.startswith("input:"):
-            raise ValueError(f"{match[0]} asks the editor for a value; use ${{VARIABLE}} instead")
+            raise ValueError(f"{match[0]!r} asks the editor for a value; use ${{VARIABLE}} instead")
         named = _NAME.fullmatch(reference)
         if named is None:
-            raise ValueError(f"{match[0]} is no variable that is known here")
+            raise ValueError(f"{match[0]!r} is no variable that is known here")
         name, default = named[1], named[2]
         value = self.environment.get(name)
         if value:

@@ -35,7 +35,7 @@ class Change:
 
 def definitions_of(served: Iterable[ServedTool]) -> dict[str, Definition]:
     """What a model and a person are told of each tool, by its name."""
-    return {
+    definitions = {
         tool.name: {
             "title": tool.title,
             "description": tool.description,
@@ -46,6 +46,9 @@ def definitions_of(served: Iterable[ServedTool]) -> dict[str, Definition]:
         }
         for tool in served
     }
+    # Infinity and NaN, which are no JSON, as their names: else no file could keep what was approved.
+    plain: dict[str, Definition] = json.loads(json.dumps(definitions), parse_constant=str)
+    return plain
 
 
 def fingerprint(definitions: Mapping[str, Definition]) -> str:

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from agents.background import start_in_background
 from agents.mcp_servers.config import Problem
+from agents.mcp_servers.failures import plain_words
 from agents.mcp_servers.fingerprints import changes, definitions_of, fingerprint
 from agents.mcp_servers.foreign_tools import adapted
 from agents.mcp_servers.logs import quiet_logs
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 START_SECONDS: Final = 30.0
 # What a person waits for tools before a question is worked on without the ones that are not there yet.
 PATIENCE_SECONDS: Final = 10.0
+# Foreign names in a message.
+_NAMES_CHARACTERS: Final = 200
 _READ_RESOURCE: Final = "read_resource"
 
 
@@ -87,6 +90,7 @@ class McpServers:
     patience_seconds: float = PATIENCE_SECONDS
     _problems: dict[str, Problem] = field(default_factory=dict, repr=False)
     _started: dict[str, tuple[McpServer, Future[None]]] = field(default_factory=dict, repr=False)
+    _late: set[str] = field(default_factory=set, repr=False)
     _declined: set[str] = field(default_factory=set, repr=False)
     _portal: BlockingPortal | None = field(default=None, repr=False)
     _open: ExitStack = field(default_factory=ExitStack, repr=False)
@@ -177,11 +181,14 @@ class McpServers:
     def _is_ready(self, server: McpServer, future: Future[None], until: float) -> bool:
         """Whether it is there; waits as long as patience lasts, which is one for all."""
         name = server.config.name
+        # Whom patience was spent on once is not waited for again.
+        patience = 0.0 if name in self._late else max(0.0, until - time.monotonic())
         try:
-            future.result(max(0.0, until - time.monotonic()))
+            future.result(patience)
             server.refresh()
         except FutureTimeoutError:
-            self._note(name, f"the MCP server {name} is still starting; its tools come later")
+            self._late.add(name)
+            self._note(name, f"the MCP server {name} is still starting; its tools come later", hint="")
         except McpError as error:
             self._problems[name] = Problem(name, error.message, error.hint)
         else:
@@ -202,13 +209,15 @@ class McpServers:
                 self.approvals.record(config, served, now=datetime.now().astimezone())
                 return True
             self._declined.add(offer)
-        names = ", ".join(change.tool for change in changed)
+        names = plain_words(", ".join(change.tool for change in changed), limit=_NAMES_CHARACTERS)
         what = f"changed what it says of its tools ({names})" if changed else "is not approved"
         self._note(config.name, f"the MCP server {config.name} {what}; its tools are left out")
         return False
 
-    def _note(self, name: str, message: str) -> None:
-        self._problems[name] = Problem(name, message, hint=f"stillroom mcp approve {name}")
+    def _note(self, name: str, message: str, *, hint: str | None = None) -> None:
+        self._problems[name] = Problem(
+            name, message, f"stillroom mcp approve {name}" if hint is None else hint
+        )
 
 
 def tools_of(server: McpServer, *, taken: Collection[str] = ()) -> list[Tool]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stillroom.cli import mcp_pages, options
+from stillroom.cli.chatting.visible import revealed
 from stillroom.cli.output import Output
 from stillroom.cli.rooms import Rooms, open_rooms
 from stillroom.errors import McpError, StillroomError
@@ -105,7 +106,9 @@ def try_out(
     if not wanted and not config.problems:
         raise McpError("no MCP server is configured", hint="stillroom mcp add NAME -- COMMAND")
     starting = (
-        ", ".join(f"{one.name} ({one.shown})" for one in wanted) if names else "the approved MCP servers"
+        ", ".join(f"{one.name} ({revealed(one.shown)})" for one in wanted)
+        if names
+        else "the approved MCP servers"
     )
     with rooms.mcp_servers() as servers, output.working(f"starting {starting}"):
         tests = _tested(rooms, servers, wanted, named=bool(names))
@@ -230,7 +233,7 @@ def _test_of(rooms: Rooms, servers: McpServers, config: ServerConfig) -> ServerT
 
 def _started(output: Output, servers: McpServers, config: ServerConfig) -> Any:  # noqa: ANN401 (imported late)
     """The server, started; naming it on the command line is the yes to that."""
-    with output.working(f"starting {config.name}: {config.shown}"):
+    with output.working(f"starting {config.name}: {revealed(config.shown)}"):
         return servers.started(config.name)
 
 

@@ -40,6 +40,8 @@ def tools(starts: int) -> list[dict[str, Any]]:
         ("stall", "Never answer.", NOTHING, READ_ONLY),
         ("environment", "Tell the environment.", NOTHING, READ_ONLY),
         ("tell_secret", "Fail, and tell the token.", NOTHING, READ_ONLY),
+        ("creep", "Take two seconds, with signs of life.", NOTHING, READ_ONLY),
+        ("log", "Write to the log.", NOTHING, READ_ONLY),
         ("more_tools", "Say that the list changed.", NOTHING, READ_ONLY),
     ]
     listed = [echo]
@@ -60,7 +62,7 @@ def send(message: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def call(name: str, arguments: dict[str, Any], starts: int) -> dict[str, Any]:
+def call(name: str, arguments: dict[str, Any], starts: int, token: object) -> dict[str, Any]:
     """A tool's result."""
     if name in {"die", "die_writing"} or (name == "die_once" and starts == 1):
         sys.stderr.write(f"fatal: the token {os.environ.get('API_TOKEN')} is out of order\n")
@@ -72,6 +74,13 @@ def call(name: str, arguments: dict[str, Any], starts: int) -> dict[str, Any]:
         return text(json.dumps(dict(os.environ)))
     if name == "tell_secret":
         return text(f"cannot log in with {os.environ.get('API_TOKEN')}") | {"isError": True}
+    if name == "creep":
+        for number in range(40):
+            time.sleep(0.05)
+            send({"method": "notifications/progress", "params": {"progressToken": token, "progress": number}})
+    if name == "log":
+        words = {"level": "warning", "data": f"logged in with {os.environ.get('API_TOKEN')}"}
+        send({"method": "notifications/message", "params": words})
     if name == "more_tools":
         MORE.append(True)
         send({"method": "notifications/tools/list_changed"})
@@ -102,7 +111,9 @@ def answer(message: dict[str, Any], starts: int) -> None:
     elif method == "tools/call":
         params = message["params"]
         if params["name"] != "stall":
-            send({"id": number, "result": call(params["name"], params.get("arguments") or {}, starts)})
+            token = params.get("_meta", {}).get("progressToken")
+            result = call(params["name"], params.get("arguments") or {}, starts, token)
+            send({"id": number, "result": result})
     else:
         send({"id": number, "error": {"code": -32601, "message": f"no method {method}"}})
 

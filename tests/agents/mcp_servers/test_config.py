@@ -119,6 +119,13 @@ def test_bad_entry_is_a_problem_that_names_file_server_key_and_value(
         assert word in problem.message, problem.message
 
 
+@pytest.mark.parametrize("name", ["", "\x1b[2J", "a\nb", "x" * 101])
+def test_name_that_cannot_be_shown_is_a_problem(tmp_path: Path, name: str) -> None:
+    config = read(tmp_path, {"mcpServers": {name: {"command": "x"}}})
+    assert config.servers == ()
+    assert config.problems[0].message.isprintable()
+
+
 def test_foreign_keys_of_other_clients_are_left_alone(tmp_path: Path) -> None:
     value = {"command": "x", "description": "mine", "gallery": True, "disabledTools": ["a"], "oauth": {}}
     assert entry(tmp_path, value).servers

@@ -126,6 +126,18 @@ def test_call_ends_at_the_time_limit_of_the_configuration(workshop: Workshop, to
         assert tools["a__echo"].call({"text": "x"}).text == "x"
 
 
+def test_signs_of_life_do_not_extend_the_time_limit(workshop: Workshop, tools_of: ToolsOf) -> None:
+    workshop.plain("a", timeout=0.4)
+    told: list[str] = []
+    context = CallContext(progress=lambda message, _: told.append(message))
+    with (
+        workshop.servers() as servers,
+        pytest.raises(ToolError, match=r"within 0\.4 s"),
+    ):
+        tools_of(servers)["a__creep"].call({}, context)
+    assert told
+
+
 def test_ten_megabytes_are_cut_to_a_page(workshop: Workshop, tools_of: ToolsOf) -> None:
     workshop.plain("a")
     with workshop.servers() as servers:

@@ -174,5 +174,7 @@ def test_no_secret_is_logged_even_where_everything_is(
         tools["a__environment"].call({})
         with pytest.raises(ToolError):
             tools["a__tell_secret"].call({})
+        tools["a__log"].call({})
+        assert wait_until(lambda: "a logs (warning): logged in with ‹hidden›" in caplog.text)
     assert "Failed to parse" in caplog.text
     assert TOKEN not in caplog.text

@@ -160,6 +160,21 @@ def test_fingerprint_changes_with_words_schema_and_hints_and_with_nothing_else()
     assert fingerprint(definitions_of([one, served("b", "more", required=["x"])])) != same
 
 
+def test_what_is_no_json_in_a_schema_does_not_spoil_the_file(workshop: Workshop) -> None:
+    workshop.plain("a")
+    with workshop.servers() as servers:
+        (config,) = servers.config.servers
+        odd = [
+            served(
+                "t", "half a pair: \ud800", default=float("inf"), properties={"x": {"const": float("nan")}}
+            )
+        ]
+        workshop.approvals.record(config, odd, now=NOW)
+        approval = workshop.approvals.of(config)
+    assert approval is not None
+    assert approval.fingerprint == fingerprint(definitions_of(odd))
+
+
 def test_changes_name_what_was_and_what_is() -> None:
     before = definitions_of([served("kept"), served("gone"), served("same")])
     after = definitions_of([served("kept", "new \x1b[2J words"), served("fresh", "hello"), served("same")])
