@@ -11,7 +11,8 @@ import re
 
 # A string is matched first and kept, so that what looks like a comment inside one stays.
 _TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
-_TRAILING_COMMA = re.compile(r'"(?:\\.|[^"\\])*"|,(?=\s*[}\]])', re.DOTALL)
+# A comma after a value and before the end of what holds it.
+_TRAILING_COMMA = re.compile(r'(?:"(?:\\.|[^"\\])*"|[\w\]}])(?:\s*,(?=\s*[}\]]))?', re.DOTALL)
 
 
 def parse_jsonc(text: str) -> object:
@@ -25,7 +26,7 @@ def parse_jsonc(text: str) -> object:
         {'a': [1, 2]}
     """
     bare = _TOKEN.sub(_without_comment, text.removeprefix("\ufeff"))
-    plain = _TRAILING_COMMA.sub(lambda match: match[0] if match[0] != "," else " ", bare)
+    plain = _TRAILING_COMMA.sub(lambda match: re.sub(",$", " ", match[0]), bare)
     try:
         return json.loads(plain, object_pairs_hook=_each_key_once)
     except json.JSONDecodeError as error:

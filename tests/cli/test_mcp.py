@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from tests.cli.conftest import refused
+from tests.processes import runs, wait_until
 from tests.terminal import RETURN, Terminal
 
 if TYPE_CHECKING:
@@ -147,3 +150,14 @@ def test_server_that_cannot_start_fails_its_test_with_its_last_words(home: Home)
     assert done.returncode == 1
     assert "plain_server: no such database" in done.stdout
     refused(home.run("mcp", "approve", "plain", "--yes"), "no such database")
+
+
+def test_ctrl_c_ends_a_server_that_hangs_at_its_start(home: Home) -> None:
+    add(home, "hangs")
+    starts = home.folder / "starts"
+    with home.start("mcp", "test", "plain") as process:
+        assert wait_until(starts.exists, 60)
+        (server,) = psutil.Process(process.pid).children()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+    assert wait_until(lambda: not runs(server.pid))
