@@ -44,7 +44,7 @@ _TYPES: Final = {
 _JSON_TYPES: Final = frozenset({"object", "number", "integer", "string", "boolean", "array", "null"})
 _KEYWORDS: Final = (
     *("description", "enum", "default", "required", "minimum", "maximum", "minLength", "maxLength"),
-    *("minItems", "maxItems", "pattern", "format", "const", "additionalProperties"),
+    *("minItems", "maxItems", "additionalProperties"),
 )
 
 # What OpenAI's API, and servers after it, take as a function's name.
@@ -197,12 +197,21 @@ def json_schema(node: object) -> dict[str, Any]:
     if isinstance(named, list):
         return {"anyOf": [json_schema({**node, "type": one}) for one in named]}
     kind = _TYPES.get(str(named).lower(), str(named).lower())
-    schema: dict[str, Any] = {"type": kind} if kind in _JSON_TYPES else {}
+    schema: dict[str, Any] = {"type": kind} if kind in _JSON_TYPES and _allows(kind, node.get("enum")) else {}
     if "properties" in node or kind == "object":
         return {**schema, **_kept(node), **_object_schema(node)}
     if kind == "array":
         return {**schema, **_kept(node), "items": json_schema(node.get("items"))}
     return {**schema, **_kept(node)}
+
+
+def _allows(kind: str, values: object) -> bool:
+    """Whether one of an enumeration's values is of the type; some cases enumerate numbers as texts."""
+    if not isinstance(values, list) or not values:
+        return True
+    from jsonschema import Draft202012Validator
+
+    return any(Draft202012Validator({"type": kind}).is_valid(value) for value in values)
 
 
 def _object_schema(node: Mapping[str, Any]) -> dict[str, Any]:

@@ -137,6 +137,7 @@ def test_the_formats_types_become_json_schema_at_any_depth() -> None:
             "any": {"type": "any"},
             "rows": {"type": "array", "items": {"type": "dict", "properties": {"n": {"type": "integer"}}}},
             "kind": {"type": "string", "enum": ["a", "b"], "optional": True},
+            "level": {"type": "integer", "enum": ["1", "2"]},
         },
         "required": ["at"],
     }
@@ -151,6 +152,8 @@ def test_the_formats_types_become_json_schema_at_any_depth() -> None:
                 "items": {"type": "object", "properties": {"n": {"type": "integer"}}, "required": []},
             },
             "kind": {"type": "string", "enum": ["a", "b"]},
+            # No value of the enumeration is of the type, so that nothing would be allowed.
+            "level": {"enum": ["1", "2"]},
         },
         "required": ["at"],
     }
