@@ -84,8 +84,10 @@ def lines(figures: dict[str, Any]) -> Iterable[str]:
         if of_way["errors"]:
             yield f"{way}: {of_way['errors']} cases had no reply: {of_way['first_error']}"
     if ratios := figures.get("constrained/prompted"):
-        told = ", ".join(f"{_TITLES[rate]} {_times(ratio)}" for rate, ratio in ratios.items())
-        yield f"constrained over prompted: {told}"
+        first, second = (figures["ways"][way]["all"] for way in ("constrained", "prompted"))
+        for rate, ratio in ratios.items():
+            both = f"{_shown(first[rate])} constrained, {_shown(second[rate])} prompted"
+            yield f"{_TITLES[rate]}: {both}" + (f" (×{ratio:g})" if ratio is not None else "")
 
 
 def _of_way(rows: Sequence[Row]) -> dict[str, Any]:
@@ -127,7 +129,3 @@ def _ratio(first: float | None, second: float | None) -> float | None:
 
 def _shown(rate: float | None) -> str:
     return "–" if rate is None else f"{rate:.1%}"
-
-
-def _times(ratio: float | None) -> str:
-    return "–" if ratio is None else f"×{ratio:g}"

@@ -43,6 +43,7 @@ CHILDREN = {"VLLM::EngineCore", "VLLM::Worker"}
 HOMES = EngineHomes(vllm=VllmHome(program=str(PROGRAM)))
 API_KEY = "a key made up for tests"
 CONTEXT_TOKENS = 2048
+TOOL_PARSER = ("--enable-auto-tool-choice", "--tool-call-parser", "hermes")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -76,7 +77,9 @@ def job(folder: Path) -> Callable[[], Job]:
     def make() -> Job:
         plan = plan_for(folder, Workload(CONTEXT_TOKENS, concurrent_sequences=2))
         options = LaunchOptions(port=free_port(), weights=folder, threads=2, api_key=API_KEY)
-        return Job(plan, engine("vllm", HOMES).launch_spec(plan, options))
+        spec = engine("vllm", HOMES).launch_spec(plan, options)
+        # The model has no tool calling of its own; with a parser the server takes requests with tools.
+        return Job(plan, replace(spec, argv=(*spec.argv, *TOOL_PARSER)))
 
     return make
 

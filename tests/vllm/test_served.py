@@ -17,11 +17,14 @@ import pytest
 
 from deploy.chat import chat_model, json_schema_option, stream_pieces
 from deploy.chat_errors import model_errors
+from deploy.endpoint import Capabilities
 from deploy.engines import engine
+from deploy.probing.probe import probed
 from deploy.spec import GIB
 from deploy.supervision.deployment import lives
 from deploy.supervision.supervise import activity, down, log_of, logs, measure, status, up
 from stillroom.errors import ModelError
+from tests.deploy.raw_server import raw_server, reply
 from tests.vllm.conftest import (
     API_KEY,
     CHILDREN,
@@ -35,11 +38,13 @@ from tests.vllm.conftest import (
 )
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from deploy.endpoint import Endpoint
     from deploy.supervision.deployment import Deployment
+    from tests.deploy.raw_server import Request
     from tests.vllm.conftest import Job
 
 pytestmark = pytest.mark.timeout(900)
@@ -188,10 +193,41 @@ def test_what_the_server_can_do_was_asked_once_it_answered(endpoint: Endpoint) -
 
     assert found["server"].value.startswith("vLLM 0.")
     assert found["tools"].value == "constrained"
+    # There is a parser, and the template shows no tools.
+    assert "with a tool definition: the model never sees it" in found["tools"].how
     assert found["JSON schema"].value == "yes"
     assert found["thinking"].value == "no"
     assert found["context"].value == f"{CONTEXT_TOKENS:,} tokens"
     assert endpoint.context_tokens == CONTEXT_TOKENS
+
+
+def test_where_tokens_are_not_counted_the_model_is_told_to_call_and_then_forced(endpoint: Endpoint) -> None:
+    asked: list[Any] = []
+
+    def uncounting(request: Request, connection: socket.socket) -> None:
+        url = endpoint.base_url.removesuffix("/v1") + request.path
+        sent = {"method": request.method, "json": request.body, "headers": bearer(endpoint)}
+        response = httpx.request(url=url, timeout=120, trust_env=False, **sent)
+        if "chat" not in request.path:
+            connection.sendall(reply(response.text, status=response.status_code))
+            return
+        body = {key: value for key, value in response.json().items() if key != "usage"}
+        if "tools" in request.body:
+            asked.append((request.body.get("tool_choice"), body))
+        connection.sendall(reply(body, status=response.status_code))
+
+    unknown = replace(endpoint, capabilities=Capabilities())
+    with raw_server(uncounting) as server:
+        told = probed(replace(unknown, base_url=f"{server.url}/v1"))
+
+    how = next(item.how for item in told.capabilities.findings if item.name == "tools")
+    assert how.startswith("the server does not count the prompt's tokens; ")
+    # A small model need not call when it is told to. vLLM enforces a call that is asked for by tool_choice.
+    assert [choice for choice, _ in asked] in ([None, None], [None, None, "required"])
+    if len(asked) == 3:
+        (call,) = asked[2][1]["choices"][0]["message"]["tool_calls"]
+        assert call["function"]["name"] == "get_weather"
+        assert told.capabilities.native_tools
 
 
 def test_embeddings_of_a_generating_model_are_refused_and_the_endpoint_knows(endpoint: Endpoint) -> None:
