@@ -192,9 +192,14 @@ def _answer(arguments: Mapping[str, Any]) -> str:
     return answer.strip()
 
 
+def was_cut_off(text: str) -> bool:
+    """Whether JSON in a reply does not come to its end."""
+    return text.count("{") > text.count("}")
+
+
 def _nothing_written(text: str) -> str:
     problem = 'the reply holds no complete JSON object with "action" and "args"'
-    if text.count("{") > text.count("}"):
+    if was_cut_off(text):
         return f"{problem}: it was cut off, so write less"
     return problem
 

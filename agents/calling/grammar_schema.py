@@ -24,6 +24,7 @@ LONGEST_STRING_CHARACTERS: Final = 200
 _LONGEST_NEEDED_CHARACTERS: Final = 1_000
 _MOST_ITEMS: Final = 8
 _MOST_NEEDED_ITEMS: Final = 64
+_FEW_ITEMS: Final = 2
 # Deeper than any tool's arguments; what is below may be any value.
 _DEEPEST: Final = 12
 # llama.cpp writes a rule for each number between the bounds' digits: up to those of a 64-bit integer.
@@ -162,6 +163,23 @@ class _Rewriting:
 def _anything() -> dict[str, Any]:
     """A text, a number, a truth value or null: valid wherever any value is, and it comes to an end."""
     return {"anyOf": [_string({}) if kind == "string" else {"type": kind} for kind in _SCALARS]}
+
+
+def shortened(schema: Any, *, characters: int) -> Any:  # noqa: ANN401 - any node of a JSON schema
+    """A rewritten schema with every string held to that many characters and every list to a few items.
+
+    For a second try after a reply that was cut off: what a small model repeats ends before its tokens do.
+    """
+    if isinstance(schema, list):
+        return [shortened(item, characters=characters) for item in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    short = {key: shortened(value, characters=characters) for key, value in schema.items()}
+    for most, least, limit in (("maxLength", "minLength", characters), ("maxItems", "minItems", _FEW_ITEMS)):
+        # A property may have such a name: its value is a schema.
+        if isinstance(schema.get(most), int):
+            short[most] = min(schema[most], max(limit, _count(schema.get(least)) or 0))
+    return short
 
 
 def _string(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from agents.calling.actions import (
     action_schema,
     exhausted_tools,
     read_actions,
+    was_cut_off,
 )
 from agents.calling.choice import (
     INSTRUCTIONS,
@@ -37,6 +38,7 @@ from agents.calling.choice import (
     read_choice,
 )
 from agents.calling.exchange import Ask, RefusedError, Said
+from agents.calling.grammar_schema import shortened
 from agents.calling.history import fit_history, flatten, without_system
 from agents.calling.structured_answers import StructuredAnswer
 from agents.calling.wording import ACT, ANSWER_IN_WORDS, THINK, describe_actions, reminder, repair
@@ -65,6 +67,10 @@ _QUOTED_CHARACTERS: Final = 300
 _REPAIR_TOKENS: Final = 200
 # A thought of a server that keeps to no limit is cut: its end has the conclusion.
 _CHARACTERS_PER_TOKEN: Final = 4
+# The braces and names around an answer. A model that repeats itself writes a token for each character.
+_JSON_TOKENS: Final = 64
+# A string of a second try, where the first was cut off, takes this share of the reply's tokens.
+_SHORT_SHARE: Final = 6
 
 # What servers say of a schema that they do not compile, or of schemas that they do not know. Sources: the
 # recordings of vLLM 0.32 and Ollama 0.33, llama.cpp's server.
@@ -281,6 +287,8 @@ class _Decision:
                 schema = self._schema(tools, ()) if tools else None
                 if not tools:
                     messages[-1] = HumanMessage(ANSWER_IN_WORDS)
+            elif schema is not None and was_cut_off(said.text):
+                schema = shortened(schema, characters=at.action_tokens // _SHORT_SHARE)
         raise ModelError(
             f"{at.endpoint.model} gave no valid action in {ATTEMPTS} replies: {failure}",
             hint="choose a larger model: stillroom plan",
@@ -341,7 +349,7 @@ class _Decision:
         return action_schema(
             tools,
             may_answer=bool(answers),
-            answer_characters=at.action_tokens,
+            answer_characters=max(_SHORT_SHARE, at.action_tokens - _JSON_TOKENS),
             answers=answers,
             most_calls=at.most_calls,
         )

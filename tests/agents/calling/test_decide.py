@@ -51,6 +51,18 @@ def test_a_constrained_decision_counts_its_requests_and_runs_nothing(scripted_ch
     assert len(chat.choices) == 1
 
 
+def test_after_a_reply_that_was_cut_off_all_that_is_open_has_to_be_short(scripted_chat: Serve) -> None:
+    with scripted_chat('{"action": "weigh", "args": {"thing": "salt and salt and', ACTION) as chat:
+        decision = decide(chat.endpoint(), "How heavy is salt?", TOOLS, way="constrained", max_tokens=120)
+    assert decision.valid
+    longest = [
+        request["response_format"]["json_schema"]["schema"]["anyOf"][0]["properties"]["args"]["properties"]
+        for request in chat.requests
+        if "response_format" in request
+    ]
+    assert [properties["thing"]["maxLength"] for properties in longest] == [200, 20]
+
+
 def test_two_replies_that_are_no_action_are_an_invalid_decision(scripted_chat: Serve) -> None:
     with scripted_chat("no", "never") as chat:
         decision = decide(chat.endpoint(), "How heavy is salt?", TOOLS, way="prompted")
