@@ -45,7 +45,9 @@ OWN_CASES: Final = Path(__file__).parent / "sets" / "toolcalling"
 _SHOWN_CHARACTERS: Final = 300
 
 
-def measure(endpoint: Endpoint, case: Case, way: CallingWay, *, max_tokens: int | None = None) -> Row:
+def measure(
+    endpoint: Endpoint, case: Case, way: CallingWay, *, parallel: bool, max_tokens: int | None = None
+) -> Row:
     """One decision of the model, judged."""
     from langchain_core.messages import AIMessage, HumanMessage
 
@@ -56,7 +58,13 @@ def measure(endpoint: Endpoint, case: Case, way: CallingWay, *, max_tokens: int 
     conversation = [AIMessage(text) if role == "assistant" else HumanMessage(text) for role, text in turns]
     try:
         decision = decide(
-            endpoint, conversation, case.tools(), way=way, instructions=system, max_tokens=max_tokens
+            endpoint,
+            conversation,
+            case.tools(),
+            way=way,
+            parallel=parallel,
+            instructions=system,
+            max_tokens=max_tokens,
         )
     except ModelError as error:
         judged = score(case, Reply(problem=error.message))
@@ -105,7 +113,7 @@ def _rows(endpoint: Endpoint, cases: Sequence[Case], asked: argparse.Namespace) 
     # A case in all ways before the next one: what else the machine does then weighs on all of them alike.
     for number, case in enumerate(cases, 1):
         for way in asked.ways:
-            row = measure(endpoint, case, way, max_tokens=asked.max_tokens)
+            row = measure(endpoint, case, way, parallel=asked.parallel, max_tokens=asked.max_tokens)
             seconds = f"{row.seconds:.1f} s, {row.requests} requests"
             why = row.error or row.score.why or "right"
             line = f"{number} of {len(cases)}  {case.id}  {way}  {seconds}  {why[:100]}"
@@ -128,6 +136,8 @@ def _origin(endpoint: Endpoint, asked: argparse.Namespace, cases: int) -> dict[s
         "context_tokens": endpoint.context_tokens,
         "set": asked.dir.name,
         "cases": cases,
+        "parallel": asked.parallel,
+        "max_tokens": asked.max_tokens,
     }
 
 
@@ -145,6 +155,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--ways", default=",".join(CALLING_WAYS), type=_ways, help="of calling, with commas")
     parser.add_argument("--category", action="append", default=[], help="only this one; may be repeated")
     parser.add_argument("--limit", type=int, help="cases of each category in each language")
+    parser.add_argument("--parallel", action="store_true", help="several calls in one reply are offered")
     parser.add_argument("--max-tokens", type=int, help="of one reply")
     cores = os.cpu_count() or 1
     parser.add_argument("--threads", type=int, default=cores, help="of the embedded engine; all cores")
