@@ -31,6 +31,8 @@ _CHILD: Final = Path(__file__).with_name("python_child.py")
 # How soon it is noticed that the process ended while others hold its output, or that nobody waits.
 _LOOK_SECONDS: Final = 0.05
 _READ_BYTES: Final = 65_536
+# The most that Linux lets a pipe hold.
+_PIPE_BYTES: Final = 1_048_576
 # As shells do, the child's child tells by which signal it ended.
 _BY_A_SIGNAL: Final = 128
 
@@ -189,16 +191,20 @@ class _Output:
             return False
         if not self._selector.select(seconds):
             return False
-        data = self._stream.read(_READ_BYTES) or b""
+        try:
+            data = os.read(self._stream.fileno(), _READ_BYTES)
+        except BlockingIOError:  # nothing there after all
+            return False
         self._ended = not data
         self._printed_bytes += len(data)
         self._kept += data[: self._limit_bytes - len(self._kept)]
         return bool(data)
 
     def close(self) -> None:
-        """Read what is there already, and no more."""
-        while not self._ended and self.read(0):
-            pass
+        """Read what is there already, and no more: whoever left the group may go on writing."""
+        for _ in range(_PIPE_BYTES // _READ_BYTES):
+            if not self.read(0):
+                break
         self._selector.close()
 
 
