@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agents.calling.way import CallingWay
+    from agents.running.recorder import Recorder
     from deploy.calibration.corrections import Calibration
     from deploy.catalog import Catalog
     from deploy.endpoint import Endpoint
@@ -61,6 +62,10 @@ def _not_measured(_deployment: Deployment) -> Measurement | None:
     return None
 
 
+def _no_recorder() -> Recorder | None:
+    return None
+
+
 def _plain_retrieval() -> RetrievalOptions:
     from rag.retrieval.options import RetrievalOptions
 
@@ -82,6 +87,7 @@ class Services:
         deployment: what ``stillroom up`` started, in whatever state; None where nothing.
         measured: the memory that a deployment takes now; None where it cannot be told.
         calling: in which way an agent's model calls tools; ``auto`` for that of the endpoint.
+        recorder: what keeps a record of one run of the agent; None where nobody wants one.
     """
 
     library: Callable[[], Library]
@@ -94,6 +100,7 @@ class Services:
     deployment: Callable[[], Deployment | None] = _none_deployed
     measured: Callable[[Deployment], Measurement | None] = _not_measured
     calling: CallingWay | Literal["auto"] = "auto"
+    recorder: Callable[[], Recorder | None] = _no_recorder
 
     def for_threads(self) -> Services:
         """The same services, what is slow to open opened once whichever thread asks first."""

@@ -103,6 +103,7 @@ class AgentTool:
             limits=Limits(seconds=left),
             cancelled=call.cancelled,
             on_event=lambda event: _tell(call, event),
+            recorder=self.services.recorder(),
         )
         return AgentAnswer(question, run.answer, run.citations, _shown(run.steps), run.ended_by, run.notice)
 

@@ -6,7 +6,6 @@ never how it is made. Nothing below the command line reads a setting.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from agents.memory.conversations import Conversations
     from agents.running.limits import Limits
     from agents.running.recorder import Recorder
-    from agents.running.redaction import Redactor
-    from agents.running.telemetry import Telemetry
     from agents.running.trace_events import TraceEvent
     from agents.toolbox import Access, Services
     from agents.tools import Tool
@@ -44,6 +41,7 @@ if TYPE_CHECKING:
     from rag.retrieval.reranker import Reranker
     from rag.store.chroma_server import ChromaServer
     from rag.store.filters import Filter
+    from stillroom.cli.recording import Recording
     from stillroom.settings import Settings
 
 
@@ -56,7 +54,7 @@ class Rooms:
     """
 
     settings: Settings
-    _opened: list[Library | Telemetry] = field(default_factory=list, repr=False)
+    _opened: list[Library | Recording] = field(default_factory=list, repr=False)
 
     @property
     def library_dir(self) -> Path:
@@ -336,6 +334,7 @@ class Rooms:
             retrieval=self.retrieval_options,
             deployment=self._deployment,
             measured=self._measured,
+            recorder=self.recorder,
         ).for_threads()  # an agent's calls that only read run side by side
 
     def _deployment(self) -> Deployment | None:
@@ -430,36 +429,28 @@ class Rooms:
         Raises:
             EnvironmentUnfitError: the trace file cannot be written.
         """
-        from agents.running.recorder import Recorders
-        from agents.running.trace_events import TraceEvents
-        from agents.running.trace_file import TraceFile
-
-        redactor = self._redactor(secrets)
-        sinks = [on_trace] if on_trace else []
-        if path := trace_file or self.settings.agent_trace_file:
-            sinks.append(TraceFile(path.expanduser()).write)
-        recorders: list[Recorder] = [TraceEvents(sinks, redactor)] if sinks else []
-        if self.telemetry:
-            recorders.append(self.telemetry.recorder(redactor))
-        return Recorders(tuple(recorders)) if recorders else None
+        return self._recording.recorder(trace_file or self.settings.agent_trace_file, on_trace, secrets)
 
     @cached_property
-    def telemetry(self) -> Telemetry | None:
-        """The way to a collector, if OpenTelemetry's own variables name one."""
-        from agents.running.telemetry import Telemetry, is_asked_for
-        from stillroom import __version__
+    def _recording(self) -> Recording:
+        from stillroom.cli.recording import Recording
+        from stillroom.settings import process_environment
 
-        if not is_asked_for(os.environ):
-            return None
-        telemetry = Telemetry(os.environ, version=__version__, tell=Output().note)
-        self._opened.append(telemetry)
-        return telemetry
+        recording = Recording(process_environment(), secrets=self._secrets, tell=Output().note)
+        self._opened.append(recording)
+        return recording
 
-    def _redactor(self, secrets: Iterable[str]) -> Redactor:
-        from agents.running.redaction import Redactor
+    def _secrets(self) -> tuple[str, ...]:
+        """What must not be written down: secret settings, and whatever MCP servers are given."""
+        from stillroom.errors import SettingsError
         from stillroom.settings import secret_values
 
-        return Redactor([*secret_values(self.settings), *secrets])
+        secrets = secret_values(self.settings)
+        try:
+            given = [server.secrets for server in self.mcp_config().servers]
+        except SettingsError:  # no server is given anything then
+            return secrets
+        return (*secrets, *(value for one in given for value in (*one.certain, *one.possible)))
 
     def close(self) -> None:
         """Close what was opened; safe to call twice."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 from dataclasses import replace
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from agents.background import start_in_background
 from agents.call_context import CallContext
+from agents.running.trace_events import TraceEvents
 from agents.toolbox import Services
 from agents.tools import tool
 from deploy.catalog import load_catalog
@@ -17,6 +18,9 @@ from deploy.endpoint import Endpoint
 from mcp_server.agent_tool import AgentTool
 from stillroom.errors import ToolError
 from tests.agents.chat_script import Reply, chat_script
+
+if TYPE_CHECKING:
+    from agents.running.trace_events import TraceEvent
 
 
 def unopened() -> NoReturn:
@@ -59,3 +63,15 @@ def test_endpoint_that_is_gone_is_an_error_that_names_it() -> None:
     agent = tool(AgentTool(services(f"http://127.0.0.1:{port}/v1")).run_agent)
     with pytest.raises(ToolError, match=str(port)):
         agent.call({"question": "How large is a 7B model?"})
+
+
+def test_run_behind_mcp_is_recorded_like_any_other() -> None:
+    events: list[TraceEvent] = []
+    call = '{"action": "calculate", "args": {"expression": "6 * 7"}}'
+    answer = '{"action": "final_answer", "args": {"answer": "It is 42."}}'
+    with chat_script(Reply([call]), Reply([answer])) as chat:
+        given = replace(services(""), endpoint=chat.endpoint, recorder=lambda: TraceEvents([events.append]))
+        tool(AgentTool(given).run_agent).call({"question": "What is 6 * 7?"})
+    told = [event["event"] for event in events]
+    assert (told[0], told[-1]) == ("run_started", "run_ended")
+    assert [event["tool"] for event in events if event["event"] == "tool_called"] == ["calculate"]
