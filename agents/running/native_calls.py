@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
 from langchain_core.messages import AIMessage, HumanMessage
 
+from agents.calling.reply_text import written_calls
 from deploy.chat import split_reasoning
-from rag.model_call import json_objects
 from stillroom.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from langchain_core.messages import AnyMessage
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 # The first reply and one repair: a model that fails twice fails a third time.
 _ATTEMPTS: Final = 2
 _QUOTED_CHARACTERS: Final = 300
-_NAMES: Final = ("name", "action", "tool")
-_ARGUMENTS: Final = ("arguments", "parameters", "args", "input")
 # Qwen and Hermes, Mistral, DeepSeek, Llama: their templates' marks of a call, which servers should have read.
 _MARKS: Final = re.compile(r"<tool_call|\[TOOL_CALLS?\]|<[|｜]tool|<function=")
 _FUNCTION: Final = re.compile(r"<function=(?P<name>[\w.-]+)>(?P<arguments>.*?)(?:</function>|$)", re.DOTALL)
@@ -91,20 +89,15 @@ def calls_in_text(text: str, tools: Collection[str]) -> tuple[tuple[str, Mapping
     body = text[marked.start() :] if marked else _FENCE.sub("", text).strip()
     if not marked and not body.startswith(("{", "[")):
         return ()
-    functions: tuple[tuple[str, Mapping[str, Any]], ...] = tuple(
-        (found["name"], next(json_objects(found["arguments"]), {})) for found in _FUNCTION.finditer(body)
+    written = [
+        *((found["name"], found["arguments"]) for found in _FUNCTION.finditer(body)),
+        # Without names, no prose that looks like a Python call is one.
+        *((call.name, call.arguments) for call in written_calls(body)),
+    ]
+    calls = [(name, _object(arguments)) for name, arguments in written if isinstance(name, str)]
+    return tuple(
+        (name, arguments) for name, arguments in calls if arguments is not None and (marked or name in tools)
     )
-    calls = functions or tuple(_written(body))
-    return tuple(call for call in calls if marked or call[0] in tools)
-
-
-def _written(body: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for value in json_objects(body):
-        call = value["function"] if isinstance(value.get("function"), dict) else value
-        name = next((call[key] for key in _NAMES if isinstance(call.get(key), str)), None)
-        arguments = _object(next((call[key] for key in _ARGUMENTS if key in call), None))
-        if name and arguments is not None:
-            yield name, arguments
 
 
 def _calls(

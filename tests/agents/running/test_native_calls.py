@@ -30,6 +30,8 @@ SALT = (("weigh", {"thing": "salt"}),)
         '```json\n{"type": "function", "function": {"name": "weigh", "arguments": {"thing": "salt"}}}\n```',
         '<function=weigh>{"thing": "salt"}</function>',
         '{"action": "weigh", "args": {"thing": "salt"}}',
+        '<｜tool▁call▁begin｜>function<｜tool▁sep｜>weigh\n{"thing": "salt"}<｜tool▁call▁end｜>',
+        "<tool_call>{'name': 'weigh', 'arguments': {'thing': 'salt',}}</tool_call>",
     ],
 )
 def test_a_call_that_is_written_as_text_is_one(text: str) -> None:
@@ -48,6 +50,12 @@ def test_a_call_that_is_written_as_text_is_one(text: str) -> None:
 )
 def test_an_answer_is_none(text: str) -> None:
     assert calls_in_text(text, {"weigh"}) == ()
+
+
+@pytest.mark.parametrize("length", range(12, 66, 6))
+def test_a_call_as_text_that_is_cut_off_is_not_completed(length: int) -> None:
+    text = '<tool_call>{"name": "weigh", "arguments": {"thing": {"a": 1}, "of": "salt"}}'
+    assert calls_in_text(text[:length], {"weigh"}) == ()
 
 
 def test_a_call_of_an_unknown_tool_as_text_is_one_where_a_template_marks_it() -> None:
