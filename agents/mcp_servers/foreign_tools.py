@@ -79,6 +79,11 @@ def described(served: ServedTool) -> str:
     return cap_text(words, limit=DESCRIPTION_CHARACTERS)
 
 
+def is_callable(served: ServedTool) -> bool:
+    """Whether an ordinary call is enough; some tools work only as a task that the client comes back for."""
+    return served.execution is None or served.execution.task_support != "required"
+
+
 def is_repeatable(served: ServedTool) -> bool:
     """Whether a call may be made again when nobody knows if the first one was carried out."""
     hints = served.annotations

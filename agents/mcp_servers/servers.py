@@ -19,7 +19,7 @@ from agents.background import start_in_background
 from agents.mcp_servers.config import Problem
 from agents.mcp_servers.failures import plain_words
 from agents.mcp_servers.fingerprints import changes, definitions_of, fingerprint
-from agents.mcp_servers.foreign_tools import adapted
+from agents.mcp_servers.foreign_tools import adapted, is_callable
 from agents.mcp_servers.logs import quiet_logs
 from agents.mcp_servers.names import tool_names
 from agents.tools import CALL_SECONDS, tool
@@ -240,6 +240,7 @@ def tools_of(server: McpServer, *, taken: Collection[str] = ()) -> list[Tool]:
             call_seconds=config.call_seconds or server.call_seconds,
         )
         for served in {served.name: served for served in server.served}.values()
+        if is_callable(served)
     ]
     if server.session is not None and server.session.client.server_capabilities.resources is not None:
         name = tool_names(config.name, [_READ_RESOURCE], taken=[*taken, *names.values()])[_READ_RESOURCE]

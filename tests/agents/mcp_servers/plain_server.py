@@ -48,6 +48,14 @@ def tools(starts: int) -> list[dict[str, Any]]:
     for name, description, schema, hints in named:
         entry: dict[str, Any] = {"name": name, "description": description, "inputSchema": schema}
         listed.append(entry | ({"annotations": hints} if hints else {}))
+    listed.append(
+        {
+            "name": "task",
+            "description": "Long.",
+            "inputSchema": NOTHING,
+            "execution": {"taskSupport": "required"},
+        }
+    )
     if MORE:
         listed.append({"name": "later", "description": "New.", "inputSchema": NOTHING})
     return listed

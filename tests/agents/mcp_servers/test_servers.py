@@ -134,6 +134,13 @@ def test_only_tools_that_read_on_this_machine_run_without_asking(
     assert asks["a__look_outside"]
 
 
+def test_tool_that_works_only_as_a_task_is_left_out(workshop: Workshop, tools_of: ToolsOf) -> None:
+    workshop.plain("a")
+    with workshop.servers() as servers:
+        assert "a__task" not in tools_of(servers)
+        assert "task" in [served.name for served in servers.started("a").served]
+
+
 def test_bad_argument_is_told_before_the_server_is_asked(workshop: Workshop, tools_of: ToolsOf) -> None:
     workshop.plain("a")
     with workshop.servers() as servers, pytest.raises(ToolError, match="'text' is missing"):
