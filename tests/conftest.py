@@ -159,7 +159,7 @@ class ScriptedChat:
     replies: list[str | dict[str, Any] | tuple[int, str]]
     requests: list[dict[str, Any]] = field(default_factory=list)
     base_url: str = ""
-    choice: str = ""
+    choice: str | tuple[int, str] = ""
     choices: list[dict[str, Any]] = field(default_factory=list)
     prompt_tokens: int | None = None
 

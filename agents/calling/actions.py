@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agents.calling.grammar_schema import GrammarSchemas
 from agents.calling.offered import Offered, needed_arguments, signature
-from agents.calling.reply_text import WrittenCall, written_calls
+from agents.calling.reply_text import WrittenCall, cut_answer, written_calls
 from agents.foreign_schema import argument_problems
 from agents.slips import set_right
 from rag.prompt_text import closed_object
@@ -115,8 +115,13 @@ def read_actions(
     """
     known = {offer.name: offer for offer in (*tools, *answers)}
     written = written_calls(text, tuple(known))
+    if not written and ANSWER in answers and (cut := cut_answer(text)):
+        return (Action(FINAL, {"answer": f"{cut} …"}),)
     if not written:
-        raise InvalidActionError(_nothing_written(text))
+        problem = 'the reply holds no complete JSON object with "action" and "args"'
+        if was_cut_off(text):
+            problem += ": it was cut off, so write less"
+        raise InvalidActionError(problem)
     actions: list[Action] = []
     for call in written[:most_calls]:
         action = _read(call, known)
@@ -195,13 +200,6 @@ def _answer(arguments: Mapping[str, Any]) -> str:
 def was_cut_off(text: str) -> bool:
     """Whether JSON in a reply does not come to its end."""
     return text.count("{") > text.count("}")
-
-
-def _nothing_written(text: str) -> str:
-    problem = 'the reply holds no complete JSON object with "action" and "args"'
-    if was_cut_off(text):
-        return f"{problem}: it was cut off, so write less"
-    return problem
 
 
 def _object(parameters: Mapping[str, Any]) -> Mapping[str, Any]:

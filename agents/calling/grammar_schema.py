@@ -139,9 +139,10 @@ class _Rewriting:
             least, most = max(least, len(first)), most or len(first)
         else:
             items = self.node(schema.get("items", True), depth - 1)
-        most = min(_MOST_ITEMS if most is None else most, max(_MOST_ITEMS, least))
-        bounded = {"type": "array", "items": items, "maxItems": min(most, _MOST_NEEDED_ITEMS)}
-        return {**bounded, "minItems": min(least, most)} if least else bounded
+        least = min(least, _MOST_NEEDED_ITEMS)
+        most = max(least, min(_MOST_ITEMS if most is None else most, _MOST_ITEMS))
+        bounded = {"type": "array", "items": items, "maxItems": most}
+        return {**bounded, "minItems": least} if least else bounded
 
     def _reference(self, reference: str, depth: int) -> dict[str, Any]:
         """A name of our own for what is referred to: two tools may have a definition of one name."""
@@ -179,6 +180,9 @@ def shortened(schema: Any, *, characters: int) -> Any:  # noqa: ANN401 - any nod
         # A property may have such a name: its value is a schema.
         if isinstance(schema.get(most), int):
             short[most] = min(schema[most], max(limit, _count(schema.get(least)) or 0))
+    if schema.get("type") == "object" and isinstance(schema.get("additionalProperties"), Mapping):
+        # No grammar bounds the number of names.
+        return {"type": "object", "properties": {}, "additionalProperties": False}
     return short
 
 

@@ -34,6 +34,9 @@ _DEEPSEEK: Final = re.compile(
     r"(?:<[｜|]tool[▁_]calls?[▁_]end[｜|]>|\Z)",
     re.DOTALL,
 )
+_ANSWER_BEGUN: Final = re.compile(r'"action"\s*:\s*"final_answer"\s*,\s*"args"\s*:\s*\{\s*"answer"\s*:\s*"')
+# A pair of surrogates, each \\uXXXX.
+_LONGEST_ESCAPE: Final = 12
 # Full-width punctuation of Chinese input, where a reply has no JSON without it.
 _WIDTHS: Final = str.maketrans("｛｝［］：，“”＂‘’", '{}[]:,"""\'\'')
 _TRAILING_COMMA: Final = re.compile(r",(?=\s*[}\]])")
@@ -65,6 +68,26 @@ def written_calls(text: str, names: Sequence[str] = ()) -> list[WrittenCall]:
         if calls := reading(text, names):
             return calls
     return []
+
+
+def cut_answer(text: str) -> str:
+    """What stands of a final answer whose reply was cut off inside it; empty where there is none.
+
+    Example:
+        >>> cut_answer('{"action": "final_answer", "args": {"answer": "It weighs')
+        'It weighs'
+    """
+    begun = _ANSWER_BEGUN.search(text[:_LONGEST_CHARACTERS])
+    if begun is None:
+        return ""
+    # An escape may be cut, too.
+    for end in range(len(text), max(begun.end(), len(text) - _LONGEST_ESCAPE), -1):
+        try:
+            answer = json.loads(f'"{text[begun.end() : end]}"', strict=False)
+        except ValueError:
+            continue
+        return str(answer).strip() if re.search(r"\w", answer) else ""
+    return ""
 
 
 def _deepseek(text: str, _names: Sequence[str]) -> list[WrittenCall]:
