@@ -127,6 +127,7 @@ def keep(order: Order, orders: list[Order] = [], ready: bool = False) -> dict[st
     return {"orders": adapter.dump_python([order, *orders], mode="json"), "ready": ready}
 
 
+KEEP = tool(keep)
 ORDERS = st.fixed_dictionaries(
     {"count": st.integers(0, 99), "unit": st.sampled_from(["g", "kg"])},
     optional={
@@ -145,10 +146,9 @@ def test_what_the_schema_allows_the_function_gets_unchanged(
     orders: list[dict[str, Any]],
     ready: bool,  # noqa: FBT001
 ) -> None:
-    made = tool(keep)
     arguments = {"order": order, "orders": orders, "ready": ready}
-    Draft202012Validator(made.parameters).validate(arguments)
-    result = made.call(arguments).data
+    Draft202012Validator(KEEP.parameters).validate(arguments)
+    result = KEEP.call(arguments).data
     assert result["ready"] is ready
     for given_order, kept in zip([order, *orders], result["orders"], strict=True):
         assert {**kept, **given_order, "place": kept["place"]} == kept
