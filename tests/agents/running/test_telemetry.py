@@ -239,3 +239,34 @@ ON = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
 )
 def test_its_own_variables_switch_it_on_and_off(variables: dict[str, str], asked: bool) -> None:  # noqa: FBT001
     assert is_asked_for(variables) is asked
+
+
+def test_a_collector_that_speaks_grpc_gets_the_same(scripted_chat: Serve, program: Program) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    import grpc  # type: ignore[import-untyped]
+    from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+    collecting = Collector()
+
+    class Service(trace_service_pb2_grpc.TraceServiceServicer):
+        def Export(self, request: ExportTraceServiceRequest, context: object) -> ExportTraceServiceResponse:  # noqa: ARG002, N802
+            collecting.requests.append(request)
+            return ExportTraceServiceResponse()
+
+    server = grpc.server(ThreadPoolExecutor(2))
+    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(Service(), server)  # type: ignore[no-untyped-call]
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        with scripted_chat(call("salt"), final("5 g")) as chat:
+            ended_by = program.run(
+                chat,
+                OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{port}",
+                OTEL_EXPORTER_OTLP_PROTOCOL="grpc",
+            )
+    finally:
+        server.stop(None)
+    assert (ended_by, program.said) == ("answer", [])
+    assert set(collecting.spans) == {"invoke_agent stillroom", "chat scripted", "execute_tool weigh"}
