@@ -108,7 +108,8 @@ def _is_long(value: object) -> bool:
 
 def _read_line(question: str) -> str:
     from prompt_toolkit import PromptSession
-    from prompt_toolkit.output import create_output
 
-    session: PromptSession[str] = PromptSession(output=create_output(always_prefer_tty=True))
+    from stillroom.cli.chatting.prompt_line import prompt_output
+
+    session: PromptSession[str] = PromptSession(output=prompt_output())
     return session.prompt(question)

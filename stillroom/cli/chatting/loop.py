@@ -14,6 +14,7 @@ from agents.running.consent import Decision
 from stillroom.cli.chatting.asking import ask_consent
 from stillroom.cli.chatting.commands import Commands
 from stillroom.cli.chatting.completion import SlashCompleter
+from stillroom.cli.chatting.keyboard import silent_keys
 from stillroom.cli.chatting.prewarm import Prewarm
 from stillroom.cli.chatting.prompt_line import PromptLine
 from stillroom.cli.chatting.screen import Screen
@@ -59,7 +60,6 @@ class ChatLoop:
 
     def run(self) -> None:
         """Go on until the person leaves."""
-        console = self.output.stdout
         self._greet()
         line = PromptLine(
             self.session.rooms.settings.state_dir,
@@ -68,24 +68,33 @@ class ChatLoop:
             on_thought=self._commands.show_thought,
             on_shown=self._prewarm.start,
         )
-        while True:
-            try:
-                text = line.read()
-            except EOFError:
-                return
-            except KeyboardInterrupt:
-                console.print(Text(self.texts.how_to_leave, style="dim"))
-                continue
-            typed = read_command(text)
-            if typed is not None and typed.command is not None and typed.command.name == "exit":
-                return
-            try:
-                if typed is None:
-                    self.work(text.strip())
-                else:
-                    self._commands.do(typed)
-            except StillroomError as error:
-                self.output.complain(error)
+        # Between two prompts as well, so that what is typed ahead is read as it was typed.
+        with silent_keys():
+            while self._step(line):
+                pass
+
+    def _step(self, line: PromptLine) -> bool:
+        """Read a line and do what it says; False to leave."""
+        try:
+            text = line.read()
+        except EOFError:
+            return False
+        except KeyboardInterrupt:
+            self.output.stdout.print(Text(self.texts.how_to_leave, style="dim"))
+            return True
+        typed = read_command(text)
+        if typed is not None and typed.command is not None and typed.command.name == "exit":
+            return False
+        try:
+            if typed is None:
+                self.work(text.strip())
+            else:
+                self._commands.do(typed)
+        except StillroomError as error:
+            self.output.complain(error)
+        except KeyboardInterrupt:
+            self.output.stdout.print(Text(self.texts.stopped, style="yellow"))
+        return True
 
     def work(self, question: str) -> None:
         """Let the agent work on a question, and show it.

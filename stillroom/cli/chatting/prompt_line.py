@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.completion import Completer
     from prompt_toolkit.history import History
     from prompt_toolkit.key_binding import KeyPressEvent
+    from prompt_toolkit.output import Output
 
 _HISTORY_NAME: Final = "chat_history"
 # A file that old chats filled is begun anew with its younger half.
@@ -69,8 +70,7 @@ class PromptLine:
             prompt_continuation=lambda width, _number, _wrapped: "… ".rjust(width),
             style=_STYLE,
             enable_suspend=True,
-            # A prompt is no result: where stdout goes to a file it stands on stderr.
-            output=create_output(always_prefer_tty=True),
+            output=prompt_output(),
         )
 
     def read(self) -> str:
@@ -89,6 +89,14 @@ class PromptLine:
             on_shown, self._on_shown = self._on_shown, None
             # After the first drawing: what is begun now would delay it.
             self._session.app.after_render.add_handler(_once(on_shown))
+
+
+def prompt_output() -> Output | None:
+    """Where a prompt is drawn: on stderr where stdout goes to a file, for it is no result.
+
+    None is prompt_toolkit's own choice, with which alone it minds ``TERM=dumb``.
+    """
+    return None if sys.stdout.isatty() else create_output(stdout=sys.stderr)
 
 
 def unwrapped(text: str) -> str:

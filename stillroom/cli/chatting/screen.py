@@ -114,6 +114,7 @@ class Screen:
     def say(self, text: str) -> None:
         """What the person waits for, in place of the model."""
         self._status = text
+        self._since = self.clock()
         self.tick()
 
     def stopping(self) -> None:
