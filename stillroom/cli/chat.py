@@ -63,6 +63,20 @@ def chat(
     max_seconds: Annotated[
         int | None, typer.Option("--max-seconds", help="Time for a question.", show_default="600")
     ] = None,
+    mcp: Annotated[bool, typer.Option("--mcp/--no-mcp", help="Tools of MCP servers too.")] = True,
+    mcp_config: options.McpConfig = None,
+    file_roots: Annotated[
+        list[Path] | None,
+        typer.Option("--file-root", help="The agent may read files below this folder; repeatable."),
+    ] = None,
+    web: Annotated[
+        bool | None,
+        typer.Option("--web/--no-web", help="The agent may fetch web pages, and asks.", show_default="no"),
+    ] = None,
+    python: Annotated[
+        bool | None,
+        typer.Option("--python/--no-python", help="The agent may run Python, and asks.", show_default="no"),
+    ] = None,
     trace: Annotated[
         bool, typer.Option("--trace", help="Print each request and tool call with times and tokens.")
     ] = False,
@@ -91,6 +105,10 @@ def chat(
         agent_max_steps=max_steps,
         agent_max_seconds=max_seconds,
         agent_calling=calling,
+        agent_file_roots=tuple(file_roots) if file_roots else None,
+        agent_web=web,
+        agent_python=python,
+        mcp_config=mcp_config,
     )
 
     from stillroom.cli.chatting.session import ChatOptions, Session
@@ -100,6 +118,7 @@ def chat(
     chosen = ChatOptions(
         tools=tuple(tool or ()),
         no_tools=no_tools,
+        mcp=mcp,
         allow=frozenset({"*"} if allow_all else allow or ()),
         conversation=conversation or "",
         resume=go_on,

@@ -6,6 +6,7 @@ never how it is made. Nothing below the command line reads a setting.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -55,6 +56,7 @@ class Rooms:
 
     settings: Settings
     _opened: list[Library | Recording] = field(default_factory=list, repr=False)
+    _opening: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     @property
     def library_dir(self) -> Path:
@@ -95,14 +97,19 @@ class Rooms:
         )
         return EngineHomes(ollama_url=settings.ollama_url, vllm=vllm)
 
-    @cached_property
+    @property
     def library(self) -> Library:
-        """The library, opened once; ``close`` closes it.
+        """The library, opened once, whichever thread asks first; ``close`` closes it.
 
         Raises:
             LibraryError: it is damaged, or was made with another embedder.
             MissingExtraError: the embedder's package is not installed.
         """
+        with self._opening:
+            return self._library
+
+    @cached_property
+    def _library(self) -> Library:
         return self.open_library()
 
     def open_library(self, *, for_rebuild: bool = False) -> Library:

@@ -64,6 +64,15 @@ def ask_consent(
     return Decision.NO
 
 
+def ask_yes(question: str) -> bool:
+    """Ask a question whose answer is yes or no; whatever is not a yes is a no."""
+    forget_typed()
+    try:
+        return _decision(_read_line(question + " ").strip().lower()) is Decision.ONCE
+    except (KeyboardInterrupt, EOFError):
+        return False
+
+
 def _decision(reply: str) -> Decision | None:
     if reply in {"y", "yes", "是", "好", "可以"}:
         return Decision.ONCE

@@ -53,7 +53,7 @@ class Commands:
     def names(self) -> Mapping[str, Callable[[], Iterable[str]]]:
         """What Tab may complete after a command; only what is known without waiting."""
         return {
-            "tools": lambda: [tool.name for tool in self.session.tools_if_known()],
+            "tools": lambda: self.session.toolset.names_if_known,
             "library": self.session.libraries,
             "open": lambda: [one.name for one in self.session.rooms.conversations().list()],
         }
@@ -111,7 +111,7 @@ class Commands:
                 self._say(self.texts.tools_usage)
 
     def _list_tools(self) -> None:
-        tools = self.session.tools()
+        tools = self.session.toolset.all()
         if not tools:
             self._say(self.texts.tools_none)
             return
@@ -120,7 +120,7 @@ class Commands:
         table.add_column(no_wrap=True)
         table.add_column(style="dim", overflow="fold")
         for tool in tools:
-            on = tool.name not in self.session.off
+            on = tool.name not in self.session.toolset.off
             sign = Text(self.texts.tool_on, "green") if on else Text(self.texts.tool_off, "dim")
             table.add_row(sign, Text(harmless(tool.name), "bold"), Text(self._about(tool)))
         self.output.stdout.print(table)
@@ -133,15 +133,15 @@ class Commands:
         return f"({self.texts.tool_allowed if allowed else self.texts.tool_asks}) {summary}"
 
     def _switch(self, names: Iterable[str], *, on: bool) -> None:
-        known = [tool.name for tool in self.session.tools()]
+        known = [tool.name for tool in self.session.toolset.all()]
         for name in names:
             if name not in known:
                 self._not_there(self.texts.tool_unknown, name, known)
                 continue
             if on:
-                self.session.off.discard(name)
+                self.session.toolset.off.discard(name)
             else:
-                self.session.off.add(name)
+                self.session.toolset.off.add(name)
             self._say(f"{name}: {self.texts.tool_on if on else self.texts.tool_off}")
 
     def _library(self, typed: Typed) -> None:

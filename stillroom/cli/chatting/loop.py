@@ -6,15 +6,14 @@ It ties the parts together: prompt line, slash commands, turns. What each of the
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from agents.running.consent import Decision
-from stillroom.cli.chatting.asking import ask_consent
 from stillroom.cli.chatting.commands import Commands
 from stillroom.cli.chatting.completion import SlashCompleter
 from stillroom.cli.chatting.keyboard import silent_keys
+from stillroom.cli.chatting.person import Person
 from stillroom.cli.chatting.prewarm import Prewarm
 from stillroom.cli.chatting.prompt_line import PromptLine
 from stillroom.cli.chatting.screen import Screen
@@ -22,14 +21,12 @@ from stillroom.cli.chatting.session import Asked, context_tokens
 from stillroom.cli.chatting.slash import read_command
 from stillroom.cli.chatting.turn import Turn
 from stillroom.cli.chatting.visible import harmless
+from stillroom.cli.pages import excerpt
 from stillroom.cli.trace_page import trace_text
 from stillroom.errors import StillroomError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from agents.agent import AgentRun
-    from agents.tools import Tool
     from stillroom.cli.chatting.session import Session
     from stillroom.cli.chatting.texts import Texts
     from stillroom.cli.output import Output
@@ -48,7 +45,8 @@ class ChatLoop:
     session: Session
     output: Output
     texts: Texts
-    _turn: Turn | None = None
+    _said_not_kept: bool = False
+    _person: Person = field(init=False)
     _prewarm: Prewarm = field(init=False)
     _commands: Commands = field(init=False)
 
@@ -56,7 +54,8 @@ class ChatLoop:
         """Let the session ask through the turn that is at work."""
         self._prewarm = Prewarm(self.session)
         self._commands = Commands(self.session, self.output, self.texts, retry=self.work)
-        self.session.set_ask(self._consent)
+        self._person = Person(self.output.stdout, self.texts)
+        self.session.set_ask(self._person.consent, self._person)
 
     def run(self) -> None:
         """Go on until the person leaves."""
@@ -111,11 +110,11 @@ class ChatLoop:
     def _work(self, question: str) -> None:
         screen = Screen(self.output.stdout, self.texts, think=self.session.think)
         screen.say(self.texts.preparing)
-        turn = self._turn = Turn(screen, self._ask)
+        turn = self._person.turn = Turn(screen)
         try:
             run = turn.follow(lambda: self._run(question, turn))
         finally:
-            self._turn = None
+            self._person.turn = None
         if run is None:
             screen.stop(self.texts.abandoned)
             return
@@ -123,7 +122,11 @@ class ChatLoop:
             screen.stop(self.texts.stopped)
         else:
             screen.end(run)
-        self.session.asked.append(Asked(question, run, context_tokens(run), tuple(screen.thoughts)))
+        taken = context_tokens(self.session.traced)
+        self.session.asked.append(Asked(question, run, taken, tuple(screen.thoughts)))
+        if self.session.keeping.problem and not self._said_not_kept:
+            self._said_not_kept = True
+            self.output.note(self.texts.not_kept.format(problem=self.session.keeping.problem))
 
     def _run(self, question: str, turn: Turn) -> AgentRun:
         """In the thread of the run."""
@@ -132,16 +135,25 @@ class ChatLoop:
         turn.say(self.texts.waiting)
         return self.session.run(question, cancelled=turn.cancelled, on_event=turn.tell)
 
-    def _consent(self, tool: Tool, arguments: Mapping[str, Any]) -> Decision:
-        """From the thread of the run: the turn that is at work asks in its own."""
-        turn = self._turn
-        return turn.consent(tool, arguments) if turn is not None else Decision.NO
-
-    def _ask(self, tool: Tool, arguments: Mapping[str, Any]) -> Decision:
-        return ask_consent(self.output.stdout, self.texts, tool, arguments)
-
     def _greet(self) -> None:
         endpoint = self.session.endpoint()
         library = self.session.rooms.settings.library
-        told = self.texts.welcome.format(model=endpoint.model, library=library)
-        self.output.stdout.print(Text(harmless(told), style="dim"))
+        told = [self.texts.welcome.format(model=endpoint.model, library=library)]
+        if self.session.options.conversation or self.session.options.resume:
+            told += self._continued()
+        for line in told:
+            self.output.stdout.print(Text(harmless(line), style="dim"))
+
+    def _continued(self) -> list[str]:
+        """Where the conversation stands that is gone on with.
+
+        Raises:
+            ConversationError: it cannot be read.
+            ConversationBusyError: another process has it open.
+        """
+        conversation = self.session.keeping.conversation()
+        turns = conversation.turns if conversation else ()
+        if conversation is None or not turns:
+            return [self.texts.opened_new.format(name=self.session.keeping.name)]
+        last = excerpt(turns[-1].question)
+        return [self.texts.welcome_continued.format(name=conversation.name, count=len(turns), question=last)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from stillroom.cli.chatting.asking import ask_consent
+from stillroom.cli.chatting.person import Person
 from stillroom.cli.chatting.screen import Screen, show_evidence
 from stillroom.cli.chatting.turn import Turn
 from stillroom.cli.chatting.visible import harmless
@@ -40,9 +40,10 @@ def answer_once(session: Session, output: Output, texts: Texts, question: str) -
     on_terminal = output.stdout.is_terminal and not output.as_json
     console = output.stdout if on_terminal else output.stderr
     screen = Screen(console, texts, think=session.think, answers=on_terminal)
-    turn = Turn(screen, lambda tool, arguments: ask_consent(console, texts, tool, arguments))
+    turn = Turn(screen)
     if can_ask(output):
-        session.set_ask(turn.consent)
+        person = Person(console, texts, turn)
+        session.set_ask(person.consent, person)
     try:
         run = turn.follow(lambda: session.run(question, cancelled=turn.cancelled, on_event=turn.tell))
         if run is None:

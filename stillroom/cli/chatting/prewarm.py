@@ -52,6 +52,8 @@ class Prewarm:
         with suppress(StillroomError):
             _wake(self.session.endpoint())
         with suppress(StillroomError):
+            self.session.toolset.begin()
+        with suppress(StillroomError):
             self._open_library()
 
     def _open_library(self) -> None:
@@ -59,14 +61,14 @@ class Prewarm:
         from rag.retrieval.retrieve import search
 
         rooms = self.session.rooms
-        if self.session.tools_on and rooms.settings.library in self.session.libraries():
+        if not self.session.options.no_tools and rooms.settings.library in self.session.libraries():
             search(rooms.library, _SOME_TEXT, rooms.retrieval_options(), limit=1)
 
     def _load_packages(self) -> None:
         # Imported for what it loads: LangChain's agents, which take seconds.
         from deploy.chat import chat_model
 
-        self.session.tools()
+        self.session.toolset.own()
         chat_model(self.session.endpoint(), max_tokens=1)
 
 

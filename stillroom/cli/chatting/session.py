@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from agents.running.consent import Consent
 from stillroom.cli.chatting.keeping import Keeping
-from stillroom.errors import EngineUnavailableError, ToolError
+from stillroom.cli.chatting.toolset import Toolset
+from stillroom.errors import EngineUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from agents.agent import AgentRun
+    from agents.mcp_servers.servers import Ask
     from agents.memory.conversation import Conversation
     from agents.running.consent import Decision
     from agents.running.events import AgentEvent
@@ -38,6 +40,7 @@ class ChatOptions:
     Attributes:
         tools: only these, by name; all where none is named.
         no_tools: none at all.
+        mcp: those of MCP servers too.
         allow: tools that need no yes; ``*`` for all.
         conversation: the name to keep it under; empty for the last one's place.
         resume: go on with the last one.
@@ -47,6 +50,7 @@ class ChatOptions:
 
     tools: tuple[str, ...] = ()
     no_tools: bool = False
+    mcp: bool = True
     allow: frozenset[str] = frozenset()
     conversation: str = ""
     resume: bool = False
@@ -85,12 +89,11 @@ class Session:
     think: ThinkMode = "fold"
     asked: list[Asked] = field(default_factory=list)
     traced: list[TraceEvent] = field(default_factory=list)
-    off: set[str] = field(default_factory=set)
     consent: Consent = field(init=False)
     keeping: Keeping = field(init=False)
+    toolset: Toolset = field(init=False)
     _recorder: Recorder | None = None
     _endpoint: Endpoint | None = None
-    _tools: tuple[Tool, ...] | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
@@ -99,11 +102,15 @@ class Session:
         self.keeping = Keeping(
             self.rooms.conversations, self.options.conversation, resume=self.options.resume
         )
+        self.toolset = Toolset(
+            lambda: self.rooms, only=self.options.tools, none=self.options.no_tools, mcp=self.options.mcp
+        )
 
-    def set_ask(self, ask: Callable[[Tool, Mapping[str, Any]], Decision]) -> None:
-        """Let a person be asked from now on."""
+    def set_ask(self, ask: Callable[[Tool, Mapping[str, Any]], Decision], ask_of_server: Ask) -> None:
+        """Let a person be asked from now on, about calls and about MCP servers."""
         self.ask = ask
         self.consent = self._new_consent()
+        self.toolset.ask = ask_of_server
 
     def endpoint(self) -> Endpoint:
         """The model that answers, called in the way that was asked for.
@@ -160,32 +167,7 @@ class Session:
         """Let the tools work on another library."""
         with self._lock:
             self.rooms = self.rooms.with_library(name)
-            self._tools = None
-
-    def tools(self) -> tuple[Tool, ...]:
-        """All tools that this chat may use, also those that are off now.
-
-        Raises:
-            ToolError: one that was named is not there.
-        """
-        with self._lock:
-            if self._tools is None:
-                self._tools = self._chosen_tools()
-            return self._tools
-
-    def _chosen_tools(self) -> tuple[Tool, ...]:
-        if self.options.no_tools:
-            return ()
-        return chosen(self.rooms.toolbox(), self.options.tools)
-
-    def tools_if_known(self) -> tuple[Tool, ...]:
-        """The same where they were made already: making them takes half a second."""
-        return self._tools or ()
-
-    @property
-    def tools_on(self) -> tuple[Tool, ...]:
-        """The tools that the model is given."""
-        return tuple(tool for tool in self.tools() if tool.name not in self.off)
+            self.toolset.forget_library()
 
     def open(self, name: str) -> Conversation:
         """Go on with a conversation, or begin one of that name; what was allowed in the other is not in this.
@@ -204,8 +186,9 @@ class Session:
         self._begin_anew()
 
     def close(self) -> None:
-        """Let go of the conversation; safe to call twice."""
+        """Let go of the conversation and end the MCP servers; safe to call twice."""
         self.keeping.close()
+        self.toolset.close()
 
     def _begin_anew(self) -> None:
         self.consent = self._new_consent()
@@ -224,11 +207,15 @@ class Session:
             StillroomError: something that it needs cannot be opened.
         """
         from agents.agent import run_agent
+        from agents.running.events import Noticed
 
+        tools = self.toolset.on()
+        for problem in self.toolset.new_problems():
+            on_event(Noticed(problem))
         return run_agent(
             question,
             endpoint=self.endpoint(),
-            tools=self.tools_on,
+            tools=tools,
             limits=self.rooms.agent_limits(),
             consent=self.consent,
             conversation=self.keeping.conversation(),
@@ -252,21 +239,12 @@ class Session:
         self.traced.append(event)
 
 
-def chosen(tools: Sequence[Tool], names: Sequence[str]) -> tuple[Tool, ...]:
-    """The tools of those names, or all where none is named.
+def context_tokens(events: Sequence[TraceEvent]) -> int:
+    """About what the last request of a run and its reply took of the context; 0 where nobody counted.
 
-    Raises:
-        ToolError: there is none of a name.
+    A decision may take several requests, of which the server's counts are kept together.
     """
-    known = [tool.name for tool in tools]
-    for name in names:
-        if name not in known:
-            raise ToolError(
-                f"there is no tool {name}; there are {', '.join(known)}", hint="stillroom chat --help"
-            )
-    return tuple(tool for tool in tools if not names or tool.name in names)
-
-
-def context_tokens(run: AgentRun) -> int:
-    """What the largest request of a run took of the context, where the server counted it; else 0."""
-    return max((step.tokens or 0 for step in run.steps), default=0)
+    for event in reversed(events):
+        if event["event"] == "model_called" and event["prompt_tokens"]:
+            return int((event["prompt_tokens"] + event["reply_tokens"]) / max(1, event["requests"]))
+    return 0

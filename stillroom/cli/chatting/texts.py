@@ -53,6 +53,9 @@ class Texts:
     no_arguments: str
     consent_choices: str
     consent_unknown: str
+    mcp_start: str
+    mcp_connect: str
+    mcp_use: str
     said_once: str
     said_always: str
     said_no: str

@@ -10,20 +10,20 @@ import threading
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from agents.background import start_in_background
-from agents.running.consent import Decision
 from stillroom.cli.chatting.keyboard import counting_ctrl_c, silent_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from agents.agent import AgentRun
     from agents.running.events import AgentEvent
-    from agents.tools import Tool
     from stillroom.cli.chatting.keyboard import CtrlC
     from stillroom.cli.chatting.screen import Screen
+
+T = TypeVar("T")
 
 # Between two drawings: what a spinner needs to look alive.
 _TICK_SECONDS: Final = 0.08
@@ -32,12 +32,16 @@ _PATIENCE_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A call that needs a yes; the thread of the run waits for the reply."""
+class _InFront(Generic[T]):
+    """Something to do on the terminal, for which a thread of the run waits.
 
-    tool: Tool
-    arguments: Mapping[str, Any]
-    reply: Future[Decision]
+    Attributes:
+        otherwise: what it comes to where nobody looks any more.
+    """
+
+    act: Callable[[], T]
+    otherwise: T
+    reply: Future[T]
 
 
 @dataclass
@@ -46,13 +50,11 @@ class Turn:
 
     Args:
         screen: where it is shown.
-        ask: asks a person about a call, on the terminal.
     """
 
     screen: Screen
-    ask: Callable[[Tool, Mapping[str, Any]], Decision]
     cancelled: threading.Event = field(default_factory=threading.Event)
-    _told: queue.SimpleQueue[AgentEvent | _Asked | str] = field(default_factory=queue.SimpleQueue)
+    _told: queue.SimpleQueue[AgentEvent | _InFront[Any] | str] = field(default_factory=queue.SimpleQueue)
     _gone: bool = False
 
     def tell(self, event: AgentEvent) -> None:
@@ -63,13 +65,18 @@ class Turn:
         """What is waited for from now on, from any thread."""
         self._told.put(text)
 
-    def consent(self, tool: Tool, arguments: Mapping[str, Any]) -> Decision:
-        """Ask the person, from the run's thread, and wait; no where nobody looks any more."""
+    def in_front(self, act: Callable[[], T], otherwise: T) -> T:
+        """Do something on the terminal, such as asking, in the thread that owns it; from any thread.
+
+        Args:
+            act: what is done, with everything that moves out of the way.
+            otherwise: what it comes to where the person stopped the run, or does not wait for it any more.
+        """
         if self._gone or self.cancelled.is_set():
-            return Decision.NO
-        asked = _Asked(tool, arguments, Future())
-        self._told.put(asked)
-        return asked.reply.result()
+            return otherwise
+        wanted = _InFront(act, otherwise, Future())
+        self._told.put(wanted)
+        return wanted.reply.result()
 
     def follow(self, work: Callable[[], AgentRun]) -> AgentRun | None:
         """Show the work until it ends; None where the person would not wait for that.
@@ -108,25 +115,25 @@ class Turn:
         except queue.Empty:
             self.screen.tick()
             return
-        if isinstance(told, _Asked):
-            self._answer(told)
+        if isinstance(told, _InFront):
+            self._do(told)
         elif isinstance(told, str):
             self.screen.say(told)
         else:
             self.screen.show(told)
 
-    def _answer(self, asked: _Asked) -> None:
+    def _do(self, wanted: _InFront[Any]) -> None:
         self.screen.pause()
-        decision = Decision.NO
+        came_of_it = wanted.otherwise
         try:
             if not self.cancelled.is_set():
-                decision = self.ask(asked.tool, asked.arguments)
+                came_of_it = wanted.act()
         finally:
-            asked.reply.set_result(decision)
+            wanted.reply.set_result(came_of_it)
 
     def _refuse_rest(self) -> None:
         """Let no thread wait for a reply that never comes."""
         while not self._told.empty():
             told = self._told.get()
-            if isinstance(told, _Asked):
-                told.reply.set_result(Decision.NO)
+            if isinstance(told, _InFront):
+                told.reply.set_result(told.otherwise)
