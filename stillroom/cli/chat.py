@@ -128,7 +128,6 @@ def chat(
     session = Session(rooms, chosen, think=think)
     context.call_on_close(session.close)
     texts = texts_in(interface_language(rooms.settings))
-    session.endpoint()
     if asked is None:
         from stillroom.cli.chatting.loop import ChatLoop
 

@@ -43,7 +43,6 @@ def ask_consent(
         read: reads the reply to a question; on the terminal if not given.
     """
     _show_call(console, texts, tool, arguments)
-    forget_typed()
     reader = read or _read_line
     for _ in range(2):
         try:
@@ -66,7 +65,6 @@ def ask_consent(
 
 def ask_yes(question: str) -> bool:
     """Ask a question whose answer is yes or no; whatever is not a yes is a no."""
-    forget_typed()
     try:
         return _decision(_read_line(question + " ").strip().lower()) is Decision.ONCE
     except (KeyboardInterrupt, EOFError):
@@ -116,9 +114,13 @@ def _is_long(value: object) -> bool:
 
 
 def _read_line(question: str) -> str:
+    """What is typed from now on: what was typed before the question is no reply to it."""
     from prompt_toolkit import PromptSession
+    from prompt_toolkit.input.typeahead import clear_typeahead
 
     from stillroom.cli.chatting.prompt_line import prompt_output
 
     session: PromptSession[str] = PromptSession(output=prompt_output())
+    forget_typed()
+    clear_typeahead(session.input)  # read by an earlier prompt, together with its own line
     return session.prompt(question)

@@ -17,11 +17,10 @@ from rich.text import Text
 from stillroom.cli.chatting.keeping import LAST
 from stillroom.cli.chatting.model_page import show_model
 from stillroom.cli.chatting.saving import save
-from stillroom.cli.chatting.screen import thought_line
 from stillroom.cli.chatting.slash import COMMANDS, nearest
 from stillroom.cli.chatting.thinking import THINK_MODES
 from stillroom.cli.chatting.visible import harmless
-from stillroom.cli.pages import excerpt, show_step
+from stillroom.cli.pages import excerpt
 from stillroom.cli.trace_page import trace_text
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ class Commands:
             self._say(self.texts.no_thought)
             return
         for thought in thoughts:
-            self._say(thought_line(thought, self.texts))
+            self._say(thought.folded(self.texts))
             self.output.stdout.print(Text(harmless(thought.text.strip()), style="dim italic"))
 
     def _unknown(self, name: str) -> None:
@@ -186,9 +185,6 @@ class Commands:
         if not self.session.traced:
             self._say(self.texts.no_run)
             return
-        if self.session.asked:
-            for step in self.session.asked[-1].run.steps:
-                show_step(self.output.stdout, step)
         self._say(trace_text(self.session.traced))
 
     def _retry(self, _typed: Typed) -> None:

@@ -16,7 +16,6 @@ from stillroom.cli.chatting.keyboard import silent_keys
 from stillroom.cli.chatting.person import Person
 from stillroom.cli.chatting.prewarm import Prewarm
 from stillroom.cli.chatting.prompt_line import PromptLine
-from stillroom.cli.chatting.screen import Screen
 from stillroom.cli.chatting.session import Asked, context_tokens
 from stillroom.cli.chatting.slash import read_command
 from stillroom.cli.chatting.turn import Turn
@@ -52,7 +51,7 @@ class ChatLoop:
 
     def __post_init__(self) -> None:
         """Let the session ask through the turn that is at work."""
-        self._prewarm = Prewarm(self.session)
+        self._prewarm = Prewarm(self.session, tell=self.output.complain)
         self._commands = Commands(self.session, self.output, self.texts, retry=self.work)
         self._person = Person(self.output.stdout, self.texts)
         self.session.set_ask(self._person.consent, self._person)
@@ -108,6 +107,9 @@ class ChatLoop:
                 self.output.note(trace_text(self.session.traced))
 
     def _work(self, question: str) -> None:
+        # Rich's Markdown is not needed for the first prompt.
+        from stillroom.cli.chatting.screen import Screen
+
         screen = Screen(self.output.stdout, self.texts, think=self.session.think)
         screen.say(self.texts.preparing)
         turn = self._person.turn = Turn(screen)
@@ -136,9 +138,11 @@ class ChatLoop:
         return self.session.run(question, cancelled=turn.cancelled, on_event=turn.tell)
 
     def _greet(self) -> None:
-        endpoint = self.session.endpoint()
-        library = self.session.rooms.settings.library
-        told = [self.texts.welcome.format(model=endpoint.model, library=library)]
+        settings = self.session.rooms.settings
+        # A server that the settings name is asked what it can do while the person types.
+        named = settings.endpoint_url and settings.endpoint_model
+        model = named or self.session.endpoint().model
+        told = [self.texts.welcome.format(model=model, library=settings.library)]
         if self.session.options.conversation or self.session.options.resume:
             told += self._continued()
         for line in told:

@@ -37,6 +37,7 @@ def answer_once(session: Session, output: Output, texts: Texts, question: str) -
         KeyboardInterrupt: the person did not wait for the end.
         StillroomError: there is no model, or it gave nothing that can be used.
     """
+    session.endpoint()
     on_terminal = output.stdout.is_terminal and not output.as_json
     console = output.stdout if on_terminal else output.stderr
     screen = Screen(console, texts, think=session.think, answers=on_terminal)

@@ -1,6 +1,7 @@
 """Loads in the background, while a person types, what the first question needs: packages, model, library.
 
-What fails here fails again where it is needed, and is told there. It does not know what is asked.
+What fails here fails again where it is needed, and is told there; that no model answers is told at once.
+It does not know what is asked.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Final
 from stillroom.errors import StillroomError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from deploy.endpoint import Endpoint
     from stillroom.cli.chatting.session import Session
 
@@ -26,9 +29,11 @@ class Prewarm:
 
     Args:
         session: whose parts are loaded.
+        tell: is given why no model answers, in the thread that found out.
     """
 
     session: Session
+    tell: Callable[[StillroomError], None] = lambda _: None
     _started: bool = False
     _packages: threading.Event = field(default_factory=threading.Event)
 
@@ -45,16 +50,25 @@ class Prewarm:
 
     def _load(self) -> None:
         try:
+            endpoint = self._endpoint()
             with suppress(StillroomError):
                 self._load_packages()
         finally:
             self._packages.set()
-        with suppress(StillroomError):
-            _wake(self.session.endpoint())
+        if endpoint is not None:
+            with suppress(StillroomError):
+                _wake(endpoint)
         with suppress(StillroomError):
             self.session.toolset.begin()
         with suppress(StillroomError):
             self._open_library()
+
+    def _endpoint(self) -> Endpoint | None:
+        try:
+            return self.session.endpoint()
+        except StillroomError as error:
+            self.tell(error)
+            return None
 
     def _open_library(self) -> None:
         """Open it and its embedder; a library that is not there is not made."""

@@ -172,7 +172,7 @@ class Screen:
             line, self._thought_line = self._thought_line, ""
             self._print(*([Text(line, style="dim")] if line.strip() else []))
         elif self.think == "fold":
-            self._print(Text(thought_line(thought, self.texts), style="dim"))
+            self._print(Text(thought.folded(self.texts), style="dim"))
 
     # Tools
 
@@ -280,12 +280,6 @@ class Screen:
         return Text(_FRAMES[int(now * _FRAMES_PER_SECOND) % len(_FRAMES)], style="cyan")
 
 
-def thought_line(thought: Thought, texts: Texts) -> str:
-    """A thought folded into one line."""
-    now = thought.ended or thought.started
-    return texts.thought.format(seconds=f"{thought.seconds(now):.0f}", tokens=f"{thought.tokens:,}")
-
-
 def show_evidence(console: Console, citations: Iterable[Citation], notice: str) -> None:
     """What an answer rests on: one line a quote, then what should be known of it."""
     quotes = tuple(citations)
@@ -300,8 +294,10 @@ def show_evidence(console: Console, citations: Iterable[Citation], notice: str) 
 
 def footer(run: AgentRun, texts: Texts) -> Text:
     """Calls, time and tokens of a run, and what ended it if that was not its answer."""
-    count = len(run.steps)
-    parts = [texts.footer_one_call if count == 1 else texts.footer_calls.format(count=count)]
+    parts = []
+    if run.steps:
+        count = len(run.steps)
+        parts.append(texts.footer_one_call if count == 1 else texts.footer_calls.format(count=count))
     parts.append(texts.seconds.format(seconds=f"{run.seconds:.1f}"))
     if run.tokens:
         parts.append(texts.footer_tokens.format(count=f"{run.tokens:,}"))

@@ -6,7 +6,10 @@ It does not know how a thought is shown.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from stillroom.cli.chatting.texts import Texts
 
 # on: dimmed, as it comes. fold: one line. off: not at all.
 ThinkMode: TypeAlias = Literal["on", "fold", "off"]
@@ -28,6 +31,11 @@ class Thought:
     def seconds(self, now: float) -> float:
         """How long it took, or takes so far."""
         return (self.ended or now) - self.started
+
+    def folded(self, texts: Texts) -> str:
+        """It in one line, when it has ended."""
+        seconds = self.seconds(self.started)
+        return texts.thought.format(seconds=f"{seconds:.0f}", tokens=f"{self.tokens:,}")
 
     @property
     def tokens(self) -> int:
