@@ -94,7 +94,7 @@ def test_a_person_is_asked_before_a_program_runs(speaker: Speaker, chat: Chat) -
     again = action("run_python", code="print(7 * 7)")
     third = action("run_python", code="print(8 * 8)")
     speaker.replies = [PROGRAM, final("No."), again, third, final("Yes.")]
-    with chat("--calling", "constrained", "--python") as terminal:
+    with chat("--calling", "constrained", "--python", "--tool", "run_python") as terminal:
         terminal.press("Run it." + RETURN)
         assert terminal.sees(QUESTION)
         assert 'code: "print(6 * 7)"' in terminal.text
@@ -117,7 +117,7 @@ def test_a_person_is_asked_before_a_program_runs(speaker: Speaker, chat: Chat) -
 
 def test_what_is_typed_before_the_question_is_no_yes(speaker: Speaker, chat: Chat) -> None:
     speaker.replies = [PROGRAM, final("Done.")]
-    with chat("--calling", "constrained", "--python") as terminal:
+    with chat("--calling", "constrained", "--python", "--tool", "run_python") as terminal:
         terminal.press("Run it." + RETURN + "y" + RETURN)
         assert terminal.sees(QUESTION)
         assert not terminal.sees("allowed once", seconds=1.0)
@@ -127,7 +127,7 @@ def test_what_is_typed_before_the_question_is_no_yes(speaker: Speaker, chat: Cha
 
 def test_without_a_terminal_nothing_is_asked_and_nothing_runs(home: Home, speaker: Speaker) -> None:
     speaker.replies = [PROGRAM, final("It did not run."), PROGRAM, final("It ran.")]
-    command = ("chat", "Run it.", "--calling", "constrained", "--python")
+    command = ("chat", "Run it.", "--calling", "constrained", "--python", "--tool", "run_python")
 
     refused = home.json(*command)
     allowed = home.json(*command, "--allow", "run_python")

@@ -83,7 +83,7 @@ def test_ctrl_c_stops_the_answer_and_the_next_question_works(speaker: Speaker, c
 
 def test_a_tool_call_is_one_line_with_its_arguments_and_what_came_back(speaker: Speaker, chat: Chat) -> None:
     speaker.replies = [action("calculate", expression="6 * 7"), final("It is 42.")]
-    with chat("--calling", "constrained") as terminal:
+    with chat("--calling", "constrained", "--tool", "calculate") as terminal:
         ask(terminal, "What is 6 times 7?")
 
         (line,) = [line for line in terminal.lines if line.startswith("✓ calculate")]
@@ -190,7 +190,7 @@ def test_a_conversation_is_kept_gone_on_with_and_saved(home: Home, speaker: Spea
 
 def test_the_chat_speaks_chinese_where_the_locale_does(speaker: Speaker, chat: Chat) -> None:
     speaker.replies = [action("calculate", expression="6 * 7"), final("是四十二。")]
-    with chat("--calling", "constrained", LC_ALL="zh_CN.UTF-8") as terminal:
+    with chat("--calling", "constrained", "--tool", "calculate", LC_ALL="zh_CN.UTF-8") as terminal:
         assert "资料库" in terminal.text
         terminal.press("六乘以七等于多少？" + RETURN)
         assert terminal.sees("是四十二。")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tests.conftest import Home
 
 CALL = action("calculate", expression="6 * 7")
+CALCULATING = ("--calling", "constrained", "--tool", "calculate")
 
 
 def test_the_answer_goes_to_stdout_and_what_happens_on_the_way_to_stderr(
@@ -22,7 +23,7 @@ def test_the_answer_goes_to_stdout_and_what_happens_on_the_way_to_stderr(
 ) -> None:
     speaker.replies = [CALL, final("It is **42**.")]
 
-    done = home.run("chat", "What is 6 times 7?", "--calling", "constrained")
+    done = home.run("chat", "What is 6 times 7?", *CALCULATING)
 
     assert (done.returncode, done.stdout) == (0, "It is **42**.\n")
     assert "✓ calculate" in done.stderr
@@ -32,9 +33,7 @@ def test_the_answer_goes_to_stdout_and_what_happens_on_the_way_to_stderr(
 def test_a_script_gets_one_line_of_json(home: Home, speaker: Speaker) -> None:
     speaker.replies = [CALL, final("It is 42.")]
 
-    told = home.json(
-        "chat", "--once", "What is 6 times 7?", "--calling", "constrained", "--conversation", "sums"
-    )
+    told = home.json("chat", "--once", "What is 6 times 7?", *CALCULATING, "--conversation", "sums")
 
     fields = "answer citations steps ended_by notice model way tokens seconds conversation"
     assert list(told) == fields.split()
@@ -45,7 +44,7 @@ def test_a_script_gets_one_line_of_json(home: Home, speaker: Speaker) -> None:
 
 def test_a_run_without_an_answer_exits_with_1_and_says_why(home: Home, speaker: Speaker) -> None:
     speaker.replies = [CALL]
-    command = ("chat", "What is 6 times 7?", "--calling", "constrained", "--max-steps", "1")
+    command = ("chat", "What is 6 times 7?", *CALCULATING, "--max-steps", "1")
 
     plain, told = home.run(*command), home.run(*command, "--json")
 
