@@ -56,8 +56,9 @@ class SlashCompleter(Completer):
     def _commands(self, begun: str) -> Iterable[Completion]:
         for command in COMMANDS:
             if command.name.startswith(begun.lower()):
+                whole = f"{command.name} " if command.arguments else command.name
                 yield Completion(
-                    command.name, -len(begun), f"/{command.name}", self._summaries.get(command.name, "")
+                    whole, -len(begun), f"/{command.name}", self._summaries.get(command.name, "")
                 )
 
     def _possible(self, name: str, said: list[str]) -> Iterable[str]:

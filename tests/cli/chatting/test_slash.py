@@ -60,7 +60,7 @@ def test_the_nearest_command_is_named(name: str, meant: str | None) -> None:
     ],
 )
 def test_tab_offers_what_may_follow(typed: str, offered: list[str]) -> None:
-    assert completed(typed) == offered
+    assert [line.rstrip() for line in completed(typed)] == offered
 
 
 def test_tab_offers_paths_where_a_file_is_named(tmp_path: Path) -> None:
