@@ -8,7 +8,7 @@ from stillroom.cli.chatting.texts import Texts
 
 ENGLISH: Final = Texts(
     welcome="{model} · library {library} · /help shows the commands, Ctrl-D leaves",
-    welcome_continued="going on with {name}, {count} questions so far; the last: {question}",
+    welcome_continued="going on with {name}; questions so far: {count}, the last: {question}",
     placeholder="Ask something, or /help",
     how_to_leave="Nothing to stop here. Ctrl-D or /exit leaves.",
     preparing="getting ready",
@@ -94,8 +94,8 @@ ENGLISH: Final = Texts(
     cleared="A new conversation.",
     cleared_named="A new conversation; {name} is kept: /open {name}",
     conversations_none="No conversation is kept.",
-    conversation_row="{mark} {name}  {count} questions, {used}  {question}",
-    opened="{name}: {count} questions so far; the last: {question}",
+    conversation_row="{mark} {name}  questions: {count}, {used}  {question}",
+    opened="{name}; questions so far: {count}, the last: {question}",
     opened_new="{name}: a new conversation, kept under this name",
     open_usage="Usage: /open NAME; /conversations lists them.",
     not_kept="This conversation is not kept: {problem}",

@@ -184,7 +184,7 @@ def test_a_conversation_is_kept_gone_on_with_and_saved(home: Home, speaker: Spea
         assert "What colour is salt?" in terminal.text
         ask(terminal, "And pepper?")
         terminal.press("/conversations" + RETURN)
-        assert terminal.sees("* cooking  2 questions")
+        assert terminal.sees("* cooking  questions: 2")
 
     assert "Salt is white." in (home.folder / "salt.md").read_text(encoding="utf-8")
     assert any("What colour is salt?" in str(message) for message in speaker.asked[1]["messages"])

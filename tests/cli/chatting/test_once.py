@@ -39,7 +39,7 @@ def test_a_script_gets_one_line_of_json(home: Home, speaker: Speaker) -> None:
     assert list(told) == fields.split()
     assert (told["answer"], told["ended_by"], told["way"]) == ("It is 42.", "answer", "constrained")
     assert (told["model"], told["conversation"]) == ("scripted", "sums")
-    assert told["tokens"] == 120 * len(speaker.asked)
+    assert told["tokens"] >= 120 * len(speaker.asked)
     assert told["steps"][0]["arguments"] == {"expression": "6 * 7"}
 
 
