@@ -87,6 +87,7 @@ class Listener(BaseCallbackHandler):
         stop: ends the request that is under way.
 
     Attributes:
+        kind: likewise.
         heard: of the last request.
     """
 
@@ -95,7 +96,7 @@ class Listener(BaseCallbackHandler):
     ) -> None:
         self.heard = Heard()
         self._speech = speech
-        self._kind = kind
+        self.kind = kind
         self._opened = opened
         self._stop = stop
         self._repetition = Repetition()
@@ -106,7 +107,7 @@ class Listener(BaseCallbackHandler):
         self._speech.withdraw()
         self.heard = Heard()
         self._repetition = Repetition()
-        self._utterance = Utterance(self._speech, self._kind, opened=self._opened)
+        self._utterance = Utterance(self._speech, self.kind, opened=self._opened)
 
     def on_llm_new_token(
         self,
@@ -136,7 +137,7 @@ class Listener(BaseCallbackHandler):
 
     def on_llm_end(self, response: LLMResult, **_: Any) -> None:  # noqa: ANN401, ARG002 - LangChain's
         """The reply is complete; whether one in words is a call is for its reader to say, by ``finish``."""
-        if self._kind != "reply":
+        if self.kind != "reply":
             self._utterance.finish()
 
     def finish(self, *, is_call: bool) -> None:

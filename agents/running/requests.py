@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
     from agents.running.ending import Ending
-    from agents.running.listening import Heard, Listener
+    from agents.running.listening import Listener
     from agents.running.trace import Trace
     from deploy.endpoint import Endpoint
 
@@ -70,7 +70,7 @@ class Requests(AgentMiddleware):
             return handler(request)
         response = self._send(request, handler, listener)
         if listener.heard.stuck:
-            return _as_far_as_it_came(listener.heard)
+            return _as_far_as_it_came(listener)
         message = response.result[0]
         if not listener.heard.end:
             where = f"{self._endpoint.model} at {self._endpoint.base_url}"
@@ -99,7 +99,7 @@ class Requests(AgentMiddleware):
                 if self._ending.look():
                     raise RunStopped from error
                 if listener.heard.stuck:
-                    return _as_far_as_it_came(listener.heard)
+                    return _as_far_as_it_came(listener)
                 if not is_away(error) or listener.heard.chunks or time.monotonic() >= patient_until:
                     raise
                 self._ending.stopped.wait(_AGAIN_SECONDS)
@@ -110,7 +110,9 @@ class Requests(AgentMiddleware):
                     )
 
 
-def _as_far_as_it_came(heard: Heard) -> ModelResponse[Any]:
-    """The reply that got stuck: a thought is of use all the same."""
+def _as_far_as_it_came(listener: Listener) -> ModelResponse[Any]:
+    """The reply that got stuck: a thought is of use all the same, anything else is as good as none."""
+    heard = listener.heard
     reasoning = {"reasoning_content": heard.reasoning} if heard.reasoning else {}
-    return ModelResponse(result=[AIMessage(heard.text, additional_kwargs=reasoning)])
+    text = heard.text if listener.kind == "thought" else ""
+    return ModelResponse(result=[AIMessage(text, additional_kwargs=reasoning)])
