@@ -40,7 +40,7 @@ _SMALL_TALK: Final = {
     "zh": ("你好！", "给我讲个笑话。", "《西游记》是谁写的？", "谢谢！"),
 }
 _DESCRIPTION_CHARACTERS: Final = 160
-_MESSAGE_CHARACTERS: Final = 600
+MESSAGE_CHARACTERS: Final = 600
 # The template's markers around a message and its name.
 _TOKENS_PER_TURN: Final = 16
 # What is not among the alternatives is less likely than they by this much at least.
@@ -81,10 +81,12 @@ def choice_turns(message: str, tools: Sequence[Offer], language: Language) -> tu
     turns: list[AnyMessage] = []
     for text, name in examples:
         turns += [HumanMessage(text), AIMessage(name)]
-    return (*turns, HumanMessage(as_data(message[:_MESSAGE_CHARACTERS])))
+    return (*turns, HumanMessage(as_data(message[:MESSAGE_CHARACTERS])))
 
 
-def fitting(message: str, tools: Sequence[Offer], *, budget_tokens: int) -> tuple[Offer, ...]:
+def fitting(
+    message: str, tools: Sequence[Offer], *, budget_tokens: int, most: int | None = None
+) -> tuple[Offer, ...]:
     """As many tools as can be shown, in their order; those that share words with the message are kept."""
     terms = set(content_terms(message))
     shared = {
@@ -93,7 +95,7 @@ def fitting(message: str, tools: Sequence[Offer], *, budget_tokens: int) -> tupl
     kept: set[str] = set()
     for tool in sorted(tools, key=lambda tool: -shared[tool.name]):
         budget_tokens -= estimate_tokens(tool.name + _told(tool)) + 2 * _TOKENS_PER_TURN
-        if budget_tokens < 0 and kept:
+        if kept and (budget_tokens < 0 or len(kept) == most):
             break
         kept.add(tool.name)
     return tuple(tool for tool in tools if tool.name in kept)
@@ -111,7 +113,10 @@ def likelihoods(said: Said, names: Sequence[str]) -> dict[str, float]:
     alive = dict.fromkeys(names, 0.0)
     path = ""
     for token in said.likely:
-        text = token.text.strip()
+        text = _bare(token.text, path)
+        if not text and not path:
+            # White space, or the quotation mark of a name under a schema.
+            continue
         lowest = min(token.alternatives.values()) - _BEYOND
         for name in list(alive):
             rest = name[len(path) :]
@@ -121,7 +126,7 @@ def likelihoods(said: Said, names: Sequence[str]) -> dict[str, float]:
             elsewhere = [
                 likely
                 for other, likely in token.alternatives.items()
-                if other.strip() and rest.startswith(other.strip())
+                if (bare := _bare(other, path)) and rest.startswith(bare)
             ]
             found[name] = alive.pop(name) + (max(elsewhere, default=lowest))
         path += text
@@ -174,6 +179,11 @@ class Baselines:
             self._kept[key] = likely
             while len(self._kept) > _MOST_BASELINES:
                 self._kept.popitem(last=False)
+
+
+def _bare(token: str, path: str) -> str:
+    """A token's part of a name: where that begins, without a quotation mark."""
+    return token.strip() if path else token.strip().lstrip("\"'`")
 
 
 def _named(text: str, names: Sequence[str]) -> str | None:

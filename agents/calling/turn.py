@@ -29,9 +29,11 @@ from agents.calling.actions import (
 )
 from agents.calling.choice import (
     INSTRUCTIONS,
+    MESSAGE_CHARACTERS,
     NEUTRAL,
     NO_TOOL,
     Baselines,
+    Choice,
     choice_turns,
     fitting,
     likelihoods,
@@ -61,6 +63,8 @@ ATTEMPTS: Final = 2
 MOST_TOOLS: Final = 12
 _DESCRIPTIONS_SHARE: Final = 4
 _HANDFUL: Final = 5
+# The instructions and the small talk of a first choice.
+_SMALL_TALK_TOKENS: Final = 300
 # What of an invalid reply is shown to the model again.
 _QUOTED_CHARACTERS: Final = 300
 # The request to repair, with what was wrong, and the template's markers around the turns.
@@ -180,6 +184,9 @@ class _Decision:
         at = self._at
         exhausted = exhausted_tools(self._calls, at.tools)
         tools = tuple(tool for tool in at.tools if tool.name not in exhausted)
+        if not tools and not at.answers:
+            # A tool has to be called, and all were: one of them again.
+            tools = tuple(at.tools)
         answers = at.answers
         if self._has_to_choose(tools):
             tools, answers = yield from self._choose(tools)
@@ -217,8 +224,7 @@ class _Decision:
     ) -> Generator[Ask, Said, tuple[tuple[Offer, ...], Sequence[Offer]]]:
         """The tools and the answers to offer."""
         at = self._at
-        room = at.endpoint.context_tokens - at.action_tokens - estimate_tokens(self._question[:600]) - 300
-        shown = fitting(self._question, tools, budget_tokens=room)
+        shown = fitting(self._question, tools, budget_tokens=self._room())
         schema = None
         if at.endpoint.capabilities.reasoning and at.endpoint.capabilities.json_schema:
             # The template has opened a thought, or the model would: a grammar keeps it to a name.
@@ -234,16 +240,31 @@ class _Decision:
         except RefusedError as refused:
             _log.info("%s takes no request for a first choice: %s", at.endpoint.base_url, refused.words)
             self._memory.chooses = False
-            return (shown[:_HANDFUL] if self._is_large(tools) else tuple(tools)), at.answers
+            if self._is_large(tools):
+                tools = fitting(self._question, tools, budget_tokens=self._room(), most=_HANDFUL)
+            return tuple(tools), at.answers
         choice = read_choice(named, shown, baseline)
-        most = choice.close
-        if at.most_calls > 1 or self._is_large(tools):
-            most = max(_HANDFUL, most) if not self._is_large(tools) else _HANDFUL
-        kept = set(choice.ranked[:most])
-        chosen = tuple(tool for tool in tools if tool.name in kept)
+        chosen = self._handful(tools, choice)
         if self._calls or choice.asks_for == "either" or not at.answers:
             return chosen, at.answers
         return ((), at.answers) if choice.asks_for == "answer" else (chosen, ())
+
+    def _handful(self, tools: Sequence[Offer], choice: Choice) -> tuple[Offer, ...]:
+        """The tools that are likely to be meant, in their order."""
+        told = choice.close < len(choice.ranked) or len(choice.ranked) == 1
+        if self._is_large(tools):
+            if not told:
+                return fitting(self._question, tools, budget_tokens=self._room(), most=_HANDFUL)
+            most = _HANDFUL
+        else:
+            most = choice.close if self._at.most_calls == 1 else max(_HANDFUL, choice.close)
+        kept = set(choice.ranked[:most])
+        return tuple(tool for tool in tools if tool.name in kept)
+
+    def _room(self) -> int:
+        """Tokens for the examples of a first choice."""
+        question = estimate_tokens(self._question[:MESSAGE_CHARACTERS])
+        return self._at.endpoint.context_tokens - self._at.action_tokens - question - _SMALL_TALK_TOKENS
 
     def _baseline(
         self, neutral: Ask, shown: Sequence[Offer], language: str

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agents.calling.actions import ANSWER, FINAL
 from agents.calling.offered import argument_names, first_paragraph, needed_arguments, signature
+from rag.prompt_text import as_data
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -38,7 +39,10 @@ def describe_actions(
     """
     lines = ["Reply with one JSON object."]
     if tools:
-        lines += ["Tools:", *(f"- {signature(tool)}: {first_paragraph(tool.description)}" for tool in tools)]
+        lines += [
+            "Tools:",
+            *(f"- {signature(tool)}: {as_data(first_paragraph(tool.description))}" for tool in tools),
+        ]
     shown = tools if len(tools) <= _SHAPES else tools[:1]
     for tool in shown:
         how = f"To use {tool.name}" if len(tools) <= _SHAPES else "To use a tool, for example"
