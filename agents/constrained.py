@@ -20,8 +20,8 @@ from agents.calling.actions import ANSWER, MOST_CALLS
 from agents.calling.deciding import Deciding
 from agents.calling.exchange import options
 from agents.calling.offered import offered
+from agents.calling.situation import Memory, Situation, memory_of
 from agents.calling.structured_answers import structured_answers
-from agents.calling.turn import Memory, Situation, memory_of
 from deploy.chat import chat_model
 from rag.model_call import thinking_tokens
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from agents.calling.exchange import Ask
     from agents.calling.offered import Offer
-    from agents.calling.turn import Decided
+    from agents.calling.situation import Decided
     from deploy.endpoint import Endpoint
 
 # An action is a name with short arguments, or an answer: some paragraphs, but no more than an eighth of the

@@ -17,7 +17,7 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from agents.calling.actions import MOST_CALLS, Action, InvalidActionError, checked
 from agents.calling.deciding import Deciding
 from agents.calling.exchange import options
-from agents.calling.turn import Situation, memory_of
+from agents.calling.situation import Situation, memory_of
 from agents.calling.way import called_by, calling_way
 from deploy.chat import chat_model, split_reasoning
 from deploy.chat_errors import model_errors, readable_answer

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
     from agents.calling.exchange import Ask
-    from agents.calling.turn import Decided, Memory, Situation
+    from agents.calling.situation import Decided, Memory, Situation
 
 
 class Deciding:

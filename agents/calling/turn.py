@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from agents.calling.actions import (
@@ -32,7 +32,6 @@ from agents.calling.choice import (
     MESSAGE_CHARACTERS,
     NEUTRAL,
     NO_TOOL,
-    Baselines,
     Choice,
     choice_turns,
     fitting,
@@ -42,6 +41,7 @@ from agents.calling.choice import (
 from agents.calling.exchange import Ask, RefusedError, Said
 from agents.calling.grammar_schema import shortened
 from agents.calling.history import fit_history, flatten, without_system
+from agents.calling.situation import Decided, Memory, Situation
 from agents.calling.structured_answers import StructuredAnswer
 from agents.calling.wording import ACT, ANSWER_IN_WORDS, THINK, describe_actions, reminder, repair
 from rag.language import detect_language
@@ -55,7 +55,6 @@ if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage
 
     from agents.calling.offered import Offer
-    from deploy.endpoint import Endpoint
 
 # The first reply and one repair: a model that fails twice fails a third time.
 ATTEMPTS: Final = 2
@@ -86,74 +85,6 @@ _SYSTEM_WORDS: Final = re.compile(
 )
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass
-class Memory:
-    """What a decision learns of the server, for those that follow.
-
-    Attributes:
-        baselines: what the model names for an empty message.
-        chooses: the server takes the request for a first choice.
-        has_system: its template has a place for instructions.
-    """
-
-    baselines: Baselines = field(default_factory=Baselines)
-    chooses: bool = True
-    has_system: bool = True
-
-
-# What was learned of a server outlives an agent, which is made anew for each question.
-_memories: Final[dict[tuple[str, str], Memory]] = {}
-
-
-def memory_of(endpoint: Endpoint) -> Memory:
-    """What this process has learned of the server, to be added to."""
-    return _memories.setdefault((endpoint.base_url, endpoint.model), Memory())
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """What is to be decided.
-
-    Attributes:
-        endpoint: says whether the model thinks and whether the server keeps to schemas.
-        instructions: the agent's own; empty for none.
-        messages: of the conversation, with the person's latest question in it.
-        tools: what may be called.
-        action_tokens: of one reply.
-        answers: what may be answered; none where a tool has to be called.
-        most_calls: in one reply.
-        chooses_first: a model that does not think chooses a tool by name before it acts.
-    """
-
-    endpoint: Endpoint
-    instructions: str
-    messages: Sequence[AnyMessage]
-    tools: Sequence[Offer]
-    action_tokens: int
-    answers: Sequence[Offer] = (ANSWER,)
-    most_calls: int = 1
-    chooses_first: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """What came of it.
-
-    Attributes:
-        actions: the calls, or one answer.
-        answer: its text, which is JSON where it is structured; None where there are calls.
-        value: of a structured answer.
-        thought: before the action; empty where there was none.
-        tokens: of all requests, as far as the server counted.
-    """
-
-    actions: tuple[Action, ...]
-    thought: str
-    tokens: int
-    answer: str | None = None
-    value: object = None
 
 
 def decision(situation: Situation, memory: Memory) -> Generator[Ask, Said, Decided]:

@@ -1,0 +1,85 @@
+"""What is to be decided, what is known of the server by then, and what was decided: values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from agents.calling.actions import ANSWER, Action
+from agents.calling.choice import Baselines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from langchain_core.messages import AnyMessage
+
+    from agents.calling.offered import Offer
+    from deploy.endpoint import Endpoint
+
+
+@dataclass
+class Memory:
+    """What a decision learns of the server, for those that follow.
+
+    Attributes:
+        baselines: what the model names for an empty message.
+        chooses: the server takes the request for a first choice.
+        has_system: its template has a place for instructions.
+    """
+
+    baselines: Baselines = field(default_factory=Baselines)
+    chooses: bool = True
+    has_system: bool = True
+
+
+# What was learned of a server outlives an agent, which is made anew for each question.
+_memories: Final[dict[tuple[str, str], Memory]] = {}
+
+
+def memory_of(endpoint: Endpoint) -> Memory:
+    """What this process has learned of the server, to be added to."""
+    return _memories.setdefault((endpoint.base_url, endpoint.model), Memory())
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is to be decided.
+
+    Attributes:
+        endpoint: says whether the model thinks and whether the server keeps to schemas.
+        instructions: the agent's own; empty for none.
+        messages: of the conversation, with the person's latest question in it.
+        tools: what may be called.
+        action_tokens: of one reply.
+        answers: what may be answered; none where a tool has to be called.
+        most_calls: in one reply.
+        chooses_first: a model that does not think chooses a tool by name before it acts.
+    """
+
+    endpoint: Endpoint
+    instructions: str
+    messages: Sequence[AnyMessage]
+    tools: Sequence[Offer]
+    action_tokens: int
+    answers: Sequence[Offer] = (ANSWER,)
+    most_calls: int = 1
+    chooses_first: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What came of it.
+
+    Attributes:
+        actions: the calls, or one answer.
+        answer: its text, which is JSON where it is structured; None where there are calls.
+        value: of a structured answer.
+        thought: before the action; empty where there was none.
+        tokens: of all requests, as far as the server counted.
+    """
+
+    actions: tuple[Action, ...]
+    thought: str
+    tokens: int
+    answer: str | None = None
+    value: object = None
