@@ -7,6 +7,7 @@ schema) is only left out of what a model is told: arguments are checked against 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from agents.mcp_servers.failures import plain_words
@@ -30,6 +31,28 @@ _LISTS_OF_SCHEMAS: Final = ("anyOf", "oneOf", "allOf")
 _Schema = dict[str, Any]
 
 
+class _TooLargeError(Exception):
+    """More nodes than would ever fit: a short schema whose references double becomes endless."""
+
+
+@dataclass
+class _Root:
+    """The whole schema, which references lead into, and how many nodes may still be made of it."""
+
+    schema: Mapping[str, Any]
+    nodes_left: int = MOST_CHARACTERS // 4
+
+    def count(self) -> None:
+        """One node more.
+
+        Raises:
+            _TooLargeError: it is one too many.
+        """
+        self.nodes_left -= 1
+        if self.nodes_left < 0:
+            raise _TooLargeError
+
+
 def for_models(schema: Mapping[str, Any]) -> _Schema:
     """An object schema with ``properties``, in which nothing refers to anything else.
 
@@ -40,18 +63,22 @@ def for_models(schema: Mapping[str, Any]) -> _Schema:
         >>> for_models({"properties": {"n": {"$ref": "#/definitions/N"}}, "definitions": {"N": True}})
         {'type': 'object', 'properties': {'n': {}}, 'required': []}
     """
+    plain: _Schema = {"type": "object", "properties": {}, "required": []}
     for depth in range(_DEEPEST, 0, -1):
-        plain = _object(schema, depth)
+        try:
+            plain = _object(_Root(schema), depth)
+        except _TooLargeError:
+            continue
         if len(json.dumps(plain, ensure_ascii=False)) <= MOST_CHARACTERS:
             return plain
     plain["properties"] = {name: _only_type(node) for name, node in plain["properties"].items()}
     return plain
 
 
-def _object(schema: Mapping[str, Any], depth: int) -> _Schema:
+def _object(root: _Root, depth: int) -> _Schema:
     """The top of a tool's schema: always an object, as OpenAI's protocol asks, whatever branches it has."""
-    flat = _flattened(_resolved(schema, schema, ()), schema)
-    plain = _plain(flat, schema, (), depth)
+    flat = _flattened(_resolved(root.schema, root, ()), root)
+    plain = _plain(flat, root, (), depth)
     properties: _Schema = plain.get("properties", {})
     required = [name for name in _texts(flat.get("required")) if name in properties]
     made: _Schema = {"type": "object", "properties": properties, "required": required}
@@ -61,9 +88,9 @@ def _object(schema: Mapping[str, Any], depth: int) -> _Schema:
     return made
 
 
-def _flattened(schema: Mapping[str, Any], root: Mapping[str, Any]) -> _Schema:
+def _flattened(schema: Mapping[str, Any], root: _Root) -> _Schema:
     """``allOf`` at the top merged; of ``anyOf`` and ``oneOf`` all properties, none of them required."""
-    flat = dict(schema)
+    flat = {key: value for key, value in schema.items() if key not in _LISTS_OF_SCHEMAS}
     properties = dict(_mapping(schema.get("properties")))
     required = _texts(schema.get("required"))
     for key in _LISTS_OF_SCHEMAS:
@@ -74,12 +101,13 @@ def _flattened(schema: Mapping[str, Any], root: Mapping[str, Any]) -> _Schema:
     return {**flat, "properties": properties, "required": list(dict.fromkeys(required))}
 
 
-def _plain(node: object, root: Mapping[str, Any], path: tuple[str, ...], depth: int) -> _Schema:
+def _plain(node: object, root: _Root, path: tuple[str, ...], depth: int) -> _Schema:
     """A node without references, words for programs, or more than ``depth`` levels."""
     if node is False:
         return {"not": {}}
     if not isinstance(node, dict):
         return {}
+    root.count()
     path, node = _followed(node, root, path)
     if depth == 0 or node is None:
         return _only_type(node or {})
@@ -100,27 +128,23 @@ def _plain(node: object, root: Mapping[str, Any], path: tuple[str, ...], depth: 
     _put_items(plain, node, root, path, depth)
     for key in _LISTS_OF_SCHEMAS:
         if isinstance(branches := node.get(key), list):
-            plain[key] = [_plain(branch, root, path, depth - 1) for branch in branches]
+            plain[key] = [_plain(branch, root, path, depth - 1) for branch in branches[:_MOST_PROPERTIES]]
     return plain
 
 
-def _properties(
-    properties: Mapping[str, Any], root: Mapping[str, Any], path: tuple[str, ...], depth: int
-) -> _Schema:
+def _properties(properties: Mapping[str, Any], root: _Root, path: tuple[str, ...], depth: int) -> _Schema:
     """The properties that a model can be told of: a name stands in the prompt and cannot be changed."""
     names = [name for name in properties if plain_words(name) == name][:_MOST_PROPERTIES]
     return {name: _plain(properties[name], root, path, depth - 1) for name in names}
 
 
-def _put_items(
-    plain: _Schema, node: _Schema, root: Mapping[str, Any], path: tuple[str, ...], depth: int
-) -> None:
+def _put_items(plain: _Schema, node: _Schema, root: _Root, path: tuple[str, ...], depth: int) -> None:
     """Items of an array; a tuple of draft 7 becomes that of 2020-12."""
     items, heads = node.get("items"), node.get("prefixItems")
     if isinstance(items, list):
         heads, items = items, node.get("additionalItems")
     if isinstance(heads, list):
-        plain["prefixItems"] = [_plain(head, root, path, depth - 1) for head in heads]
+        plain["prefixItems"] = [_plain(head, root, path, depth - 1) for head in heads[:_MOST_PROPERTIES]]
     if items is not None:
         plain["items"] = items if items is False else _plain(items, root, path, depth - 1)
 
@@ -134,9 +158,7 @@ def _put_values(plain: _Schema, node: _Schema) -> None:
             plain[key] = node[key]
 
 
-def _followed(
-    node: _Schema, root: Mapping[str, Any], path: tuple[str, ...]
-) -> tuple[tuple[str, ...], _Schema | None]:
+def _followed(node: _Schema, root: _Root, path: tuple[str, ...]) -> tuple[tuple[str, ...], _Schema | None]:
     """What the node refers to, with its own words over it; None where it refers to what it is part of."""
     reference = node.get("$ref")
     if not isinstance(reference, str):
@@ -148,13 +170,13 @@ def _followed(
     return _followed({**found, **beside}, root, (*path, reference))
 
 
-def _resolved(node: object, root: Mapping[str, Any], path: tuple[str, ...]) -> _Schema:
+def _resolved(node: object, root: _Root, path: tuple[str, ...]) -> _Schema:
     return (_followed(node, root, path)[1] or {}) if isinstance(node, dict) else {}
 
 
-def _pointed(reference: str, root: Mapping[str, Any]) -> _Schema:
+def _pointed(reference: str, root: _Root) -> _Schema:
     """What a reference within the schema points at; anything else may be anything."""
-    node: object = root
+    node: object = root.schema
     if not reference.startswith("#"):
         return {}
     for part in reference.removeprefix("#").strip("/").split("/"):

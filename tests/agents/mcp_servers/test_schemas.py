@@ -87,6 +87,16 @@ def test_huge_schema_loses_its_depths_and_keeps_its_arguments() -> None:
     assert plain["required"] == ["where"]
 
 
+def test_short_schema_whose_references_double_ends_soon() -> None:
+    definitions = {}
+    for level in range(20):
+        lower = {"$ref": f"#/$defs/D{level + 1}"}
+        definitions[f"D{level}"] = {"type": "object", "properties": {f"p{n}": lower for n in range(64)}}
+    plain = for_models({"properties": {"all": {"$ref": "#/$defs/D0"}}, "$defs": definitions})
+    assert set(plain["properties"]) == {"all"}
+    assert len(json.dumps(plain)) <= MOST_CHARACTERS
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
