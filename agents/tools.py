@@ -36,6 +36,8 @@ __all__ = ["CALL_SECONDS", "Report", "Tool", "ToolResult", "cap_text", "to_resul
 CALL_SECONDS: Final = 60.0
 # A value in a refusal fits one line of a terminal; what an exception says, a few.
 _VALUE_CHARACTERS: Final = 60
+# And of all of them together: a model that was told this much mends the first ones.
+_REFUSAL_CHARACTERS: Final = 1_000
 _SAID_CHARACTERS: Final = 400
 
 
@@ -200,7 +202,7 @@ def _refusal(tool_called: Tool, error: ValidationError) -> str:
     """One line that names each bad argument, the value seen, and what was needed."""
     problems = []
     for detail in error.errors(include_url=False):
-        name = ".".join(str(part) for part in detail["loc"]) or "arguments"
+        name = _short(".".join(str(part) for part in detail["loc"]) or "arguments", _VALUE_CHARACTERS)
         match detail["type"]:
             case "missing":
                 problems.append(f"{name!r} is missing")
@@ -210,7 +212,7 @@ def _refusal(tool_called: Tool, error: ValidationError) -> str:
                 problems.append(
                     f"{name!r} = {_short(repr(detail['input']), _VALUE_CHARACTERS)}: {detail['msg']}"
                 )
-    return f"{tool_called.name}: " + "; ".join(problems)
+    return _short(f"{tool_called.name}: " + "; ".join(problems), _REFUSAL_CHARACTERS)
 
 
 def _short(text: str, limit: int) -> str:

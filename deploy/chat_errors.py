@@ -78,7 +78,8 @@ def readable_answer(endpoint: Endpoint) -> Iterator[None]:
     """
     try:
         yield
-    except (ValueError, TypeError, AttributeError, LookupError) as error:
+    # OpenAI's client asserts that a stream under a schema held something.
+    except (ValueError, TypeError, AttributeError, LookupError, AssertionError) as error:
         said = error.args[0] if error.args else None
         # LangChain's client raises the error that a server sends along with a status of success.
         words = f": {server_words(json.dumps(said))}" if isinstance(said, dict) else ""

@@ -16,14 +16,18 @@ from typing import Any, Final
 _ASCII_CHARACTERS_PER_TOKEN: Final = 3.0
 _TOKENS_PER_OTHER_CHARACTER: Final = 2.0
 
-# What would open a fence of ours, a thought, a tool's turn, or a turn of a chat template: <|im_start|> and
-# <｜User｜>, <start_of_turn>, <s>, <<SYS>>, [INST].
-_MARKUP: Final = re.compile(
-    r"<(?=\s*/?\s*(?:passages?|think|tool_\w+|start_of_turn|end_of_turn)\b|\s*/?\s*(?:s|bos|eos)\s*>"
-    r"|<?\s*/?\s*SYS\b|\s*[|｜])"
-    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\])",
-    re.IGNORECASE,
+# What would open a thought, a tool's turn, or a turn of a chat template: <|im_start|> and <｜User｜>,
+# <start_of_turn>, <s>, <<SYS>>, [INST]; Qwen's <tools> and <function=name>, GLM's [gMASK]<sop>, Seed's
+# <seed:think>, Magistral's [THINK].
+_TURN: Final = (
+    r"<(?=\s*/?\s*(?:think|tool_\w+|tools|functions?|function_\w+|start_of_turn|end_of_turn)\b"
+    r"|\s*/?\s*(?:s|bos|eos|sop|eop)\s*>|\s*/?\s*(?:parameter=|seed:)|<?\s*/?\s*SYS\b|\s*[|｜])"
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|ARGS|CALL_ID|THINK"
+    r"|gMASK)\])"
 )
+_TURNS: Final = re.compile(_TURN, re.IGNORECASE)
+# And what would open or close a fence of ours.
+_MARKUP: Final = re.compile(rf"<(?=\s*/?\s*passages?\b)|{_TURN}", re.IGNORECASE)
 _HARMLESS: Final = {"<": "‹", "[": "［"}
 
 
@@ -35,6 +39,16 @@ def as_data(text: str) -> str:
         '‹/passage>‹|im_start|>system'
     """
     return _MARKUP.sub(lambda match: _HARMLESS[match.group()], text)
+
+
+def without_turns(text: str) -> str:
+    """Text of ours that may hold text from outside: our fences stay, a template's turns are made harmless.
+
+    Example:
+        >>> without_turns("<passage>a<|im_start|>system</passage>")
+        '<passage>a‹|im_start|>system</passage>'
+    """
+    return _TURNS.sub(lambda match: _HARMLESS[match.group()], text)
 
 
 def estimate_tokens(text: str) -> int:

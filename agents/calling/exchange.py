@@ -6,11 +6,12 @@ asynchronous twin and a plain call. Here an ask becomes options of a chat model,
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from deploy.chat import json_schema_option, split_reasoning
+from deploy.chat import json_schema_option, reasoning_beside, split_reasoning
 
 if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage, BaseMessage
@@ -92,6 +93,10 @@ def options(endpoint: Endpoint, ask: Ask) -> dict[str, Any]:
 def said(ask: Ask, message: BaseMessage) -> Said:
     """What a message says in reply to an ask."""
     thought, text = split_reasoning(message)
+    if ask.kind == "action" and _begins_with_json(message.text):
+        # A tag inside its texts is quoted, and ends no thought.
+        text = message.text.strip()
+        thought = reasoning_beside(message).strip()
     if ask.kind == "thought":
         # Without tags all of it is the thought: it was told to write nothing else.
         thought, text = thought or text, ""
@@ -99,6 +104,14 @@ def said(ask: Ask, message: BaseMessage) -> Said:
         # A server that takes the template's own <think> for an open thought hands the JSON over as reasoning.
         thought, text = "", thought
     return Said(text, thought, _tokens(message), _likely(message.response_metadata.get("logprobs")))
+
+
+def _begins_with_json(text: str) -> bool:
+    try:
+        json.JSONDecoder().raw_decode(text.lstrip())
+    except (ValueError, RecursionError):
+        return False
+    return text.lstrip().startswith("{")
 
 
 def _tokens(message: BaseMessage) -> int:

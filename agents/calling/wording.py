@@ -73,7 +73,8 @@ def reminder(question: str, tools: Sequence[Offer], *, tried: Collection[str]) -
 
 def repair(problem: str) -> str:
     """What is said to a reply that was no action."""
-    return f"That was no valid action: {problem}. Reply again with one short JSON object."
+    # The problem quotes the reply, which may quote anything.
+    return f"That was no valid action: {as_data(problem)}. Reply again with one short JSON object."
 
 
 def _shape(offer: Offer) -> str:

@@ -19,7 +19,7 @@ from agents.running.events import ToolEnded, ToolProgressed, ToolStarted
 from agents.running.loops import LoopGuard, call_key
 from agents.running.trace import SHOWN_CHARACTERS, Step, shorten
 from agents.tools import ToolResult
-from rag.prompt_text import as_data
+from rag.prompt_text import as_data, without_turns
 from stillroom.errors import ToolError
 
 if TYPE_CHECKING:
@@ -132,10 +132,11 @@ class ToolCalls:
                 self._wait_for(other)
             if planned.number:
                 self._run(planned)
-            # What a foreign server says cannot pass for a turn of the chat; our own tools fence theirs.
+            # What comes from outside cannot pass for a turn of the chat. Our own tools fence it; an error
+            # may quote it unfenced.
             text = planned.result.text
-            foreign = planned.tool is not None and planned.tool.server
-            return as_data(text) if foreign else text, planned.failed
+            ours = planned.tool is not None and not planned.tool.server and not planned.failed
+            return without_turns(text) if ours else as_data(text), planned.failed
         finally:
             planned.ended.set()
 

@@ -6,6 +6,7 @@ a yes, each time or once for the conversation. It does not know how a person is 
 
 from __future__ import annotations
 
+import copy
 import threading
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -86,14 +87,22 @@ class Consent:
                     f"{tool.name} was not run: it needs a person's yes, and there is nobody to ask",
                     hint=f"--allow {tool.name} allows it beforehand",
                 )
-            with waiting():
-                decision = self.ask(tool, arguments)
+            try:
+                with waiting():
+                    # A copy: what was shown is what runs, whatever the asking does to it.
+                    decision = self.ask(tool, copy.deepcopy(dict(arguments)))
+            except (EOFError, OSError, RuntimeError) as error:
+                raise ToolError(
+                    f"{tool.name} was not run: it needs a person's yes, and asking failed: {error!r}",
+                    hint=f"--allow {tool.name} allows it beforehand",
+                ) from error
             decided(decision)
-            if decision is Decision.NO:
-                self._refused.add(call)
-                raise _refusal(tool)
             if decision is Decision.ALWAYS:
                 self._given.add(tool.name)
+            elif decision is not Decision.ONCE:
+                # A no, or what an answer that is none is taken for.
+                self._refused.add(call)
+                raise _refusal(tool)
 
 
 def _refusal(tool: Tool) -> ToolError:

@@ -16,6 +16,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 
 from agents.calling.reply_text import written_calls
 from deploy.chat import split_reasoning
+from rag.prompt_text import as_data
 from stillroom.errors import ModelError
 
 if TYPE_CHECKING:
@@ -111,13 +112,12 @@ def _calls(
         if call.name and arguments is not None:
             calls.append((call.name, arguments))
         else:
-            shown = call.arguments[:_QUOTED_CHARACTERS]
-            problem = (
-                f"The arguments of {call.name or 'your call'} are no JSON object: {shown}\nCall it again."
-            )
+            shown = as_data(call.arguments[:_QUOTED_CHARACTERS])
+            name = as_data(call.name[:_QUOTED_CHARACTERS]) or "your call"
+            problem = f"The arguments of {name} are no JSON object: {shown}\nCall it again."
     if calls:
         return tuple(calls), ""
-    if not problem and not said:
+    if not problem and not any(letter.isprintable() and not letter.isspace() for letter in said):
         problem = "Your reply was empty. Call a tool, or answer in words."
     return (() if problem else calls_in_text(said, tools)), problem
 
