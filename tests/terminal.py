@@ -35,7 +35,7 @@ CTRL_C, CTRL_D, CTRL_J, CTRL_T, ALT_RETURN, RETURN, TAB, UP = (
     "\t",
     "\x1b[A",
 )
-PROMPT = "› "
+PROMPT = "›"
 # On a busy machine the first start of a command imports for seconds.
 PATIENCE_SECONDS = 40.0
 
