@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agents.calling.grammar_schema import GrammarSchemas
 from agents.calling.offered import Offered, needed_arguments, signature
-from agents.calling.reply_text import WrittenCall, cut_answer, written_calls
+from agents.calling.reply_text import WrittenCall, closed_after_spaces, cut_answer, written_calls
 from agents.foreign_schema import argument_problems
 from agents.slips import set_right
 from rag.prompt_text import closed_object
@@ -115,6 +115,8 @@ def read_actions(
     """
     known = {offer.name: offer for offer in (*tools, *answers)}
     written = written_calls(text, tuple(known))
+    if not written and (closed := closed_after_spaces(text)):
+        written = written_calls(closed, tuple(known))
     if not written and ANSWER in answers and (cut := cut_answer(text)):
         return (Action(FINAL, {"answer": f"{cut} …"}),)
     if not written:
@@ -210,6 +212,9 @@ def _object(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _branch(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    if arguments.get("additionalProperties") is False and not arguments.get("properties"):
+        # As a constant it has no room for white space, which a small model may write without end.
+        arguments = {"const": {}}
     return closed_object({"action": {"const": name}, "args": arguments})
 
 

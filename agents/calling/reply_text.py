@@ -37,6 +37,7 @@ _DEEPSEEK: Final = re.compile(
 _ANSWER_BEGUN: Final = re.compile(r'"action"\s*:\s*"final_answer"\s*,\s*"args"\s*:\s*\{\s*"answer"\s*:\s*"')
 # A pair of surrogates, each \\uXXXX.
 _LONGEST_ESCAPE: Final = 12
+_MANY_SPACES: Final = 32
 # Full-width punctuation of Chinese input, where a reply has no JSON without it.
 _WIDTHS: Final = str.maketrans("｛｝［］：，“”＂‘’", '{}[]:,"""\'\'')
 _TRAILING_COMMA: Final = re.compile(r",(?=\s*[}\]])")
@@ -68,6 +69,23 @@ def written_calls(text: str, names: Sequence[str] = ()) -> list[WrittenCall]:
         if calls := reading(text, names):
             return calls
     return []
+
+
+def closed_after_spaces(text: str) -> str:
+    """The text with its objects closed, where it broke off in nothing but white space; else empty.
+
+    A grammar may allow any white space inside an object, and a small model then writes nothing else
+    (SmolLM2 on vLLM, for a tool without arguments, 2026-11-26): what stands before it is whole.
+
+    Example:
+        >>> closed_after_spaces('{"action": "status", "args": {  ')
+        '{"action": "status", "args": {}}'
+    """
+    body = text[:_LONGEST_CHARACTERS].rstrip()
+    missing = body.count("{") - body.count("}")
+    if missing <= 0 or not (body.endswith("{") or len(text) - len(body) >= _MANY_SPACES):
+        return ""
+    return body + "}" * missing
 
 
 def cut_answer(text: str) -> str:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.calling.actions import InvalidActionError, read_actions
-from agents.calling.reply_text import WrittenCall, written_calls
+from agents.calling.reply_text import WrittenCall, closed_after_spaces, written_calls
 from agents.tools import tool
 
 
@@ -171,3 +171,18 @@ def test_no_text_raises_anything_but_an_invalid_action(reply: str) -> None:
         actions = ()
     assert {action.name for action in actions} <= {"weigh", "final_answer"}
     json.dumps([dict(action.arguments) for action in actions], allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "closed"),
+    [
+        ('{"action": "status", "args": {\n    \n      ', '{"action": "status", "args": {}}'),
+        ('{"action": "status", "args": {"n": 1' + " " * 40, '{"action": "status", "args": {"n": 1}}'),
+        # What is half-written stays so.
+        ('{"action": "status", "args": {"n": 1', ""),
+        ('{"action": "status", "args": {}}', ""),
+        ("", ""),
+    ],
+)
+def test_objects_that_broke_off_in_white_space_are_closed(text: str, closed: str) -> None:
+    assert closed_after_spaces(text) == closed
