@@ -58,6 +58,7 @@ def action_schema(
     answer_characters: int = _LONGEST_ANSWER_CHARACTERS,
     answers: Sequence[Offer] = (ANSWER,),
     most_calls: int = 1,
+    whole_numbers: bool = False,
 ) -> dict[str, Any]:
     """One ``anyOf`` branch a tool and, where ``may_answer``, one a way of answering.
 
@@ -70,8 +71,9 @@ def action_schema(
         answer_characters: of the plain answer.
         answers: the plain one, or those of an agent whose answer is structured.
         most_calls: with more than one there is a branch ``{"actions": […]}``.
+        whole_numbers: numbers with bounds are whole ones within them, which any grammar holds.
     """
-    schemas = GrammarSchemas()
+    schemas = GrammarSchemas(whole_numbers=whole_numbers)
     calls = [_branch(tool.name, schemas.rewritten(_object(tool.parameters))) for tool in tools]
     branches = list(calls)
     if calls and most_calls > 1:

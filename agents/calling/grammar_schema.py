@@ -13,6 +13,7 @@ are integers, and its grammars refuse more than 2,000 repetitions; xgrammar refu
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -32,11 +33,22 @@ _LARGEST_INTEGER: Final = 2**53
 
 _TYPES: Final = ("string", "integer", "number", "boolean", "null", "array", "object")
 _OBJECT_KEYWORDS: Final = ("type", "properties", "required", "additionalProperties")
+# How a bound becomes that of whole numbers.
+_ROUNDED: Final = {
+    "minimum": math.ceil,
+    "maximum": math.floor,
+    "exclusiveMinimum": math.floor,
+    "exclusiveMaximum": math.ceil,
+}
 _SCALARS: Final = ("string", "number", "boolean", "null")
 
 
 class GrammarSchemas:
     """Rewrites the schemas of several tools, and gathers what they refer to under names of its own.
+
+    Args:
+        whole_numbers: numbers that have bounds are held to whole ones within them: no grammar of llama.cpp's
+            bounds a fraction.
 
     Attributes:
         definitions: for ``$defs`` of the schema that all are put into.
@@ -47,12 +59,13 @@ class GrammarSchemas:
         {'type': 'string', 'maxLength': 200}
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, whole_numbers: bool = False) -> None:
         self.definitions: dict[str, Any] = {}
+        self._whole_numbers = whole_numbers
 
     def rewritten(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         """The schema for a grammar; its references lead into ``definitions``."""
-        return _Rewriting(schema, self.definitions).node(schema, _DEEPEST)
+        return _Rewriting(schema, self.definitions, self._whole_numbers).node(schema, _DEEPEST)
 
 
 class _Rewriting:
@@ -61,11 +74,18 @@ class _Rewriting:
     Args:
         root: what its references point into.
         definitions: where those go that are needed, shared with other tools' schemas.
+        whole_numbers: as for ``GrammarSchemas``.
     """
 
-    def __init__(self, root: Mapping[str, Any], definitions: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        root: Mapping[str, Any],
+        definitions: dict[str, Any],
+        whole_numbers: bool,  # noqa: FBT001 - a value that is handed on
+    ) -> None:
         self._root = root
         self._definitions = definitions
+        self._whole_numbers = whole_numbers
         self._names: dict[str, str] = {}
 
     def node(self, schema: object, depth: int) -> dict[str, Any]:
@@ -98,6 +118,8 @@ class _Rewriting:
                 return _string(schema)
             case "integer":
                 return _integer(schema)
+            case "number" if self._whole_numbers:
+                return _whole_number(schema)
             case "number" | "boolean" | "null":
                 return {"type": kind}
         return _anything()
@@ -206,6 +228,18 @@ def _integer(schema: Mapping[str, Any]) -> dict[str, Any]:
     if rewritten.get("minimum", 0) > rewritten.get("maximum", _LARGEST_INTEGER):
         return {"type": "integer"}
     return rewritten
+
+
+def _whole_number(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A whole number within the bounds of a number that may be a fraction; any number where it has none."""
+    limits = {keyword: schema.get(keyword) for keyword in _ROUNDED}
+    inside = {
+        keyword: round_inwards(limit)
+        for (keyword, limit), round_inwards in zip(limits.items(), _ROUNDED.values(), strict=True)
+        if isinstance(limit, int | float) and not isinstance(limit, bool) and abs(limit) <= _LARGEST_INTEGER
+    }
+    bounded = _integer(inside)
+    return bounded if len(bounded) > 1 else {"type": "number"}
 
 
 def _whole(value: object) -> int | None:

@@ -241,6 +241,9 @@ class _Decision:
                     messages[-1] = HumanMessage(ANSWER_IN_WORDS)
             elif schema is not None and was_cut_off(said.text):
                 schema = shortened(schema, characters=at.action_tokens // _SHORT_SHARE)
+            elif schema is not None:
+                # What it got wrong is what no grammar held; a number within bounds can be held.
+                schema = self._schema(tools, answers, whole_numbers=True)
         raise ModelError(
             f"{at.endpoint.model} gave no valid action in {ATTEMPTS} replies: {failure}",
             hint="choose a larger model: stillroom plan",
@@ -293,7 +296,9 @@ class _Decision:
         self._tokens += said.tokens
         return said
 
-    def _schema(self, tools: Sequence[Offer], answers: Sequence[Offer]) -> dict[str, Any] | None:
+    def _schema(
+        self, tools: Sequence[Offer], answers: Sequence[Offer], *, whole_numbers: bool = False
+    ) -> dict[str, Any] | None:
         at = self._at
         if not at.endpoint.capabilities.json_schema:
             return None
@@ -304,6 +309,7 @@ class _Decision:
             answer_characters=max(_SHORT_SHARE, at.action_tokens - _JSON_TOKENS),
             answers=answers,
             most_calls=at.most_calls,
+            whole_numbers=whole_numbers,
         )
 
     def _budget(self, instructions: str) -> int:
