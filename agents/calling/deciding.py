@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from agents.calling.exchange import RefusedError, Said, said
 from agents.calling.turn import decision
-from deploy.chat_errors import cut_off_text, readable_answer, refused_words
+from deploy.chat_errors import cut_off_text, is_too_long, readable_answer, refused_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -42,7 +42,7 @@ class Deciding:
         self._endpoint = situation.endpoint
         self._decided: Decided | None = None
         self._cut_off: Said | None = None
-        self._refusal: tuple[str, Exception] | None = None
+        self._refusal: tuple[RefusedError, Exception] | None = None
         self._steps: Generator[Ask, Said, Decided] = decision(situation, memory)
         self._advance(lambda: next(self._steps))
 
@@ -74,10 +74,11 @@ class Deciding:
         except openai.LengthFinishReasonError as error:
             self._cut_off = Said(cut_off_text(error))
         except (openai.APIStatusError, ollama.ResponseError) as error:
-            words = refused_words(error)
+            too_long = is_too_long(error)
+            words = str(error) if too_long else refused_words(error)
             if words is None:
                 raise
-            self._refusal = (words, error)
+            self._refusal = (RefusedError(words, too_long=too_long), error)
 
     def go_on(self) -> None:
         """Make of the reply what there is to make of it.
@@ -86,9 +87,9 @@ class Deciding:
             ModelError: as ``turn.decision``.
         """
         if self._refusal is not None:
-            words, error = self._refusal
+            refused, error = self._refusal
             try:
-                self._advance(lambda: self._steps.throw(RefusedError(words)))
+                self._advance(lambda: self._steps.throw(refused))
             except RefusedError:
                 # There is no way around it: whoever translates the clients' exceptions says what it means.
                 raise error from None

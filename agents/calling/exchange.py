@@ -64,15 +64,17 @@ class Said:
 
 
 class RefusedError(Exception):
-    """The server refuses what an ask needs beyond a plain chat; raised into the decision.
+    """The server refuses what an ask needs beyond a plain chat, or its length; raised into the decision.
 
     Args:
         words: the server's own.
+        too_long: the request does not fit the context; less of it may.
     """
 
-    def __init__(self, words: str) -> None:
+    def __init__(self, words: str, *, too_long: bool = False) -> None:
         super().__init__(words)
         self.words = words
+        self.too_long = too_long
 
 
 def options(endpoint: Endpoint, ask: Ask) -> dict[str, Any]:

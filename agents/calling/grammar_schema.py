@@ -116,11 +116,10 @@ class _Rewriting:
                 return self._array(schema, depth)
             case "string":
                 return _string(schema)
-            case "integer":
-                return _integer(schema)
-            case "number" if self._whole_numbers:
-                return _whole_number(schema)
-            case "number" | "boolean" | "null":
+            case "integer" | "number":
+                whole = kind == "integer" or self._whole_numbers
+                return _whole_number(schema, kind) if whole else {"type": "number"}
+            case "boolean" | "null":
                 return {"type": kind}
         return _anything()
 
@@ -230,8 +229,10 @@ def _integer(schema: Mapping[str, Any]) -> dict[str, Any]:
     return rewritten
 
 
-def _whole_number(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A whole number within the bounds of a number that may be a fraction; any number where it has none."""
+def _whole_number(schema: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """A whole number; also in place of one that may be a fraction, where that has bounds."""
+    if kind == "integer":
+        return _integer(schema)
     limits = {keyword: schema.get(keyword) for keyword in _ROUNDED}
     inside = {
         keyword: round_inwards(limit)

@@ -40,7 +40,7 @@ from agents.calling.choice import (
 )
 from agents.calling.exchange import Ask, RefusedError, Said
 from agents.calling.grammar_schema import shortened
-from agents.calling.history import fit_history, flatten, without_system
+from agents.calling.history import fit_history, flatten, history_tokens, without_system
 from agents.calling.situation import Decided, Memory, Situation
 from agents.calling.structured_answers import StructuredAnswer
 from agents.calling.wording import ACT, ANSWER_IN_WORDS, THINK, describe_actions, reminder, repair
@@ -84,6 +84,9 @@ _SYSTEM_WORDS: Final = re.compile(
     r"system role|role.{0,20}system|system message|roles must alternate", re.IGNORECASE
 )
 
+# What a server found too long is asked again with this share of it, as long as there is something to cut.
+_SECOND_TRY_SHARE: Final = 0.75
+
 _log = logging.getLogger(__name__)
 
 
@@ -121,15 +124,36 @@ class _Decision:
         answers = at.answers
         if self._has_to_choose(tools):
             tools, answers = yield from self._choose(tools)
-        described = describe_actions(tools, answers=answers, most_calls=at.most_calls)
+        described = describe_actions(
+            tools, answers=answers, most_calls=at.most_calls, question=as_data(self._question)
+        )
         system = f"{at.instructions}\n{described}".strip()
         tried = {name for name, _ in self._calls}
         hint = reminder(as_data(self._question), at.tools, tried=tried)
         fitted = fit_history(at.messages, budget_tokens=self._budget(system + hint))
+        while True:
+            try:
+                return (yield from self._told(system, fitted, hint, tools, answers))
+            except RefusedError as refused:
+                fewer = _shortened(fitted) if refused.too_long else None
+                if fewer is None:
+                    raise
+                # Rare words and ids take more tokens than the estimate says.
+                fitted = fewer
+
+    def _told(
+        self,
+        system: str,
+        fitted: Sequence[AnyMessage],
+        hint: str,
+        tools: Sequence[Offer],
+        answers: Sequence[Offer],
+    ) -> Generator[Ask, Said, Decided]:
+        """Think and act on as much of the conversation as fits."""
         messages = flatten(fitted)
         if hint:
             messages = _append(messages, hint)
-        if at.endpoint.capabilities.reasoning:
+        if self._at.endpoint.capabilities.reasoning:
             thought = yield from self._think(system, messages)
             messages = _append(messages, ACT.format(thought=thought))
         return (yield from self._act(system, messages, tools, answers))
@@ -316,6 +340,14 @@ class _Decision:
         """Tokens for the conversation beside the instructions, a thought, and an action with its repair."""
         taken = estimate_tokens(instructions) + self._at.action_tokens + _REPAIR_TOKENS
         return self._at.endpoint.context_tokens - thinking_tokens(self._at.endpoint) - taken
+
+
+def _shortened(messages: Sequence[AnyMessage]) -> list[AnyMessage] | None:
+    """The messages with more of the tool results cut; None where there is nothing to cut."""
+    try:
+        return fit_history(messages, budget_tokens=int(history_tokens(messages) * _SECOND_TRY_SHARE))
+    except ModelError:
+        return None
 
 
 def _latest_turn(messages: Sequence[AnyMessage]) -> Sequence[AnyMessage]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from pydantic import Field
 
 from agents.calling.decide import decide
 from agents.tools import Tool, tool
@@ -193,3 +194,47 @@ def test_the_bundled_model_names_the_tool_that_a_message_asks_for(bundled_endpoi
     clear = decide(bundled_endpoint, "Measure how long the rope is.", TOOLS)
     assert (clear.valid, clear.calls[0].name) == (True, "measure")
     assert decide(bundled_endpoint, "Hello, how are you today?", TOOLS).calls == ()
+
+
+def test_a_request_that_the_server_finds_too_long_is_made_again_with_less_of_the_results(
+    scripted_chat: Serve,
+) -> None:
+    refused = (
+        400,
+        "request (4146 tokens) exceeds the available context size (4096 tokens), try increasing it",
+    )
+    asked: list[AnyMessage] = [
+        HumanMessage("Weigh salt."),
+        AIMessage("", tool_calls=[{"name": "weigh", "args": {"thing": "salt"}, "id": "1"}]),
+        ToolMessage("0123456789abcdef " * 300, tool_call_id="1", name="weigh"),
+    ]
+    with scripted_chat(refused, refused, final("5 g")) as chat:
+        decided = decide(chat.endpoint(), asked, TOOLS, way="constrained")
+    lengths = [len(json.dumps(request["messages"])) for request in chat.requests]
+    assert decided.answer == "5 g"
+    assert lengths[0] > lengths[1] > lengths[2] > 400
+
+
+def test_a_number_out_of_bounds_is_repaired_under_a_grammar_that_holds_it(scripted_chat: Serve) -> None:
+    def set_brightness(share: Annotated[float, Field(ge=0.5, le=32)]) -> str:
+        """Set how bright it is."""
+        return str(share)
+
+    wrong, right = (json.dumps({"action": "set_brightness", "args": {"share": n}}) for n in (128, 32))
+    with scripted_chat(wrong, right) as chat:
+        decided = decide(chat.endpoint(), "Brighter!", (tool(set_brightness),), way="constrained")
+    first, second = (
+        request["response_format"]["json_schema"]["schema"]["anyOf"][0]["properties"]["args"]["properties"]
+        for request in chat.requests
+    )
+    assert decided.calls[0].arguments == {"share": 32}
+    assert (first["share"], second["share"]) == (
+        {"type": "number"},
+        {"type": "integer", "minimum": 1, "maximum": 32},
+    )
+
+
+def test_a_call_is_shown_with_the_question_where_one_text_is_needed(scripted_chat: Serve) -> None:
+    with scripted_chat(call("salt")) as chat:
+        decide(chat.endpoint(), "How heavy is salt?", TOOLS, way="constrained")
+    assert call("How heavy is salt?") in chat.requests[0]["messages"][0]["content"]
