@@ -20,7 +20,6 @@ from tests.agents.hostile.chat_server import (
     Reply,
     Script,
     Talk,
-    endless,
     hostile_chat,
     silent,
     slow,
@@ -92,7 +91,8 @@ def test_cancelling_in_an_answer_ends_it_and_hangs_up(way: CallingWay, engine: s
 @pytest.mark.parametrize("engine", ["vllm", "ollama"])
 def test_cancelling_in_a_thought_ends_it_and_hangs_up(engine: str) -> None:
     begun = threading.Event()
-    with hostile_chat(telling(endless("thought", "hmm "), begun)) as chat:
+    dripping = telling(slow(Reply(thought=LONG_ANSWER), seconds=0.2), begun)
+    with hostile_chat(dripping) as chat:
         run = cancelled_run(
             chat, "constrained", Kitchen().free, begun, fields={"engine": engine, "reasoning": True}
         )
