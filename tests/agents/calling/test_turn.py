@@ -234,7 +234,12 @@ def test_a_number_out_of_bounds_is_repaired_under_a_grammar_that_holds_it(script
     )
 
 
-def test_a_call_is_shown_with_the_question_where_one_text_is_needed(scripted_chat: Serve) -> None:
-    with scripted_chat(call("salt")) as chat:
-        decide(chat.endpoint(), "How heavy is salt?", TOOLS, way="constrained")
-    assert call("How heavy is salt?") in chat.requests[0]["messages"][0]["content"]
+def test_a_search_is_shown_with_the_question_to_search_for(scripted_chat: Serve) -> None:
+    def look_up(query: str) -> str:
+        """Look something up."""
+        return query
+
+    wanted = json.dumps({"action": "look_up", "args": {"query": "How heavy is salt?"}})
+    with scripted_chat(wanted) as chat:
+        decide(chat.endpoint(), "How heavy is salt?", (tool(look_up),), way="constrained")
+    assert wanted in chat.requests[0]["messages"][0]["content"]
