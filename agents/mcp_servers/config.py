@@ -167,7 +167,7 @@ def _entries(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict) or not sections:
         raise SettingsError(
             f'{path} names no MCP servers: it needs an object with "mcpServers", or "servers" as in VS Code',
-            hint="docs/mcp.md has an example",
+            hint="docs/mcp-servers.md has an example",
         )
     merged: dict[str, Any] = {}
     for key in sections:
