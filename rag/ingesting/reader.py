@@ -71,6 +71,8 @@ def main() -> None:
     module, _, function = setup.parser.partition(":")
     parse = getattr(importlib.import_module(module), function)
     reading = _Reading(parse, setup, lambda: send(answers, StillReading()))
+    # A file's time begins here: what this process needed to start is not its own.
+    reading.progress()
     while isinstance(job := receive(jobs), ReadJob):
         try:
             result = reading.read(job)

@@ -33,6 +33,9 @@ from stillroom.errors import ParseError
 # How often a silent reader is looked at: whether its time is up, and whether Tesseract works for it.
 _LOOK_SECONDS = 1.0
 
+# A new interpreter loads for a second, and far longer on a busy machine; no file is to blame for that.
+_START_SECONDS = 120.0
+
 # A character takes at most four bytes in UTF-8, and sections repeat little else.
 _BYTES_A_CHARACTER = 6
 
@@ -64,6 +67,7 @@ class ReaderProcess:
         self.pid = self._process.pid
         self.files_read = 0
         self.died = False
+        self._ready = False
         with contextlib.suppress(BrokenPipeError):
             send(self._stdin, setup)
 
@@ -80,6 +84,7 @@ class ReaderProcess:
         self.files_read += 1
         while True:
             given = self._receive(job)
+            self._ready = True
             if isinstance(given, FileRead):
                 return given
 
@@ -107,6 +112,8 @@ class ReaderProcess:
     def _receive(self, job: ReadJob) -> FileRead | StillReading:
         """The next answer, or the error that the process's end or silence is."""
         allowed = self._limits.seconds_for(job.size_bytes)
+        if not self._ready:
+            allowed = max(allowed, _START_SECONDS)
         most_bytes = self._limits.text_characters * _BYTES_A_CHARACTER
         received = bytearray()
         wanted = LENGTH_BYTES

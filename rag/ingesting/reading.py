@@ -131,7 +131,7 @@ class FileRead:
 
 @dataclass(frozen=True, slots=True)
 class StillReading:
-    """A sign of progress: the clock of the time limit starts again."""
+    """A sign of progress, the first when the process has loaded: the time limit starts again."""
 
 
 # What may come out of a reader: its parsers handle hostile files, and a pickle can name any function.
