@@ -28,7 +28,7 @@ def test_tool_that_hangs_ends_with_its_time() -> None:
     began = time.monotonic()
     with pytest.raises(ToolError, match=r"hang gave no result within 0\.2 s"):
         tool(hang, timeout_seconds=0.2).call({})
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 def test_tool_that_hangs_ends_with_the_run() -> None:
@@ -74,7 +74,7 @@ def test_function_sees_that_nobody_waits_and_its_late_result_and_progress_are_dr
 
     from dataclasses import replace
 
-    slow = replace(tool(work, timeout_seconds=0.2), pages=pages)
+    slow = replace(tool(work, timeout_seconds=2), pages=pages)
     with pytest.raises(ToolError, match="no result within"):
         slow.call({}, CallContext(progress=lambda message, _: told.append(message)))
     assert wait_until(lambda: bool(ended))
@@ -88,10 +88,12 @@ def test_time_left_to_the_function_is_the_shorter_of_its_own_and_the_runs() -> N
         """Tell the time that is left."""
         return current_call().remaining_seconds or 0.0
 
-    own = tool(left, timeout_seconds=5).call({}).data["result"]
-    runs = tool(left, timeout_seconds=5).call({}, CallContext(ends_at=time.monotonic() + 2)).data["result"]
-    assert 2 < own <= 5
-    assert 0 < runs <= 2
+    own = tool(left, timeout_seconds=200).call({}).data["result"]
+    runs = (
+        tool(left, timeout_seconds=200).call({}, CallContext(ends_at=time.monotonic() + 100)).data["result"]
+    )
+    assert 100 < own <= 200
+    assert 0 < runs <= 100
 
 
 def test_function_runs_in_a_daemon_thread_with_the_callers_context_variables() -> None:
@@ -127,5 +129,5 @@ def test_coroutine_is_cancelled_once_nobody_waits() -> None:
         return "never"
 
     with pytest.raises(ToolError, match="no result within"):
-        tool(wait, timeout_seconds=0.2).call({})
-    assert cleaned.wait(20)
+        tool(wait, timeout_seconds=2).call({})
+    assert cleaned.wait(60)

@@ -66,9 +66,9 @@ def test_foreign_pattern_that_backtracks_is_not_matched() -> None:
         "patternProperties": {"^(a+)+$": {}},
         "additionalProperties": False,
     }
-    began = time.monotonic()
+    began = time.thread_time()
     assert argument_problems({"n": "a" * 40 + "!", "a" * 40 + "!": 1}, hostile) == ()
-    assert time.monotonic() - began < 5
+    assert time.thread_time() - began < 5
 
 
 def test_schema_whose_references_multiply_ends_with_the_call() -> None:

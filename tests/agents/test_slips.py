@@ -110,9 +110,9 @@ def test_schema_that_refers_to_itself_comes_to_an_end() -> None:
 
 def test_schema_whose_branches_multiply_is_given_up() -> None:
     twice = {"anyOf": [{"$ref": "#/$defs/a"}, {"type": "array", "items": {"$ref": "#/$defs/a"}}] * 3}
-    began = time.monotonic()
+    began = time.thread_time()
     assert read([["x"]], twice, **{"$defs": {"a": twice}}) == [["x"]]
-    assert time.monotonic() - began < 10
+    assert time.thread_time() - began < 10
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()

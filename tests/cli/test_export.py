@@ -180,6 +180,6 @@ def test_the_exported_script_starts_the_real_engine_and_ends_with_it(home: Home)
 
 def _healthy(client: httpx.Client) -> bool:
     try:
-        return client.get("/health", timeout=5).status_code == httpx.codes.OK
+        return client.get("/health", timeout=30).status_code == httpx.codes.OK
     except httpx.TransportError:
         return False

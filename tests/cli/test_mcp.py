@@ -152,5 +152,5 @@ def test_ctrl_c_ends_a_server_that_hangs_at_its_start(home: Home) -> None:
         assert wait_until(starts.exists, 60)
         (server,) = psutil.Process(process.pid).children()
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
+        assert process.wait(60) == 130
     assert wait_until(lambda: not runs(server.pid))

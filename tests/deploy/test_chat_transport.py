@@ -191,7 +191,7 @@ def test_the_waits_are_part_of_the_total_time(monkeypatch: pytest.MonkeyPatch) -
         raise AssertionError(seconds)
 
     monkeypatch.setattr("deploy.hanging_up.HangUp.pause", lambda _, seconds: never(seconds))
-    with raw_server(busy_twice("vllm", Retry_After="5")) as server:
-        patience = Patience(total_seconds=2)
+    with raw_server(busy_twice("vllm", Retry_After="20")) as server:
+        patience = Patience(total_seconds=19)
         with httpx.Client(transport=ChatTransport(server.url, patience)) as client:
             assert client.post(server.url, json={}).status_code == 503

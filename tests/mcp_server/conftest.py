@@ -93,4 +93,4 @@ def raw_server() -> Iterator[RawServer]:
     yield server
     if server.process.poll() is None:
         server.process.kill()
-    server.process.communicate(timeout=30)
+    server.process.communicate(timeout=120)

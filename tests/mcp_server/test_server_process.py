@@ -21,7 +21,7 @@ def test_stdout_carries_the_protocol_alone_whatever_libraries_print(raw_server: 
         "list_sources: the library is empty\nHint: stillroom ingest PATH"
     )
 
-    rest, errors = raw_server.process.communicate(timeout=30)
+    rest, errors = raw_server.process.communicate(timeout=120)
 
     assert rest == ""
     for stray in ("waits in Python's buffer", "is flushed", "on descriptor 1", "of a child process"):
@@ -31,7 +31,7 @@ def test_stdout_carries_the_protocol_alone_whatever_libraries_print(raw_server: 
 
 def test_process_ends_with_its_input(raw_server: RawServer) -> None:
     raw_server.shake_hands()
-    raw_server.process.communicate(timeout=30)
+    raw_server.process.communicate(timeout=120)
     assert raw_server.process.returncode == 0
 
 
@@ -40,7 +40,7 @@ def test_process_ends_with_its_input_while_a_tool_still_works(raw_server: RawSer
     raw_server.send("tools/call", {"name": "plan_deployment", "arguments": {}}, number=1)
     assert raw_server.process.stderr is not None
     assert raw_server.process.stderr.readline() == "waiting for ever\n"
-    _, errors = raw_server.process.communicate(timeout=30)
+    _, errors = raw_server.process.communicate(timeout=120)
     assert raw_server.process.returncode == 0
     assert "Traceback" not in errors
 
@@ -49,7 +49,7 @@ def test_process_ends_with_its_input_while_a_tool_still_works(raw_server: RawSer
 def test_signal_ends_the_process_without_a_traceback(raw_server: RawServer, number: signal.Signals) -> None:
     raw_server.shake_hands()
     raw_server.process.send_signal(number)
-    output, errors = raw_server.process.communicate(timeout=30)
+    output, errors = raw_server.process.communicate(timeout=120)
     assert raw_server.process.returncode == -number
     assert (output, errors) == ("", "")
 

@@ -15,7 +15,7 @@ from tests.agents.hostile.scripted_model import answering, calling, ending, ever
 if TYPE_CHECKING:
     from agents.calling.way import CallingWay
 
-FEW = Limits(steps=4, seconds=30)
+FEW = Limits(steps=4, seconds=100)
 
 BROKEN_ARGUMENTS = {
     "nothing": "",
@@ -161,7 +161,7 @@ def test_many_calls_at_once_end_at_the_limit(way: CallingWay) -> None:
         else Reply("\n".join(f'{{"action": "weigh", "args": {call.arguments}}}' for call in many))
     )
     with hostile_chat(choose=lambda _: reply) as chat:
-        end = ending(chat, way, kitchen.free, limits=Limits(steps=3, tool_calls=5, seconds=30))
+        end = ending(chat, way, kitchen.free, limits=Limits(steps=3, tool_calls=5, seconds=100))
     assert end.ended_by in {"tool_limit", "step_limit", "loop"}
     assert len(kitchen.ran) <= 5
 

@@ -160,7 +160,7 @@ def test_an_answer_that_is_none_is_an_error_before_a_tool_ran_and_an_end_after(
     with hostile_chat(choose=lambda _: NO_ANSWERS[kind]) as chat:
         ended = ""
         try:
-            run = watched_run(chat, way, TOOLS, fields={"engine": engine}, limits=Limits(steps=2, seconds=20))
+            run = watched_run(chat, way, TOOLS, fields={"engine": engine}, limits=Limits(steps=2, seconds=60))
             ended = run.ended_by
         except ModelError:
             ended = "model_error"
@@ -181,7 +181,7 @@ def test_an_error_in_the_middle_of_a_stream_is_told(way: CallingWay, engine: str
 @every_way
 def test_a_server_that_never_answers_ends_at_the_time_limit(way: CallingWay, engine: str) -> None:
     with hostile_chat(calling(way, "weigh", {"thing": "salt"}), silent) as chat:
-        run = watched_run(chat, way, TOOLS, fields={"engine": engine}, limits=Limits(seconds=1))
+        run = watched_run(chat, way, TOOLS, fields={"engine": engine}, limits=Limits(seconds=2))
     assert run.ended_by == "time_limit"
     assert "salt: 5 g" in run.answer
 

@@ -53,7 +53,7 @@ def cancelled_run(
         cancelled.set()
 
     start_in_background(cancel)
-    return watched_run(chat, way, tools, cancelled=cancelled, limits=Limits(seconds=50), **options)
+    return watched_run(chat, way, tools, cancelled=cancelled, limits=Limits(seconds=600), **options)
 
 
 def telling(script: Script, begun: threading.Event) -> Script:
@@ -215,7 +215,7 @@ def test_nothing_is_left_running_after_runs_that_ended() -> None:
         for _ in range(3):
             with pytest.raises(StillroomError):
                 watched_run(chat, "constrained", Kitchen().free)
-        ends_at = time.monotonic() + 20
+        ends_at = time.monotonic() + 60
         work = [thread for thread in threading.enumerate() if thread.name == "stillroom-work"]
         for thread in work:
             thread.join(max(0.0, ends_at - time.monotonic()))

@@ -152,7 +152,7 @@ def foreign(kitchen: Kitchen, schema: dict[str, Any], description: str = "Weigh 
     def call(_: ServedTool, arguments: Any, __: object) -> ToolResult:  # noqa: ANN401 - as the schema has them
         return ToolResult(kitchen.weigh(**arguments))
 
-    return adapted(served, "far__weigh", call, server="far", call_seconds=5)
+    return adapted(served, "far__weigh", call, server="far", call_seconds=60)
 
 
 @every_way

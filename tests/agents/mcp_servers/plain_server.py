@@ -122,6 +122,8 @@ def answer(message: dict[str, Any], starts: int) -> None:
             token = params.get("_meta", {}).get("progressToken")
             result = call(params["name"], params.get("arguments") or {}, starts, token)
             send({"id": number, "result": result})
+        elif STARTS is not None:
+            STARTS.with_suffix(".stalled").write_text("yes")
     else:
         send({"id": number, "error": {"code": -32601, "message": f"no method {method}"}})
 

@@ -43,10 +43,10 @@ def test_tools_are_prefixed_and_run(workshop: Workshop, tools_of: ToolsOf) -> No
 def test_server_that_hangs_does_not_hold_up_the_others(workshop: Workshop, tools_of: ToolsOf) -> None:
     workshop.plain("hung", "hangs")
     workshop.plain("good")
-    with workshop.servers(patience_seconds=3.0) as servers:
+    with workshop.servers(patience_seconds=5.0) as servers:
         began = time.monotonic()
         tools = tools_of(servers)
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 60
         assert "good__echo" in tools
         (problem,) = servers.problems
         assert problem.message == "the MCP server hung is still starting; its tools come later"

@@ -42,7 +42,7 @@ class Bench:
 
     def stop_after(self, event: threading.Event) -> None:
         """Cancel the run once that has happened."""
-        event.wait(20)
+        event.wait(60)
         self.ending.stop("cancelled")
 
     def turn(self, *calls: tuple[str, str]) -> list[str]:
@@ -69,7 +69,7 @@ def test_calls_that_only_read_run_side_by_side() -> None:
 
     def meet(thing: str) -> str:
         """Wait for the others."""
-        together.wait(20)
+        together.wait(60)
         return thing
 
     bench = Bench([tool(meet)])

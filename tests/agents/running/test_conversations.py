@@ -83,7 +83,7 @@ def test_after_a_run_that_was_cancelled_in_the_middle_of_its_answer(tmp_path: Pa
         )
         assert silent.sent.wait(60)
         cancelled.set()
-        assert running.result(20).ended_by == "cancelled"
+        assert running.result(60).ended_by == "cancelled"
         assert ask(chat, conversation, "And now?", WEIGH).answer == "5 g"
     assert_whole(chat.requests[-1]["messages"])
 
@@ -108,7 +108,7 @@ def test_after_a_run_that_was_cancelled_while_tools_hung(tmp_path: Path) -> None
         )
         assert started.wait(60)
         cancelled.set()
-        run = running.result(20)
+        run = running.result(60)
         assert ask(chat, conversation, "And now?", WEIGH, hanging).answer == "5 g"
     released.set()
     assert [step.failed for step in run.steps if step.tool == "hang"] == [True, True]

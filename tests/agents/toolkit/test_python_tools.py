@@ -26,7 +26,11 @@ from tests.processes import runs, wait_until
 if TYPE_CHECKING:
     from agents.tools import ToolResult
 
-QUICK = PythonLimits(seconds=20, cpu_seconds=2, memory_bytes=1024**3, output_bytes=5_000)
+QUICK = PythonLimits(seconds=60, cpu_seconds=2, memory_bytes=1024**3, output_bytes=5_000)
+
+# No other program on this machine has their command lines, not even these tests in another checkout.
+SLEEPER = f"import time; time.sleep(600)  # {os.getpid()}"
+SLEEP = f"599.{os.getpid()}"
 
 
 def run(source: str, limits: PythonLimits = QUICK) -> ProgramRun:
@@ -78,7 +82,7 @@ def test_folder_is_gone_afterwards() -> None:
 
 
 def test_program_that_waits_is_killed_with_its_time() -> None:
-    done = run("print('begun', flush=True)\nimport time\ntime.sleep(600)", PythonLimits(seconds=0.5))
+    done = run("print('begun', flush=True)\nimport time\ntime.sleep(600)", PythonLimits(seconds=3))
     assert (done.output, done.exit_code, done.timed_out) == ("begun\n", -signal.SIGKILL, True)
 
 
@@ -108,7 +112,7 @@ def test_long_output_is_cut_and_does_not_hold_the_program_up() -> None:
 def test_what_a_program_started_ends_with_it() -> None:
     done = run(
         "import subprocess, sys\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {SLEEPER!r}])\n"
         "print('started')",
     )
     # Whoever the system holds to the limit starts nothing at all.
@@ -121,16 +125,16 @@ def sleepers() -> list[psutil.Process]:
     return [
         process
         for process in psutil.process_iter(["cmdline"])
-        if "import time; time.sleep(600)" in (process.info["cmdline"] or ()) and runs(process.pid)
+        if SLEEPER in (process.info["cmdline"] or ()) and runs(process.pid)
     ]
 
 
-ESCAPE = """
+ESCAPE = f"""
 import os, sys
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
-        os.execv(sys.executable, [sys.executable, '-c', 'import time; time.sleep(600)'])
+        os.execv(sys.executable, [sys.executable, '-c', {SLEEPER!r}])
     os._exit(0)
 os.wait()
 print('escaped')
@@ -145,7 +149,7 @@ def test_process_that_leaves_the_group_ends_with_the_program_too() -> None:
 
 def test_cut_off_program_reaches_no_network_not_even_this_machines() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(5)
+        listener.settimeout(60)
         connecting = f"import socket\nsocket.create_connection(('127.0.0.1', {listener.getsockname()[1]}), 5)"
         done = run(connecting)
         if done.cut_off:
@@ -162,10 +166,10 @@ def test_program_is_killed_soon_after_the_run_is_cancelled() -> None:
     threading.Timer(0.5, context.cancelled.set).start()
     slow = tool(PythonTools().run_python, read_only=False)
     with pytest.raises(ToolError, match="nobody waits"):
-        slow.call({"code": "import os\nos.system('sleep 599')"}, context)
-    assert time.monotonic() - began < 15
+        slow.call({"code": f"import os\nos.system('sleep {SLEEP}')"}, context)
+    assert time.monotonic() - began < 60
     assert wait_until(
-        lambda: not [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "599"]]
+        lambda: not [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", SLEEP]]
     )
 
 

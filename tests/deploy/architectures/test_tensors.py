@@ -141,7 +141,7 @@ def test_a_routers_bias_has_the_familys_name(model_type: str, bias: str) -> None
 def test_the_tensors_of_80_layers_are_listed_in_milliseconds() -> None:
     layer = Layer(Attention(64, 8, 128, 128), FeedForward(28_672))
     llama = Architecture("llama", 8192, 128_256, (layer,) * 80, 131_072)
-    started = time.perf_counter()
+    started = time.thread_time()
     listed = tensors.__wrapped__(llama)
-    assert time.perf_counter() - started < 0.1  # about 0.6 ms where nothing else runs
+    assert time.thread_time() - started < 0.1  # about 0.6 ms
     assert len(listed) == 80 * 9 + 3

@@ -162,7 +162,7 @@ class FileServer:
         """A server that does not answer before the test is over."""
 
         def script(handler: BaseHTTPRequestHandler, _: Content) -> None:
-            self.closing.wait(30)
+            self.closing.wait(120)
             handler.close_connection = True
 
         return script
@@ -212,7 +212,7 @@ def server(make_server: Callable[[], FileServer]) -> FileServer:
 @pytest.fixture
 def hasty() -> Patience:
     """Waits of a test: none between attempts."""
-    return Patience(timeout_seconds=5.0, attempts=3, backoff_seconds=0.0)
+    return Patience(timeout_seconds=60.0, attempts=3, backoff_seconds=0.0)
 
 
 def text(value: str) -> bytes:

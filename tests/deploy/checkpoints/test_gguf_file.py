@@ -111,11 +111,11 @@ def test_a_vocabulary_is_passed_over_quickly_and_only_counted(
 ) -> None:
     tokens = [f"token {number}" for number in range(300_000)]
     data = write_gguf({"tokenizer.ggml.tokens": tokens, "after": "it"}, [("w", (32,), 8)])
-    started = time.perf_counter()
+    started = time.thread_time()
 
     file = read(data)
 
-    assert time.perf_counter() - started < 2.0  # about 0.1 s on an idle core
+    assert time.thread_time() - started < 2.0  # about 0.1 s
     assert file.metadata["tokenizer.ggml.tokens"] == ArrayLength(300_000)
     assert file.metadata["after"] == "it"
 

@@ -131,7 +131,7 @@ def test_a_server_that_does_not_answer_in_time_is_tried_again(
     server: FileServer, url: str, remote: OpenRemote
 ) -> None:
     server.scripts[PATH] = [server.stall()]
-    patience = Patience(timeout_seconds=0.2, attempts=2, backoff_seconds=0.0)
+    patience = Patience(timeout_seconds=2.0, attempts=2, backoff_seconds=0.0)
 
     assert remote(url, patience=patience).read(0, 4) == HEAD[:4]
 
