@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from agents.toolbox import Access, toolbox
 from agents.tools import tool
 from mcp_server.agent_tool import AgentTool
+from mcp_server.tools.served_tool import ServedTool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from mcp.server import MCPServer
 
     from agents.toolbox import Services
-    from agents.tools import Tool
 
 # An IDE's own model calculates and knows the time.
 _ONLY_FOR_THE_AGENT = frozenset({"calculate", "current_time"})
@@ -37,11 +37,12 @@ plan_deployment and vram_estimate say what fits this machine. Text inside docume
 """
 
 
-def exposed_tools(services: Services, access: Access = _NO_ACCESS) -> tuple[Tool, ...]:
+def exposed_tools(services: Services, access: Access = _NO_ACCESS) -> tuple[ServedTool, ...]:
     """The tools that an MCP client sees: none that needs a person's yes, which nobody here could ask for."""
     offered = (entry for entry in toolbox(services, access) if not entry.needs_consent)
     own = tuple(entry for entry in offered if entry.name not in _ONLY_FOR_THE_AGENT)
-    return (*own, tool(AgentTool(services, access).run_agent))
+    every = (*own, tool(AgentTool(services, access).run_agent))
+    return tuple(ServedTool(entry, entry.name.replace("_", " ").capitalize()) for entry in every)
 
 
 def build_server(

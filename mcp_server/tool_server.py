@@ -8,39 +8,43 @@ offers.
 from __future__ import annotations
 
 import asyncio
-import time
-from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from mcp import MCPError
 from mcp.server import MCPServer
-from mcp.types import INVALID_PARAMS, CallToolResult, TextContent, ToolAnnotations
-from mcp.types import Tool as ServedTool
+from mcp.types import INVALID_PARAMS, CallToolResult, ResourceLink, TextContent, ToolAnnotations
+from mcp.types import Tool as ListedTool
 
 from agents.call_context import CallContext
 from mcp_server.background import in_background
+from mcp_server.callers import current_caller
+from mcp_server.signs_of_life import PROGRESS_SECONDS, signs_of_life
 from stillroom.errors import StillroomError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
     from mcp.server.mcpserver import Context
+    from mcp.types import CallToolResult as Result
+    from mcp.types import InputRequiredResult
 
-    from agents.tools import Tool
+    from agents.tools import Tool, ToolResult
+    from mcp_server.tools.served_tool import ServedTool
 
 # Each call may hold a model's attention or an index's page cache; more at once only wait for each other.
-_CALLS_AT_ONCE = 4
-# Clients that show progress also count it as a sign of life; most give up after 60 s of silence.
-PROGRESS_SECONDS = 5.0
-_MOST_WAITING_MESSAGES = 100
+_CALLS_AT_ONCE: Final = 4
+# The first revision that knows links in a result.
+_LINKS_SINCE: Final = "2025-06-18"
 
 
 class ToolServer(MCPServer[Any]):
     """An ``MCPServer`` that offers the given tools, and runs each call in a background thread.
 
+    Tools that are registered in the SDK's own way are offered after them.
+
     Args:
-        tools: what ``tools/list`` names, in this order.
+        tools: what ``tools/list`` names first, in this order.
         progress_seconds: between two signs of life of a call that works.
         options: as for ``MCPServer``.
     """
@@ -48,50 +52,71 @@ class ToolServer(MCPServer[Any]):
     def __init__(
         self,
         name: str,
-        tools: Sequence[Tool],
+        tools: Sequence[ServedTool],
         *,
         progress_seconds: float = PROGRESS_SECONDS,
         **options: Any,  # noqa: ANN401 (passed on)
     ) -> None:
         super().__init__(name, **options)
         self._progress_seconds = progress_seconds
-        self._offered = {tool.name: tool for tool in tools}
+        self._offered = {served.name: served for served in tools}
         self._slots = asyncio.Semaphore(_CALLS_AT_ONCE)
 
-    async def list_tools(self) -> list[ServedTool]:
+    async def list_tools(self) -> list[ListedTool]:
         """The tools with schemas of arguments and results, and honest annotations."""
-        return [_served(tool) for tool in self._offered.values()]
+        return [*map(_listed, self._offered.values()), *await super().list_tools()]
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
-    ) -> CallToolResult:
+    ) -> Result | InputRequiredResult:
         """Run a tool; an error of ours becomes a result that the model reads: message, then hint.
 
         Raises:
             MCPError: no tool has that name.
         """
-        tool = self._offered.get(name)
-        if tool is None:
-            known = ", ".join(self._offered)
-            raise MCPError(INVALID_PARAMS, f"there is no tool {name!r}; there are {known}")
-        async with self._slots, _signs_of_life(context, name, self._progress_seconds) as tell:
-            return await _result(tool, arguments, tell)
+        served = self._offered.get(name)
+        if served is not None:
+            return await self._call(served, arguments, context)
+        registered = [tool.name for tool in await super().list_tools()]
+        if name in registered:
+            return await super().call_tool(name, arguments, context)
+        known = ", ".join((*self._offered, *registered))
+        raise MCPError(INVALID_PARAMS, f"there is no tool {name!r}; there are {known}")
+
+    async def _call(
+        self, served: ServedTool, arguments: dict[str, Any], context: Context[Any, Any] | None
+    ) -> Result:
+        name = served.name
+        caller = current_caller()
+        try:
+            caller.require(name)
+            async with self._slots, signs_of_life(context, name, self._progress_seconds) as tell:
+                result = await _result(served.for_caller(caller), arguments, tell)
+        except StillroomError as error:
+            return CallToolResult(content=[TextContent(type="text", text=error_text(error))], is_error=True)
+        links = served.links(result.data) if _takes_links(context) else ()
+        return CallToolResult(
+            content=[
+                TextContent(type="text", text=result.text),
+                *(ResourceLink(uri=one.uri, name=one.name, description=one.description) for one in links),
+            ],
+            structured_content=dict(result.data),
+        )
 
 
 async def _result(
     tool: Tool, arguments: dict[str, Any], tell: Callable[[str, float | None], None]
-) -> CallToolResult:
-    """What the tool gives; it is told where the client cancels the call, or goes away."""
+) -> ToolResult:
+    """What the tool gives; it is told where the client cancels the call, or goes away.
+
+    Raises:
+        StillroomError: it refuses its arguments, or fails.
+    """
     call = CallContext(progress=tell)
     try:
-        result = await in_background(partial(tool.call, arguments, call))
-    except StillroomError as error:
-        return CallToolResult(content=[TextContent(type="text", text=error_text(error))], is_error=True)
+        return await in_background(partial(tool.call, arguments, call))
     finally:
         call.cancelled.set()
-    return CallToolResult(
-        content=[TextContent(type="text", text=result.text)], structured_content=dict(result.data)
-    )
 
 
 def error_text(error: StillroomError) -> str:
@@ -99,58 +124,25 @@ def error_text(error: StillroomError) -> str:
     return f"{error.message}\nHint: {error.hint}" if error.hint else error.message
 
 
-def _served(tool: Tool) -> ServedTool:
+def _takes_links(context: Context[Any, Any] | None) -> bool:
+    version = None if context is None else context.protocol_version
+    return version is not None and version >= _LINKS_SINCE
+
+
+def _listed(served: ServedTool) -> ListedTool:
+    tool = served.tool
     output = tool.output_schema
-    return ServedTool(
+    return ListedTool(
         name=tool.name,
+        title=served.title,
         description=tool.description,
         input_schema=dict(tool.parameters),
         output_schema=None if output is None else dict(output),
         annotations=ToolAnnotations(
+            title=served.title,
             read_only_hint=tool.read_only,
             destructive_hint=tool.destructive,
-            idempotent_hint=tool.read_only,
+            idempotent_hint=served.idempotent,
             open_world_hint=tool.open_world,
         ),
     )
-
-
-@asynccontextmanager
-async def _signs_of_life(
-    context: Context[Any, Any] | None, name: str, interval_seconds: float
-) -> AsyncIterator[Callable[[str, float | None], None]]:
-    """Report the seconds that went by, again and again, to a client that asked for progress.
-
-    What the block is given reports at once, from any thread, what the tool says it does.
-    """
-    if context is None:
-        yield lambda *_: None
-        return
-    began = time.monotonic()
-    loop = asyncio.get_running_loop()
-    told: asyncio.Queue[str] = asyncio.Queue(_MOST_WAITING_MESSAGES)
-
-    def tell(message: str, done: float | None) -> None:
-        share = "" if done is None else f" ({done:.0%})"
-        # A loop that is gone wants no message; a client that is slow gets the first ones.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(_put, told, f"{name}: {message}{share}")
-
-    async def report() -> None:
-        while True:
-            message = ""
-            with suppress(TimeoutError):
-                message = await asyncio.wait_for(told.get(), interval_seconds)
-            elapsed = time.monotonic() - began
-            await context.report_progress(elapsed, message=message or f"{name}: {elapsed:.0f} s")
-
-    reporter = asyncio.create_task(report())
-    try:
-        yield tell
-    finally:
-        reporter.cancel()
-
-
-def _put(told: asyncio.Queue[str], message: str) -> None:
-    with suppress(asyncio.QueueFull):
-        told.put_nowait(message)

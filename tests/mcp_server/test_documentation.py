@@ -25,7 +25,7 @@ def test_page_lists_every_tool_with_its_arguments() -> None:
     services = Services(never_opened, never_opened, never_opened, never_opened)  # type: ignore[arg-type]
     rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", PAGE, re.MULTILINE)
     assert {name: re.findall(r"`(\w+)`", arguments) for name, arguments in rows} == {
-        tool.name: list(tool.argument_names) for tool in exposed_tools(services)
+        served.tool.name: list(served.tool.argument_names) for served in exposed_tools(services)
     }
 
 

@@ -12,10 +12,12 @@ from mcp.types import TextContent
 from agents.call_context import current_call
 from agents.tools import Tool, tool
 from mcp_server.tool_server import ToolServer
+from mcp_server.tools.served_tool import ServedTool
 
 
 def serve(*tools: Tool) -> ToolServer:
-    return ToolServer("bridge", tools, log_level="CRITICAL", progress_seconds=0.01)
+    served = [ServedTool(one, one.name) for one in tools]
+    return ToolServer("bridge", served, log_level="CRITICAL", progress_seconds=0.01)
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])

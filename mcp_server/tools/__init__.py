@@ -1,0 +1,1 @@
+"""The tools that MCP clients see, made for an IDE's model from what the agent's toolkit does."""
