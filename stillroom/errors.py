@@ -23,6 +23,7 @@ StillroomError                  1  any failure that a person can act on
 ├── ModelError                  1  the model's answer cannot be used
 ├── ToolError                   1  a tool refused its arguments or failed
 └── McpError                    1  an MCP server or client failed
+    └── JobError                1  long work that the MCP server was asked for, or the file of it
 
 The number is the process's exit code (0 success, 1 our error, 2 usage, 3 nothing fits).
 Foreign exceptions become one of these once, at the edge where they appear, with ``raise … from``.
@@ -163,3 +164,7 @@ class ToolError(StillroomError):
 
 class McpError(StillroomError):
     """An MCP server or client failed."""
+
+
+class JobError(McpError):
+    """Long work that the MCP server was asked for is not there, is too much, or cannot be kept."""

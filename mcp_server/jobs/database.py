@@ -1,0 +1,171 @@
+"""The SQLite file of the jobs: how it is opened, its table, and what its errors mean.
+
+Several servers write to it at once, each for milliseconds. It does not know what a job is good for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+from typing import TYPE_CHECKING, Final
+
+from stillroom.errors import EnvironmentUnfitError, JobError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_VERSION: Final = 1
+# A writer has the file for milliseconds; whoever waits longer than this waits for a process that hangs.
+_TIMEOUT_SECONDS: Final = 10.0
+
+_TABLES: Final = """
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS jobs (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    arguments TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    library TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    state TEXT NOT NULL,
+    progress REAL,
+    message TEXT NOT NULL DEFAULT '',
+    result_text TEXT,
+    result_data TEXT,
+    error TEXT NOT NULL DEFAULT '',
+    hint TEXT NOT NULL DEFAULT '',
+    runs INTEGER NOT NULL DEFAULT 0,
+    cancelling INTEGER NOT NULL DEFAULT 0,
+    holder TEXT,
+    holder_pid INTEGER,
+    holder_create_time REAL,
+    started_at REAL,
+    finished_at REAL
+);
+CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, created_at);
+CREATE INDEX IF NOT EXISTS jobs_by_owner ON jobs (owner, created_at);
+PRAGMA user_version = 1;
+COMMIT;
+"""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """The file, made where there is none; only its owner may read it.
+
+    Every statement commits on its own unless it runs in ``transaction``. Threads may share the connection,
+    one at a time.
+
+    Raises:
+        sqlite3.Error: to be translated by ``translated_errors``.
+        OSError: likewise.
+        JobError: a newer Stillroom wrote it.
+    """
+    _make_private(path)
+    connection = sqlite3.connect(
+        path, timeout=_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    connection.row_factory = sqlite3.Row
+    try:
+        _prepare(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All that runs inside is committed together, or not at all; nobody else writes meanwhile."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # A full disk makes SQLite roll back by itself.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextlib.contextmanager
+def translated_errors(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors and those of the file system into ours.
+
+    Raises:
+        JobError: the file is damaged, or another process does not let go of it.
+        EnvironmentUnfitError: no space, no permission.
+    """
+    try:
+        yield
+    except sqlite3.ProgrammingError:
+        # A mistake of ours: no person can mend it.
+        raise
+    except sqlite3.OperationalError as error:
+        raise _operational(error, path) from error
+    except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
+        raise _damaged(path, str(error)) from error
+    except OSError as error:
+        raise _unfit(path, error.strerror or str(error)) from error
+
+
+def _make_private(path: Path) -> None:
+    """SQLite gives the files beside it (``-wal``, ``-shm``) the same permissions."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o600)
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    import filelock
+
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > _VERSION:
+        raise JobError(
+            f"the jobs in {path} have format {version}; this Stillroom reads up to {_VERSION}",
+            hint="update Stillroom",
+        )
+    # With a write-ahead log a killed process loses nothing at this level; only lost power may take the last
+    # moments, and nothing is damaged by it.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    if version == _VERSION:
+        return
+    # SQLite does not wait for whoever changes the journal's mode at the same time.
+    with filelock.FileLock(path.with_name(f"{path.name}.lock"), timeout=_TIMEOUT_SECONDS, mode=0o600):
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.executescript(_TABLES)
+
+
+def _operational(error: sqlite3.OperationalError, path: Path) -> JobError | EnvironmentUnfitError:
+    code = getattr(error, "sqlite_errorcode", None)
+    primary = code & 0xFF if code is not None else None
+    if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return JobError(
+            f"another process has held {path} for {_TIMEOUT_SECONDS:.0f} seconds",
+            hint="end the other stillroom, and try again",
+        )
+    unfit = {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_PERM,
+    }
+    return _unfit(path, str(error)) if primary in unfit else _damaged(path, str(error))
+
+
+def _damaged(path: Path, detail: str) -> JobError:
+    return JobError(
+        f"the file of the jobs, {path}, is damaged: {detail}",
+        hint=f"nothing was changed; move it aside to begin anew: mv '{path}' '{path}.damaged'",
+    )
+
+
+def _unfit(path: Path, detail: str) -> EnvironmentUnfitError:
+    return EnvironmentUnfitError(
+        f"the jobs in {path} cannot be kept: {detail}",
+        hint="stillroom settings shows state_dir; it needs space, and permission to write",
+    )
