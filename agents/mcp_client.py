@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from agents.call_context import current_call
 from agents.mcp_servers.config import Process
 from agents.mcp_servers.foreign_tools import adapted
+from agents.mcp_servers.programs import what_is_missing
 from agents.mcp_servers.results import resource_text, to_result
 from agents.mcp_servers.transport import Observations, Route, route_to
 from agents.tools import cap_text
@@ -126,7 +127,7 @@ def open_server(
     from agents.mcp_servers.session import Session
 
     name = _shown(target)
-    entered, observed = _entered(target, environment or {})
+    entered, observed = _entered(target, environment or {}, name)
     with start_blocking_portal() as portal:
         session = Session(name, entered, portal, mode, start_seconds, observed=observed)
         try:
@@ -141,13 +142,22 @@ def open_server(
 
 
 def _entered(
-    target: Sequence[str] | MCPServer[Any] | Server[Any] | Transport, environment: Mapping[str, str]
+    target: Sequence[str] | MCPServer[Any] | Server[Any] | Transport,
+    environment: Mapping[str, str],
+    name: str,
 ) -> tuple[Any, Observations]:
-    """What the SDK's client takes, and where what must be known of a failure is kept."""
+    """What the SDK's client takes, and where what must be known of a failure is kept.
+
+    Raises:
+        McpError: the program is not there.
+    """
     if not isinstance(target, Sequence):
         return target, Observations()
     command, *arguments = [target] if isinstance(target, str) else target
-    route: Route = route_to(Process(command, tuple(arguments), environment, Path.cwd()), {})
+    process = Process(command, tuple(arguments), environment, Path.cwd())
+    if missing := what_is_missing(process, {}):
+        raise McpError(f"{name} cannot be started: {missing}", hint="name the program by its absolute path")
+    route: Route = route_to(process, {})
     return route.transport, route.observed
 
 

@@ -6,7 +6,7 @@ The agent takes them all; the MCP server offers those that an IDE lacks. Making 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -23,15 +23,24 @@ from agents.toolkit.library_tools import LibraryTools
 from agents.tools import tool
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from agents.tools import Tool
 
-__all__ = ["Access", "Services", "paged", "toolbox"]
+__all__ = ["BEHIND_SWITCHES", "Access", "Services", "paged", "toolbox"]
 
 # A slow model writes an answer for minutes; who waits less says so in the call's context.
 _ANSWER_SECONDS = 600.0
 _SEARCH_SECONDS = 120.0
+
+# The tools that are there only where a person switched them on, each with the field of `Access` that does.
+BEHIND_SWITCHES: Mapping[str, Literal["file_roots", "web", "python"]] = {
+    "list_files": "file_roots",
+    "read_file": "file_roots",
+    "search_files": "file_roots",
+    "fetch_page": "web",
+    "run_python": "python",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +97,8 @@ def _web_tools(access: Access) -> tuple[Tool, ...]:
     from agents.toolkit.web_fetch import WebFetcher
     from agents.toolkit.web_tools import WebTools
 
-    return (tool(WebTools(WebFetcher()).fetch_page, open_world=True, needs_consent=True),)
+    web = WebTools(WebFetcher())
+    return (tool(web.fetch_page, open_world=True, needs_consent=True, precheck=web.check),)
 
 
 def _python_tools(access: Access) -> tuple[Tool, ...]:
@@ -96,8 +106,11 @@ def _python_tools(access: Access) -> tuple[Tool, ...]:
         return ()
     from agents.toolkit.python_tools import PythonTools
 
+    python = PythonTools()
     # It may do whatever the user may: nothing on every system holds a program to less.
-    return (tool(PythonTools().run_python, read_only=False, destructive=True, open_world=True),)
+    return (
+        tool(python.run_python, read_only=False, destructive=True, open_world=True, precheck=python.check),
+    )
 
 
 def paged(tools: Sequence[Tool], pages: ResultPages | None = None) -> tuple[Tool, ...]:

@@ -56,6 +56,8 @@ class Tool:
         open_world: it reaches beyond this machine and its library.
         needs_consent: a person is asked before it runs (``agents.running.consent``).
         timeout_seconds: what one call may take.
+        precheck: is given the arguments before a person is asked, and raises a ``ToolError`` for those that
+            would be refused anyway; it has no effect of its own, and reaches nothing.
         server: the MCP server that it is of; empty for Stillroom's own.
         pages: keeps what is too long for one result; None where the rest is left out.
         arguments: validates the arguments; None where ``parameters`` are somebody else's (a tool of an MCP
@@ -71,6 +73,7 @@ class Tool:
     open_world: bool = False
     needs_consent: bool = False
     timeout_seconds: float = CALL_SECONDS
+    precheck: Callable[..., None] | None = field(default=None, repr=False)
     server: str = ""
     pages: ResultPages | None = field(default=None, repr=False)
     arguments: type[BaseModel] | None = field(default=None, repr=False)
@@ -118,6 +121,16 @@ class Tool:
         capped = self.pages.first_page if self.pages else cap_text
         return ToolResult(capped(result.text), result.data, result.citations)
 
+    def check(self, arguments: Mapping[str, Any]) -> None:
+        """Refuse arguments that ``call`` would refuse, as far as can be told without any effect.
+
+        Raises:
+            ToolError: as ``call``.
+        """
+        read = self._validated(arguments)
+        if self.precheck is not None:
+            self.precheck(**read)
+
     def _run(self, arguments: Mapping[str, Any]) -> ToolResult:
         value = self.function(**self._validated(arguments))
         return to_result(awaited(value, current_call()) if inspect.isawaitable(value) else value)
@@ -161,6 +174,7 @@ def tool(
     open_world: bool = False,
     needs_consent: bool | None = None,
     timeout_seconds: float = CALL_SECONDS,
+    precheck: Callable[..., None] | None = None,
 ) -> Tool:
     """A tool from a typed function: signature to schema, docstring to descriptions.
 
@@ -171,6 +185,7 @@ def tool(
         open_world: it reaches beyond this machine and its library.
         needs_consent: a person is asked before it runs; None for every tool that is not ``read_only``.
         timeout_seconds: what one call may take.
+        precheck: takes the same arguments, and raises a ``ToolError`` for those that need not be asked about.
 
     Raises:
         TypeError: a parameter has no annotation or cannot be passed by name.
@@ -194,6 +209,7 @@ def tool(
         open_world=open_world,
         needs_consent=not read_only if needs_consent is None else needs_consent,
         timeout_seconds=timeout_seconds,
+        precheck=precheck,
         arguments=model,
     )
 

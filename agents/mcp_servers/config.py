@@ -9,11 +9,12 @@ import hashlib
 import json
 import re
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from agents.mcp_servers.entry import ServerEntry, read_entry
+from agents.mcp_servers.commands import Commands
+from agents.mcp_servers.entry import ServerEntry, misspelt, read_entry
 from agents.mcp_servers.expansion import Variables
 from agents.mcp_servers.jsonc import parse_jsonc
 from agents.mcp_servers.redaction import Secrets, shown_arguments, shown_url
@@ -27,7 +28,6 @@ _MOST_BYTES: Final = 1_000_000
 _SECTIONS: Final = ("mcpServers", "servers")
 _PLAIN_WORD: Final = re.compile(r"(?:[\w@%+=:,./‹›-]|\$\{[\w:]+\})+")
 _LONGEST_NAME: Final = 100
-_LIST_HINT: Final = "stillroom mcp list"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,7 @@ class ServerConfig:
         allowed: names of tools, as the server calls them, that run without asking.
         call_seconds: what one call may take; None for the default.
         identity: SHA-256 of everything that decides what runs; a person's approval is of this.
+        commands: what hints about it name.
     """
 
     name: str
@@ -79,6 +80,7 @@ class ServerConfig:
     allowed: frozenset[str] = frozenset()
     call_seconds: float | None = None
     secrets: Secrets = field(default=Secrets(), repr=False)
+    commands: Commands = field(default=Commands())
 
     @property
     def transport(self) -> str:
@@ -103,11 +105,13 @@ class McpConfig:
         sources: the files.
         servers: in the order in which they stand there.
         problems: entries that cannot be used.
+        commands: what hints about them name.
     """
 
     sources: tuple[Path, ...] = ()
     servers: tuple[ServerConfig, ...] = ()
     problems: tuple[Problem, ...] = ()
+    commands: Commands = field(default=Commands())
 
     def find(self, name: str) -> ServerConfig:
         """The server of that name.
@@ -121,13 +125,28 @@ class McpConfig:
         for problem in self.problems:
             if problem.server == name:
                 raise SettingsError(problem.message, hint=problem.hint)
-        known = ", ".join(server.name for server in self.servers) or "none"
-        where = ", ".join(map(str, self.sources)) or "no mcp.json"
-        raise SettingsError(f"there is no MCP server {name!r} in {where}; it has {known}", hint=_LIST_HINT)
+        if not self.sources:
+            raise SettingsError(
+                f"there is no MCP server {name!r}: no mcp.json is there",
+                hint=f"{self.commands.line('add', name, '--', 'COMMAND')}, or --mcp-config FILE",
+            )
+        known = ", ".join(self._names()) or "none"
+        where = " or ".join(map(str, self.sources))
+        raise SettingsError(
+            f"there is no MCP server {name!r} in {where}; there are: {known}", hint=self.commands.line("list")
+        )
+
+    def _names(self) -> tuple[str, ...]:
+        return tuple(server.name for server in self.servers) + tuple(bad.server for bad in self.problems)
 
 
 def read_config(
-    paths: Sequence[Path], *, environment: Mapping[str, str], home: Path, workspace: Path
+    paths: Sequence[Path],
+    *,
+    environment: Mapping[str, str],
+    home: Path,
+    workspace: Path,
+    commands: Commands = Commands(),  # noqa: B008 - frozen
 ) -> McpConfig:
     """Read the files that exist, the more trusted one last: its server of a name replaces the others'.
 
@@ -136,6 +155,7 @@ def read_config(
         environment: what ``${NAME}`` refers to.
         home: ``${userHome}``.
         workspace: ``${workspaceFolder}``.
+        commands: what hints name.
 
     Raises:
         SettingsError: a file cannot be read, is no JSON, or names no servers.
@@ -146,27 +166,37 @@ def read_config(
     """
     found: dict[str, ServerConfig | Problem] = {}
     for path in paths:
-        for name, value in _entries(path).items():
+        for name, value in _entries(path, commands).items():
             variables = Variables(environment, home=home, workspace=workspace)
-            found[name] = _server(path, name, value, variables)
+            found[name] = _server(path, name, value, variables, commands)
     servers = tuple(one for one in found.values() if isinstance(one, ServerConfig))
     problems = tuple(one for one in found.values() if isinstance(one, Problem))
-    return McpConfig(tuple(paths), servers, problems)
+    return McpConfig(tuple(paths), servers, problems, commands)
 
 
-def _entries(path: Path) -> dict[str, Any]:
+def _entries(path: Path, commands: Commands) -> dict[str, Any]:
     """What stands under ``mcpServers`` or ``servers``, by name."""
     try:
         text = read_small_file(path, most_bytes=_MOST_BYTES).decode("utf-8")
         document = parse_jsonc(text)
+    except FileNotFoundError as error:
+        raise SettingsError(
+            f"{path} cannot be read: it is not there",
+            hint=f"name the file that is, or write it: {commands.line('add', 'NAME', '--', 'COMMAND')}",
+        ) from error
     except OSError as error:
-        raise SettingsError(f"{path} cannot be read: {error.strerror or error}", hint=_LIST_HINT) from error
+        raise SettingsError(
+            f"{path} cannot be read: {error.strerror or error}", hint="name another file with --mcp-config"
+        ) from error
     except ValueError as error:  # UnicodeDecodeError is one
         raise SettingsError(f"{path} is no JSON: {error}", hint="mend the file") from error
     sections = [key for key in _SECTIONS if isinstance(document, dict) and key in document]
     if not isinstance(document, dict) or not sections:
+        keys = map(str, document) if isinstance(document, dict) else ()
+        near = next((f"; is {key!r} meant for it?" for key in keys if misspelt(key, _SECTIONS)), "")
         raise SettingsError(
-            f'{path} names no MCP servers: it needs an object with "mcpServers", or "servers" as in VS Code',
+            f'{path} names no MCP servers: it needs an object with "mcpServers", or "servers" as in VS Code'
+            f"{near}",
             hint="docs/mcp-servers.md has an example",
         )
     merged: dict[str, Any] = {}
@@ -177,19 +207,20 @@ def _entries(path: Path) -> dict[str, Any]:
     return merged
 
 
-def _server(path: Path, name: str, value: object, variables: Variables) -> ServerConfig | Problem:
+def _server(
+    path: Path, name: str, value: object, variables: Variables, commands: Commands
+) -> ServerConfig | Problem:
     """One entry, or what is wrong with it."""
+    hint = f"mend the file, then {commands.line('list')}"
     if not name.isprintable() or not 0 < len(name) <= _LONGEST_NAME:
         shown = f"{name!r:.80}"
         problem = f"{path}: server {shown}: its name needs 1 to {_LONGEST_NAME} characters that can be shown"
-        return Problem(shown, problem, "mend the file, then stillroom mcp list")
+        return Problem(shown, problem, hint)
     try:
         entry = read_entry(value)
-        return _expanded(path, name, entry, variables)
+        return replace(_expanded(path, name, entry, variables), commands=commands)
     except ValueError as error:
-        return Problem(
-            name, f"{path}: server {name!r}: {error}", hint="mend the file, then stillroom mcp list"
-        )
+        return Problem(name, f"{path}: server {name!r}: {error}", hint)
 
 
 def _expanded(path: Path, name: str, entry: ServerEntry, variables: Variables) -> ServerConfig:

@@ -12,11 +12,25 @@ from typing import TYPE_CHECKING, Final
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Self
 
 _HTTP_TYPES: Final = ("http", "streamable-http", "streamableHttp", "streamable_http")
 # Cline and Roo count the timeout of a call in seconds, up to an hour; others in milliseconds.
 _MOST_SECONDS: Final = 3600
+_KNOWN: Final = (
+    *("type", "command", "args", "env", "envFile", "cwd", "url", "serverUrl", "httpUrl", "headers"),
+    *("disabled", "timeout", "alwaysAllow", "autoApprove"),
+)
+# What people write who know the thing and not the key; no client that we know of has them.
+_OTHER_WORDS: Final = {
+    "cmd": "command",
+    "arguments": "args",
+    "environment": "env",
+    "workdir": "cwd",
+    "workingdirectory": "cwd",
+    "uri": "url",
+}
 # Keys of other clients that are no misspelling of ours.
 _FOREIGN: Final = frozenset({"dev", "disabledTools", "enabled", "enabledTools", "autoStart"})
 
@@ -85,15 +99,33 @@ def read_entry(value: object) -> ServerEntry:
     """
     if not isinstance(value, dict):
         raise ValueError(f"it must be an object, not {type(value).__name__}")  # noqa: TRY004 (data, not code)
+    # First: without the key that is misspelt, pydantic would complain of one that seems to be missing.
+    for key in map(str, value):
+        if key not in _FOREIGN and (near := _meant(key)):
+            raise ValueError(f"the key {key!r:.80} is unknown; did you mean {near!r}?")
     try:
-        entry = ServerEntry.model_validate(value)
+        return ServerEntry.model_validate(value)
     except ValidationError as error:
         raise ValueError("; ".join(_complaints(error, value))) from error
-    for key in entry.model_extra or {}:
-        near = difflib.get_close_matches(key, _known_keys(), n=1, cutoff=0.8)
-        if near and key not in _FOREIGN:
-            raise ValueError(f"the key {key!r} is unknown; did you mean {near[0]!r}?")
-    return entry
+
+
+def misspelt(key: str, known: Sequence[str]) -> str:
+    """The known key that an unknown one looks like, or empty.
+
+    Example:
+        >>> misspelt("comand", ["command", "args"])
+        'command'
+    """
+    if key in known:
+        return ""
+    by_lower = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(key.lower(), by_lower, n=1, cutoff=0.8)
+    return by_lower[near[0]] if near else ""
+
+
+def _meant(key: str) -> str:
+    """The key that an unknown one was meant for, or empty: it may be another client's."""
+    return misspelt(key, _KNOWN) or _OTHER_WORDS.get(key.lower(), "")
 
 
 def _complaints(error: ValidationError, value: dict[str, object]) -> list[str]:
@@ -111,11 +143,6 @@ def _complaints(error: ValidationError, value: dict[str, object]) -> list[str]:
         name = ".".join(path[:2]) if key in {"env", "headers"} else ".".join(path)
         complaints.append(f"{name}{shown}: {message}")
     return list(dict.fromkeys(complaints))
-
-
-def _known_keys() -> list[str]:
-    return ["type", "command", "args", "env", "envFile", "cwd", "url", "headers", "disabled", "timeout",
-            "alwaysAllow", "autoApprove"]  # fmt: skip
 
 
 def _text(value: SecretStr | float | bool) -> str:  # noqa: FBT001 (a value of JSON)

@@ -50,10 +50,13 @@ def adapted(
         call_seconds: what one call may take.
     """
 
-    def function(**arguments: Any) -> ToolResult:  # noqa: ANN401 (as the schema has them)
+    def precheck(**arguments: Any) -> None:  # noqa: ANN401 (as the schema has them)
         # The caller has checked them by what models are told, which may be less than the server asks.
         if problems := argument_problems(arguments, served.input_schema):
             raise ToolError(f"{name}: {'; '.join(problems)}")
+
+    def function(**arguments: Any) -> ToolResult:  # noqa: ANN401 (as the schema has them)
+        precheck(**arguments)
         return call(served, arguments, current_call())
 
     hints = served.annotations
@@ -69,6 +72,7 @@ def adapted(
         open_world=open_world,
         needs_consent=not allowed and (not read_only or open_world),
         timeout_seconds=call_seconds,
+        precheck=precheck,
         server=server,
     )
 

@@ -32,7 +32,7 @@ def tool_names(server: str, tools: Iterable[str], *, taken: Iterable[str] = ()) 
         {'log': 'git__log', 'read file': 'git__read_file_3cb3b4'}
     """
     used = set(taken)
-    prefix = _accepted(server, _LONGEST_SERVER) + _BETWEEN
+    prefix = prefix_of(server)
     names: dict[str, str] = {}
     for tool in tools:
         if tool in names:
@@ -44,6 +44,16 @@ def tool_names(server: str, tools: Iterable[str], *, taken: Iterable[str] = ()) 
         names[tool] = name
         used.add(name)
     return names
+
+
+def prefix_of(server: str) -> str:
+    """What the names of all of a server's tools begin with.
+
+    Example:
+        >>> prefix_of("git")
+        'git__'
+    """
+    return _accepted(server, _LONGEST_SERVER) + _BETWEEN
 
 
 def _accepted(text: str, longest: int) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from agents.mcp_servers.failures import ConnectionLostError, plain_words
 from agents.mcp_servers.fingerprints import definitions_of, fingerprint
 from agents.mcp_servers.foreign_tools import is_repeatable
+from agents.mcp_servers.programs import require_program
 from agents.mcp_servers.results import resource_text, to_result
 from agents.mcp_servers.session import Session
 from agents.mcp_servers.transport import route_to
@@ -166,6 +167,7 @@ class McpServer:
 
     def _open(self, mode: Literal["auto", "legacy"]) -> None:
         """One attempt; until it succeeds, calls meet the session that was lost and wait for this one."""
+        require_program(self.config, self.environment)
         route = route_to(self.config.target, self.environment)
         session = Session(
             self.config.name,
@@ -213,7 +215,7 @@ class McpServer:
             return
         if fingerprint(definitions_of(self.served)) != before:
             why = f"{self._subject} died, and offers other tools since it was started again"
-            self.give_up(McpError(why, hint=f"stillroom mcp approve {self.config.name}"))
+            self.give_up(McpError(why, hint=self.config.commands.line("approve", self.config.name)))
 
     @property
     def _subject(self) -> str:
@@ -221,7 +223,7 @@ class McpServer:
 
     @property
     def _hint(self) -> str:
-        return f"stillroom mcp test {self.config.name}"
+        return self.config.commands.line("test", self.config.name)
 
     def _told(self, error: McpError, session: Session) -> str:
         """The error with what the server wrote last, without secrets."""

@@ -22,6 +22,7 @@ from agents.mcp_servers.fingerprints import changes, definitions_of, fingerprint
 from agents.mcp_servers.foreign_tools import adapted, is_callable
 from agents.mcp_servers.logs import quiet_logs
 from agents.mcp_servers.names import tool_names
+from agents.mcp_servers.programs import require_program
 from agents.tools import CALL_SECONDS, tool
 from stillroom.errors import McpError
 
@@ -159,10 +160,16 @@ class McpServers:
         """Whether a person has approved it, now or before. A configuration from elsewhere starts nothing."""
         if config.name in self._started or self.approvals.of(config) is not None:
             return True
-        if config.identity not in self._declined and self.ask is not None and self.ask.start(config):
-            return True
+        if config.identity not in self._declined and self.ask is not None:
+            try:
+                require_program(config, self.environment)
+            except McpError as error:
+                self._note(config, error.message, hint=error.hint)
+                return False
+            if self.ask.start(config):
+                return True
         self._declined.add(config.identity)
-        self._note(config.name, f"the MCP server {config.name} is not approved, and was not started")
+        self._note(config, f"the MCP server {config.name} is not approved, and was not started")
         return False
 
     def _start(self, config: ServerConfig) -> None:
@@ -188,7 +195,9 @@ class McpServers:
             server.refresh()
         except FutureTimeoutError:
             self._late.add(name)
-            self._note(name, f"the MCP server {name} is still starting; its tools come later", hint="")
+            self._note(
+                server.config, f"the MCP server {name} is still starting; its tools come later", hint=""
+            )
         except McpError as error:
             self._problems[name] = Problem(name, error.message, error.hint)
         else:
@@ -211,13 +220,13 @@ class McpServers:
             self._declined.add(offer)
         names = plain_words(", ".join(change.tool for change in changed), limit=_NAMES_CHARACTERS)
         what = f"changed what it says of its tools ({names})" if changed else "is not approved"
-        self._note(config.name, f"the MCP server {config.name} {what}; its tools are left out")
+        self._note(config, f"the MCP server {config.name} {what}; its tools are left out")
         return False
 
-    def _note(self, name: str, message: str, *, hint: str | None = None) -> None:
-        self._problems[name] = Problem(
-            name, message, f"stillroom mcp approve {name}" if hint is None else hint
-        )
+    def _note(self, config: ServerConfig, message: str, *, hint: str | None = None) -> None:
+        name = config.name
+        approve = config.commands.line("approve", name)
+        self._problems[name] = Problem(name, message, approve if hint is None else hint)
 
 
 def tools_of(server: McpServer, *, taken: Collection[str] = ()) -> list[Tool]:

@@ -196,7 +196,7 @@ class Session:
         import anyio
 
         self._stop = anyio.Event()
-        subject = f"{self.name} opened no MCP session within {self.start_seconds:g} s"
+        subject = f"{self.name} opened no MCP session"
         try:
             with translated(McpError, subject, self.secrets):
                 deadline = anyio.current_time() + self.start_seconds
@@ -210,7 +210,7 @@ class Session:
                         await self._stop.wait()
                         tasks.cancel_scope.cancel()
                 if scope.cancelled_caught:
-                    raise TimeoutError("no answer")
+                    raise TimeoutError(f"no answer within {self.start_seconds:g} s")
         except McpError as error:
             if not ready.done():
                 ready.set_exception(error)

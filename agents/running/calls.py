@@ -204,13 +204,13 @@ class ToolCalls:
                 with self._lock:
                     self._recorder.consent_given(tool.name, decision.value, time.monotonic() - started)
 
+        def agreed() -> None:
+            # A person is not asked about what would be refused all the same.
+            tool.check(arguments)
+            self._consent.check(tool, arguments, waiting=self._ending.person_decides, decided=decided)
+
         try:
-            outcome(
-                lambda: self._consent.check(
-                    tool, arguments, waiting=self._ending.person_decides, decided=decided
-                ),
-                until=self._ending.stopped.is_set,
-            )
+            outcome(agreed, until=self._ending.stopped.is_set)
         except TimeoutError:
             raise ToolError(f"{tool.name} was not run: nobody said yes before the run ended") from None
 

@@ -5,7 +5,9 @@ How it is limited is `agents.toolkit.python_run`'s business.
 
 from __future__ import annotations
 
+import ast
 import re
+import warnings
 from dataclasses import dataclass, field
 from typing import Annotated, Final
 
@@ -13,6 +15,7 @@ from pydantic import Field
 
 from agents.fence import data_note, fenced
 from agents.toolkit.python_run import ProgramRun, PythonLimits, run_program
+from stillroom.errors import ToolError
 
 # Models wrap programs as they do in a chat.
 _FENCED_CODE: Final = re.compile(r"\s*```(?:python|py)?[ \t]*\n(.*?)\n?```\s*", re.DOTALL | re.IGNORECASE)
@@ -51,9 +54,29 @@ class PythonTools:
         Args:
             code: the program; it reads no input, and its folder is deleted afterwards.
         """
-        wrapped = _FENCED_CODE.fullmatch(code)
-        run = run_program(wrapped.group(1) if wrapped else code, self.limits)
+        run = run_program(_program(code), self.limits)
         return ProgramResult(run.output, run.exit_code, run.seconds, _ended(run, self.limits))
+
+    def check(self, code: str) -> None:
+        """Refuse a program that is no Python, before a person is asked; nothing of it is run.
+
+        Raises:
+            ToolError: it cannot be parsed; where, and why.
+        """
+        with warnings.catch_warnings(action="ignore"):  # it is no program of ours
+            try:
+                ast.parse(_program(code))
+            except SyntaxError as error:
+                where = f"line {error.lineno}: " if error.lineno else ""
+                raise ToolError(f"run_python: the program is no Python: {where}{error.msg}") from error
+            except (ValueError, RecursionError, MemoryError) as error:  # a null byte, or nested without end
+                raise ToolError(f"run_python: the program is no Python: {error}") from error
+
+
+def _program(code: str) -> str:
+    """The program without the fence that models put around it."""
+    wrapped = _FENCED_CODE.fullmatch(code)
+    return wrapped.group(1) if wrapped else code
 
 
 def _ended(run: ProgramRun, limits: PythonLimits) -> str:

@@ -29,6 +29,8 @@ _LONGEST_URL_CHARACTERS: Final = 2_000
 _HIGHEST_PORT: Final = 65_535
 _USER_AGENT: Final = "Stillroom (a person's own agent)"
 _SHOWN_CHARACTERS: Final = 200
+# With all names below it, by RFC 6761.
+_OWN_NAME: Final = "localhost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,16 @@ class WebFetcher:
         except TimeoutError as error:
             raise ToolError(f"{_shown(url)} was not there within {self.limits.seconds:g} s") from error
 
+    def check(self, url: str) -> None:
+        """Refuse a URL that ``fetch`` would refuse, as far as its spelling tells: no name is looked up.
+
+        Raises:
+            ToolError: it is none that may be fetched.
+        """
+        parsed = _parsed(url)
+        for address in _spelled(parsed.raw_host.decode("ascii")):
+            self._require_allowed(parsed, address)
+
     async def _followed(self, url: httpx.URL, accepts: Callable[[str], bool]) -> Fetched:
         for _ in range(self.limits.redirects + 1):
             answer = await self._asked(url, accepts)
@@ -159,12 +171,15 @@ class WebFetcher:
         if not addresses:
             raise ToolError(f"the host {host[:_SHOWN_CHARACTERS]!r} has no address")
         for address in addresses:
-            if not self.allowed(address):
-                raise ToolError(
-                    f"{_shown(url)} is not fetched: {address} is not on the public internet",
-                    hint="only public web pages are fetched",
-                )
+            self._require_allowed(url, address)
         return addresses
+
+    def _require_allowed(self, url: httpx.URL, address: Address) -> None:
+        if not self.allowed(address):
+            raise ToolError(
+                f"{_shown(url)} is not fetched: {address} is not on the public internet",
+                hint="only public web pages are fetched",
+            )
 
     async def _received(
         self, url: httpx.URL, response: httpx.Response, accepts: Callable[[str], bool]
@@ -218,6 +233,18 @@ def _parsed(text: str) -> httpx.URL:
     if url.userinfo:
         raise ToolError("a URL with a name or a password in it is not fetched")
     return url
+
+
+def _spelled(host: str) -> Sequence[Address]:
+    """The addresses that a host is by its spelling: a number in any form, or this machine's own name."""
+    name = host.rstrip(".").lower()
+    if name == _OWN_NAME or name.endswith(f".{_OWN_NAME}"):
+        return (ipaddress.IPv4Address("127.0.0.1"),)
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), None, flags=socket.AI_NUMERICHOST)
+    except (OSError, ValueError):  # a name, which only a look-up would tell
+        return ()
+    return [ipaddress.ip_address(str(address[0]).partition("%")[0]) for *_, address in found]
 
 
 def _shown(url: httpx.URL | str) -> str:

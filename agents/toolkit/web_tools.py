@@ -55,6 +55,14 @@ class WebTools:
         """
         return read_page(await self.fetcher.fetch(url, accepts=is_readable))
 
+    def check(self, url: str) -> None:
+        """Refuse a URL that cannot be fetched, before a person is asked.
+
+        Raises:
+            ToolError: it is none of a public web page.
+        """
+        self.fetcher.check(url)
+
 
 def is_readable(content_type: str) -> bool:
     """Whether a content type is HTML, text or JSON."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json as json_text
-from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +12,11 @@ from stillroom.cli.mcp_servers import ServerName
 from stillroom.cli.output import Output
 from stillroom.cli.rooms import open_rooms
 from stillroom.errors import McpError, SettingsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agents.mcp_servers.commands import Commands
 
 
 def register(group: typer.Typer) -> None:
@@ -53,10 +57,10 @@ def add(
     if header:
         entry["headers"] = _pairs(header)
     _check(entry)
-    path = _path(context, mcp_config)
+    path, commands = _path(context, mcp_config)
     document, section = _document(path)
     if name in document[section]:
-        raise McpError(f"{path} has a server {name!r} already", hint=f"stillroom mcp remove {name}")
+        raise McpError(f"{path} has a server {name!r} already", hint=commands.line("remove", name))
     document[section][name] = entry
     _write(path, document)
     output = Output(as_json=json)
@@ -64,7 +68,7 @@ def add(
         {"name": name, "path": str(path)},
         lambda console: console.print(f"{name} is in {path}", markup=False, soft_wrap=True),
     )
-    output.note(f"before the agent may use it: stillroom mcp approve {name}")
+    output.note(f"before the agent may use it: {commands.line('approve', name)}")
 
 
 def remove(
@@ -74,11 +78,13 @@ def remove(
     json: options.Json = False,
 ) -> None:
     """Take an MCP server out of your mcp.json, and its approval with it."""
-    path = _path(context, mcp_config)
+    path, commands = _path(context, mcp_config)
+    if not path.exists():
+        raise McpError(f"{path} is not there, and has no server {name!r}", hint=commands.line("list"))
     document, section = _document(path)
     if name not in document[section]:
         known = ", ".join(document[section]) or "none"
-        raise McpError(f"{path} has no server {name!r}; it has {known}", hint="stillroom mcp list")
+        raise McpError(f"{path} has no server {name!r}; it has {known}", hint=commands.line("list"))
     del document[section][name]
     _write(path, document)
     open_rooms(context).mcp_approvals().revoke(name)
@@ -88,12 +94,16 @@ def remove(
     )
 
 
-def _path(context: typer.Context, option: Path | None) -> Path:
-    """The file that is set, else the person's own; never that of a project, which is its authors'."""
+def _path(context: typer.Context, option: Path | None) -> tuple[Path, Commands]:
+    """The file that is set, else the person's own; never that of a project, which is its authors'.
+
+    And the commands that hints about it name.
+    """
     from stillroom.settings import own_mcp_config
 
-    settings = open_rooms(context, mcp_config=option).settings
-    return settings.mcp_config.expanduser() if settings.mcp_config else own_mcp_config()
+    rooms = open_rooms(context, mcp_config=option)
+    named = rooms.settings.mcp_config
+    return (named.expanduser() if named else own_mcp_config()), rooms.mcp_commands
 
 
 def _document(path: Path) -> tuple[dict[str, Any], str]:
@@ -108,7 +118,7 @@ def _document(path: Path) -> tuple[dict[str, Any], str]:
         document = json_text.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(
-            f"{path} cannot be read: {error.strerror or error}", hint="stillroom mcp list"
+            f"{path} cannot be read: {error.strerror or error}", hint="name another file with --mcp-config"
         ) from error
     except ValueError as error:
         raise SettingsError(
@@ -145,6 +155,7 @@ def _pairs(words: list[str]) -> dict[str, str]:
     for word in words:
         key, equals, value = word.partition("=")
         if not equals or not key:
-            raise typer.BadParameter("--env and --header need KEY=VALUE")
+            # What stands there may be the secret itself: it is not repeated.
+            raise typer.BadParameter("--env and --header need KEY=VALUE, such as --env 'TOKEN=${TOKEN}'")
         pairs[key] = value
     return pairs

@@ -16,12 +16,11 @@ from stillroom.cli.chatting.visible import revealed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from mcp.types import Tool as ServedTool
     from rich.console import Console
 
-    from agents.mcp_servers.config import ServerConfig
+    from agents.mcp_servers.config import McpConfig, ServerConfig
     from agents.mcp_servers.fingerprints import Change
     from agents.tools import Tool
     from stillroom.cli.mcp_servers import ServerRow, ServerTest
@@ -35,7 +34,7 @@ _APPROVAL: Final = {
 _MOST_LINES: Final = 40
 
 
-def show_servers(console: Console, rows: Sequence[ServerRow], sources: Sequence[Path]) -> None:
+def show_servers(console: Console, rows: Sequence[ServerRow], config: McpConfig) -> None:
     """One line a server."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("server", "state"):
@@ -49,8 +48,11 @@ def show_servers(console: Console, rows: Sequence[ServerRow], sources: Sequence[
         table.add_row(Text(revealed(row.name)), Text(row.state, style=style), count, Text(revealed(reached)))
     if rows:
         console.print(table)
-    where = ", ".join(map(str, sources)) or "no mcp.json is there: stillroom mcp add NAME -- COMMAND"
-    console.print(Text(f"from {where}" if sources else where, style="dim"), soft_wrap=True)
+    add = config.commands.line("add", "NAME", "--", "COMMAND")
+    where = (
+        f"from {', '.join(map(str, config.sources))}" if config.sources else f"no mcp.json is there: {add}"
+    )
+    console.print(Text(where, style="dim"), soft_wrap=True)
 
 
 def show_tests(console: Console, tests: Sequence[ServerTest]) -> None:

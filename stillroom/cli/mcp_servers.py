@@ -13,10 +13,10 @@ from stillroom.cli import mcp_pages, options
 from stillroom.cli.chatting.visible import revealed
 from stillroom.cli.output import Output
 from stillroom.cli.rooms import Rooms, open_rooms
-from stillroom.errors import McpError, StillroomError
+from stillroom.errors import McpError, StillroomError, ToolError
 
 if TYPE_CHECKING:
-    from agents.mcp_servers.config import ServerConfig
+    from agents.mcp_servers.config import McpConfig, ServerConfig
     from agents.mcp_servers.servers import McpServers
     from agents.tools import Tool, ToolResult
 
@@ -84,7 +84,7 @@ def list_servers(
         source = str(server.source)
         rows.append(ServerRow(server.name, state, server.transport, server.shown, source, count))
     rows += [ServerRow(bad.server, "unusable", "", "", "", 0, bad.message) for bad in config.problems]
-    Output(as_json=json).result(rows, lambda console: mcp_pages.show_servers(console, rows, config.sources))
+    Output(as_json=json).result(rows, lambda console: mcp_pages.show_servers(console, rows, config))
 
 
 def try_out(
@@ -104,7 +104,7 @@ def try_out(
         one for one in config.servers if not one.disabled
     ]
     if not wanted and not config.problems:
-        raise McpError("no MCP server is configured", hint="stillroom mcp add NAME -- COMMAND")
+        raise McpError(_none_enabled(config), hint=config.commands.line("add", "NAME", "--", "COMMAND"))
     starting = (
         ", ".join(f"{one.name} ({revealed(one.shown)})" for one in wanted)
         if names
@@ -170,14 +170,19 @@ def call(
     """Call a tool of an approved MCP server and print what it gives."""
     output = Output(as_json=json)
     rooms = open_rooms(context, mcp_config=mcp_config)
-    rooms.mcp_config().find(name)
-    with rooms.mcp_servers(only=(name,)) as servers:
+    server = rooms.mcp_config().find(name)
+    given = _arguments(arguments or [], hint=server.commands.line("tools", name))
+    if server.disabled:
+        raise McpError(
+            f"the MCP server {name} is disabled in {server.source}", hint='take "disabled" out of its entry'
+        )
+    with rooms.mcp_servers(only=(name,), patient=True) as servers:
         with output.working(f"starting {name}"):
             offered = servers.tools()
         for problem in servers.problems:
             raise McpError(problem.message, hint=problem.hint)
-        found = _named(offered, name, tool)
-        given = _arguments(found, arguments or [])
+        found = _named(offered, server, tool)
+        _check(found, given, hint=server.commands.line("tools", name))
         _ask(output, found, given, yes=yes)
         with output.working(f"{found.name} works") as tell:
             result = _called(found, given, tell)
@@ -198,7 +203,7 @@ def _tested(
     tests = []
     for config in wanted:
         if config not in may_start:
-            hint = f"stillroom mcp approve {config.name}"
+            hint = config.commands.line("approve", config.name)
             tests.append(
                 ServerTest(config.name, None, "none", problem="not approved, not started", hint=hint)
             )
@@ -227,7 +232,7 @@ def _test_of(rooms: Rooms, servers: McpServers, config: ServerConfig) -> ServerT
         protocol=server.protocol_version,
         tools=len(server.served),
         seconds=round(server.took_seconds, 3),
-        hint="" if state == "approved" else f"stillroom mcp approve {config.name}",
+        hint="" if state == "approved" else config.commands.line("approve", config.name),
     )
 
 
@@ -237,22 +242,30 @@ def _started(output: Output, servers: McpServers, config: ServerConfig) -> Any: 
         return servers.started(config.name)
 
 
-def _named(offered: tuple[Tool, ...], server: str, name: str) -> Tool:
+def _none_enabled(config: McpConfig) -> str:
+    where = " and ".join(map(str, config.sources)) or "no mcp.json is there"
+    disabled = ", ".join(one.name for one in config.servers)
+    only = f" has only disabled ones: {disabled}" if disabled else ""
+    return f"no MCP server is configured: {where}{only}"
+
+
+def _named(offered: tuple[Tool, ...], server: ServerConfig, name: str) -> Tool:
     from agents.mcp_servers.names import tool_names
 
-    wanted = {name, tool_names(server, [name])[name]}
+    wanted = {name, tool_names(server.name, [name])[name]}
     for tool in offered:
         if tool.name in wanted:
             return tool
     known = ", ".join(tool.name for tool in offered) or "none"
-    raise McpError(f"{server} has no tool {name!r}; it has {known}", hint=f"stillroom mcp tools {server}")
+    hint = server.commands.line("tools", server.name)
+    raise McpError(f"{server.name} has no tool {name!r}; it has {known}", hint=hint)
 
 
-def _arguments(tool: Tool, words: list[str]) -> dict[str, Any]:
+def _arguments(words: list[str], *, hint: str) -> dict[str, Any]:
     """One JSON object, or ``key=value`` words; what a value is of, the tool's schema says.
 
     Raises:
-        BadParameter: they are neither.
+        BadParameter: they are neither, or a key stands twice.
     """
     if len(words) == 1 and words[0].lstrip().startswith("{"):
         try:
@@ -262,15 +275,30 @@ def _arguments(tool: Tool, words: list[str]) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise typer.BadParameter("the arguments must be a JSON object")
         return value
-    given = {}
+    given: dict[str, Any] = {}
     for word in words:
         key, equals, value = word.partition("=")
         if not equals or not key:
             raise typer.BadParameter(
-                f"{word!r} is no argument: {tool.signature} takes key=value or one JSON object"
+                f"{word!r} is no argument: key=value for each, or one JSON object, is needed; "
+                f"{hint} names them"
             )
+        if key in given:
+            raise typer.BadParameter(f"the argument {key!r} stands twice: {given[key]!r} and {value!r}")
         given[key] = value
     return given
+
+
+def _check(tool: Tool, arguments: dict[str, Any], *, hint: str) -> None:
+    """Refuse what cannot run before anybody is asked.
+
+    Raises:
+        McpError: the arguments are not what the tool takes.
+    """
+    try:
+        tool.check(arguments)
+    except ToolError as error:
+        raise McpError(error.message, hint=error.hint or hint) from error
 
 
 def _ask(output: Output, tool: Tool, arguments: dict[str, Any], *, yes: bool) -> None:

@@ -60,6 +60,13 @@ class AskOnTerminal:
         return self.yes or typer.confirm("May the agent use these tools?", err=True)
 
 
+def _declined(config: ServerConfig) -> McpError:
+    return McpError(
+        f"{config.name} was not approved, and its tools are not used",
+        hint=f"{config.commands.line('approve', config.name)}, if you change your mind",
+    )
+
+
 def approve(
     context: typer.Context,
     name: ServerName,
@@ -69,16 +76,20 @@ def approve(
 ) -> None:
     """Show what an MCP server runs and what it says of its tools, and approve both if you agree."""
     from agents.mcp_servers.fingerprints import changes, definitions_of, fingerprint
+    from agents.mcp_servers.programs import require_program
+    from stillroom.settings import process_environment
 
-    if not yes and (sys.stdin is None or not sys.stdin.isatty()):
-        raise typer.BadParameter("without a terminal, say --yes")
     output = Output(as_json=json)
     rooms = open_rooms(context, mcp_config=mcp_config)
     config, approvals = rooms.mcp_config().find(name), rooms.mcp_approvals()
+    require_program(config, process_environment())
+    if not yes and (sys.stdin is None or not sys.stdin.isatty()):
+        line = config.commands.line("approve", name, "--yes")
+        raise typer.BadParameter(f"without a terminal, say --yes: {line}")
     ask = AskOnTerminal(output.stderr, yes=yes)
     before = approvals.of(config)
     if before is None and not ask.start(config):
-        raise McpError(f"{name} was not approved")
+        raise _declined(config)
     with rooms.mcp_servers() as servers:
         with output.working(f"starting {name}"):
             server = servers.started(name)
@@ -87,19 +98,27 @@ def approve(
     approval = before
     if before is None or before.fingerprint != fingerprint(now):
         if not ask.use(config, served, changes(before.tools, now) if before else ()):
-            raise McpError(f"{name} was not approved")
+            raise _declined(config)
         approval = approvals.record(config, served, now=datetime.now().astimezone())
     output.result(
         {"name": name, "approved_at": approval.approved_at if approval else "", "tools": sorted(now)},
         lambda console: console.print(f"{name} is approved, with {len(now)} tools", markup=False),
     )
+    if config.disabled:
+        output.note(f'{name} is disabled in {config.source}: it is used once "disabled" is taken out')
 
 
-def revoke(context: typer.Context, name: ServerName, json: options.Json = False) -> None:
+def revoke(
+    context: typer.Context,
+    name: ServerName,
+    mcp_config: options.McpConfig = None,
+    json: options.Json = False,
+) -> None:
     """Take an approval back: the server is not started any more, and its tools are not given."""
-    rooms = open_rooms(context)
+    rooms = open_rooms(context, mcp_config=mcp_config)
+    # By the name alone: a server that no file names any more may be revoked too.
     if not rooms.mcp_approvals().revoke(name):
-        raise McpError(f"the MCP server {name!r} is not approved", hint="stillroom mcp list")
+        raise McpError(f"the MCP server {name!r} is not approved", hint=rooms.mcp_commands.line("list"))
     Output(as_json=json).result(
         {"name": name, "approved": False},
         lambda console: console.print(f"{name} is no longer approved", markup=False),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import typer
 
     from agents.mcp_servers.approvals import Approvals
+    from agents.mcp_servers.commands import Commands
     from agents.mcp_servers.config import McpConfig
     from agents.mcp_servers.servers import Ask, McpServers
     from agents.memory.conversations import Conversations
@@ -34,7 +35,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rooms(LibraryRooms):
-    """What the commands work with, made from one reading of the settings."""
+    """What the commands work with, made from one reading of the settings.
+
+    Args:
+        named_mcp_config: what was said with ``--mcp-config``, for hints to say again.
+    """
+
+    named_mcp_config: Path | None = None
 
     def agent_limits(self) -> Limits:
         """What ends a run of the agent that does not end itself."""
@@ -105,7 +112,15 @@ class Rooms(LibraryRooms):
             environment=process_environment(),
             home=Path.home(),
             workspace=Path.cwd(),
+            commands=self.mcp_commands,
         )
+
+    @property
+    def mcp_commands(self) -> Commands:
+        """The commands that hints about MCP servers name."""
+        from agents.mcp_servers.commands import Commands
+
+        return Commands(self.named_mcp_config)
 
     def mcp_approvals(self) -> Approvals:
         """Which of them a person has approved."""
@@ -113,20 +128,30 @@ class Rooms(LibraryRooms):
 
         return Approvals(self.settings.state_dir / "mcp-approvals.json")
 
-    def mcp_servers(self, *, ask: Ask | None = None, only: Collection[str] | None = None) -> McpServers:
+    def mcp_servers(
+        self, *, ask: Ask | None = None, only: Collection[str] | None = None, patient: bool = False
+    ) -> McpServers:
         """The configured servers, to be entered: ``tools()`` starts those that are approved.
 
         Args:
             ask: asks a person about what is not approved; None where nobody can be asked.
             only: names of the servers that are wanted; None for all.
+            patient: ``tools()`` waits for them as long as they may start.
 
         Raises:
             SettingsError: a file cannot be read or is no JSON.
         """
-        from agents.mcp_servers.servers import McpServers
+        from agents.mcp_servers.servers import PATIENCE_SECONDS, START_SECONDS, McpServers
         from stillroom.settings import process_environment
 
-        return McpServers(self.mcp_config(), self.mcp_approvals(), process_environment(), ask=ask, only=only)
+        return McpServers(
+            self.mcp_config(),
+            self.mcp_approvals(),
+            process_environment(),
+            ask=ask,
+            only=only,
+            patience_seconds=START_SECONDS if patient else PATIENCE_SECONDS,
+        )
 
     def conversations(self) -> Conversations:
         """The agent's conversations that are kept; opens nothing."""
@@ -136,7 +161,8 @@ class Rooms(LibraryRooms):
 
     def with_library(self, name: str) -> Rooms:
         """The same rooms with another library; both are closed with these."""
-        return Rooms(self.settings.model_copy(update={"library": name}), self._opened)
+        settings = self.settings.model_copy(update={"library": name})
+        return Rooms(settings, self._opened, named_mcp_config=self.named_mcp_config)
 
     def recorder(
         self,
@@ -194,6 +220,10 @@ def open_rooms(context: typer.Context, **options: object) -> Rooms:
     """
     from stillroom.settings import load_settings
 
-    rooms = Rooms(load_settings(options, config=context.obj))
+    named = options.get("mcp_config")
+    rooms = Rooms(
+        load_settings(options, config=context.obj),
+        named_mcp_config=named if isinstance(named, Path) else None,
+    )
     context.call_on_close(rooms.close)
     return rooms

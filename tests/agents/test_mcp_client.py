@@ -124,7 +124,7 @@ def test_all_pages_of_tools_are_listed() -> None:
 
 def test_command_that_does_not_exist_is_an_mcp_error() -> None:
     with (
-        pytest.raises(McpError, match="/no/such/program opened no MCP session"),
+        pytest.raises(McpError, match="cannot be started: there is no program /no/such/program"),
         open_server(["/no/such/program"]),
     ):
         pass

@@ -125,12 +125,15 @@ def test_named_file_is_read_instead_and_its_bad_entries_are_told(home: Home) -> 
     [
         (("mcp", "test"), "no MCP server is configured"),
         (("mcp", "test", "none"), "there is no MCP server 'none'"),
+        (("mcp", "tools", "none"), "stillroom mcp add none -- COMMAND"),
         (("mcp", "revoke", "none"), "'none' is not approved"),
+        (("mcp", "revoke", "none", "--mcp-config", "a.json"), "stillroom mcp list --mcp-config a.json"),
         (("mcp", "remove", "none"), "has no server 'none'"),
         (("mcp", "add", "x"), "either a command, after --, or --url"),
         (("mcp", "add", "x", "--url", "ftp://h"), "http://"),
         (("mcp", "add", "x", "--url", "http://h", "--env", "A=b"), "--env is for a command"),
-        (("mcp", "list", "--mcp-config", "none.json"), "none.json cannot be read"),
+        (("mcp", "add", "x", "--env", "TOKEN", "--", "x"), "KEY=VALUE"),
+        (("mcp", "list", "--mcp-config", "none.json"), "none.json cannot be read: it is not there"),
     ],
 )
 def test_mistake_is_told_in_words(home: Home, arguments: tuple[str, ...], said: str) -> None:
@@ -154,3 +157,55 @@ def test_ctrl_c_ends_a_server_that_hangs_at_its_start(home: Home) -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
     assert wait_until(lambda: not runs(server.pid))
+
+
+def test_hints_of_a_named_file_name_it_again(home: Home) -> None:
+    path = home.folder / "their servers.json"
+    starts = home.folder / "starts"
+    named = ("--mcp-config", str(path))
+    hint = f"plain --mcp-config '{path}'"
+    done = home.run("mcp", "add", "plain", *named, "--", sys.executable, str(PLAIN), "well", str(starts))
+    assert f"stillroom mcp approve {hint}" in done.stderr
+    refused(home.run("mcp", "approve", "plain", *named), f"stillroom mcp approve plain --yes {hint[6:]}")
+    refused(home.run("mcp", "call", "plain", "echo", "text=x", *named), f"stillroom mcp approve {hint}")
+    assert not starts.exists()
+    home.json("mcp", "approve", "plain", "--yes", *named)
+    refused(home.run("mcp", "call", "plain", "eco", *named), f"stillroom mcp tools {hint}")
+    assert home.json("mcp", "revoke", "plain", *named) == {"name": "plain", "approved": False}
+
+
+def test_arguments_that_cannot_be_read_start_nothing(home: Home) -> None:
+    add(home)
+    home.json("mcp", "approve", "plain", "--yes")
+    starts = home.folder / "starts"
+    before = starts.read_text(encoding="utf-8")
+    for words in (("word",), ("{]",), ("text=a", "text=b")):
+        done = home.run("mcp", "call", "plain", "echo", *words)
+        refused(done)
+        assert done.returncode == 2
+    refused(home.run("mcp", "call", "plain", "echo", "word"), "'word' is no argument", "mcp tools plain")
+    assert starts.read_text(encoding="utf-8") == before
+
+
+def test_arguments_that_the_tool_does_not_take_are_refused_before_anybody_is_asked(home: Home) -> None:
+    add(home)
+    home.json("mcp", "approve", "plain", "--yes")
+    # Without a terminal it would say that --yes is needed.
+    refused(home.run("mcp", "call", "plain", "write", "txt=x"), "'txt' is unknown")
+
+
+def test_program_that_is_not_there_is_named_before_anybody_is_asked(home: Home) -> None:
+    assert home.run("mcp", "add", "gone", "--", "no-such-program").returncode == 0
+    said = "there is no program 'no-such-program' on the PATH"
+    refused(home.run("mcp", "approve", "gone"), said, "stillroom mcp test gone")
+    done = home.run("mcp", "test", "gone")
+    assert done.returncode == 1
+    assert said in done.stdout
+
+
+def test_disabled_server_says_so(home: Home) -> None:
+    path = home.folder / "mcp.json"
+    path.write_text('{"mcpServers": {"off": {"command": "cat", "disabled": true}}}', encoding="utf-8")
+    named = ("--mcp-config", str(path))
+    refused(home.run("mcp", "call", "off", "x", *named), "off is disabled in", 'take "disabled" out')
+    refused(home.run("mcp", "test", *named), "has only disabled ones: off")

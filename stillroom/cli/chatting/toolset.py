@@ -10,8 +10,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from stillroom.errors import ToolError
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -82,7 +80,7 @@ class Toolset:
             servers = self._entered()
             foreign = servers.tools() if servers else ()
             self._pages = self._pages or ResultPages()
-            tools = chosen(paged((*self.own(), *foreign), self._pages), self.only)
+            tools = self._chosen(paged((*self.own(), *foreign), self._pages), servers)
             self._names = tuple(tool.name for tool in tools)
             return tools
 
@@ -121,6 +119,20 @@ class Toolset:
             self._open.close()
             self._servers = None
 
+    def _chosen(self, tools: Sequence[Tool], servers: McpServers | None) -> tuple[Tool, ...]:
+        """The tools that were named, or all where none was.
+
+        Raises:
+            ToolError: there is none of a name; what brings it.
+        """
+        from stillroom.cli.chatting.missing_tool import missing_tool
+
+        known = [tool.name for tool in tools]
+        for name in self.only:
+            if name not in known:
+                raise missing_tool(name, known, servers)
+        return tuple(tool for tool in tools if not self.only or tool.name in self.only)
+
     def _entered(self) -> McpServers | None:
         """The configured servers, none of them started; None where there are none."""
         if not self.mcp:
@@ -128,18 +140,3 @@ class Toolset:
         if self._servers is None:
             self._servers = self._open.enter_context(self.rooms().mcp_servers(ask=self.ask))
         return self._servers
-
-
-def chosen(tools: Sequence[Tool], names: Sequence[str]) -> tuple[Tool, ...]:
-    """The tools of those names, or all where none is named.
-
-    Raises:
-        ToolError: there is none of a name.
-    """
-    known = [tool.name for tool in tools]
-    for name in names:
-        if name not in known:
-            raise ToolError(
-                f"there is no tool {name}; there are {', '.join(known)}", hint="stillroom chat --help"
-            )
-    return tuple(tool for tool in tools if not names or tool.name in names)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agents.mcp_servers.commands import Commands
 from agents.mcp_servers.config import HttpAddress, McpConfig, Process, read_config
 from stillroom.errors import SettingsError
 
@@ -102,6 +103,9 @@ def test_value_of_a_variable_is_not_expanded_again(tmp_path: Path) -> None:
         ({"url": "${WHERE}"}, ["url", "file:", "http://"]),
         ({"command": "x", "args": "one"}, ["args", "list"]),
         ({"command": "x", "comand": "y"}, ["comand", "command"]),
+        ({"comand": "y"}, ["'comand' is unknown", "did you mean 'command'"]),
+        ({"Url": "http://h"}, ["'Url' is unknown", "did you mean 'url'"]),
+        ({"cmd": "x"}, ["'cmd' is unknown", "did you mean 'command'"]),
         ({"command": "x", "timeout": -1}, ["timeout", "-1"]),
         ({"command": "x", "envFile": ".env"}, ["envFile", "env"]),
         ("npx", ["object", "str"]),
@@ -138,6 +142,7 @@ def test_foreign_keys_of_other_clients_are_left_alone(tmp_path: Path) -> None:
         ('{"servers": {}\n"x": 1}', "line 2"),
         ("[]", "mcpServers"),
         ("{}", "mcpServers"),
+        ('{"mcpServer": {}}', "is 'mcpServer' meant for it"),
         ('{"mcpServers": []}', "mcpServers must be an object"),
         ('{"mcpServers": {"a": {"command": "x"}, "a": {"command": "y"}}}', "'a' stands twice"),
         ("[" * 100_000, "nested"),
@@ -190,5 +195,31 @@ def test_later_file_has_the_last_word_on_a_name(tmp_path: Path) -> None:
     config = read_config(paths, environment={}, home=tmp_path, workspace=tmp_path)
     assert {server.name: server.shown for server in config.servers} == {"a": "own", "b": "project"}
     assert config.find("b").source == paths[0]
-    with pytest.raises(SettingsError, match=r"no MCP server 'c'.*it has a, b"):
+    with pytest.raises(SettingsError, match=r"no MCP server 'c'.*there are: a, b"):
         config.find("c")
+
+
+def test_without_a_file_the_way_to_one_is_named(tmp_path: Path) -> None:
+    config = read_config([], environment={}, home=tmp_path, workspace=tmp_path)
+    with pytest.raises(SettingsError, match=r"no MCP server 'c': no mcp\.json is there") as caught:
+        config.find("c")
+    assert caught.value.hint.startswith("stillroom mcp add c -- COMMAND")
+
+
+def test_hints_name_the_file_that_was_named(tmp_path: Path) -> None:
+    path = tmp_path / "their servers.json"
+    path.write_text('{"mcpServers": {"good": {"command": "x"}, "bad": {}}}', encoding="utf-8")
+    config = read_config(
+        [path],
+        environment={},
+        home=tmp_path,
+        workspace=tmp_path,
+        commands=Commands(Path("their servers.json")),
+    )
+    listed = "stillroom mcp list --mcp-config 'their servers.json'"
+    assert config.problems[0].hint == f"mend the file, then {listed}"
+    approve = config.find("good").commands.line("approve", "good")
+    assert approve == "stillroom mcp approve good --mcp-config 'their servers.json'"
+    with pytest.raises(SettingsError) as caught:
+        config.find("none")
+    assert caught.value.hint == listed

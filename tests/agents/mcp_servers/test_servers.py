@@ -59,10 +59,12 @@ def test_server_that_ends_at_its_start_is_a_problem_with_its_last_words(workshop
     workshop.entries["missing"] = {"command": "/no/such/program"}
     with workshop.servers() as servers:
         assert servers.tools() == ()
-        broken, missing = servers.problems
-    assert "plain_server: no such database" in broken.message
-    assert broken.hint == "stillroom mcp test broken"
-    assert "/no/such/program" in missing.message or "No such file" in missing.message
+        problems = {problem.server: problem for problem in servers.problems}
+    assert "plain_server: no such database" in problems["broken"].message
+    assert problems["broken"].hint == "stillroom mcp test broken"
+    assert "cannot be started: there is no program /no/such/program" in problems["missing"].message
+    assert workshop.person is not None
+    assert workshop.person.asked == ["start broken"]  # nobody is asked about what is not there
 
 
 def test_start_that_takes_too_long_is_given_up(workshop: Workshop) -> None:
@@ -70,7 +72,7 @@ def test_start_that_takes_too_long_is_given_up(workshop: Workshop) -> None:
     with workshop.servers(start_seconds=0.5) as servers:
         assert servers.tools() == ()
         (problem,) = servers.problems
-    assert "opened no MCP session within 0.5 s" in problem.message
+    assert "opened no MCP session: no answer within 0.5 s" in problem.message
 
 
 def test_server_that_knows_only_the_old_greeting_is_greeted_again(

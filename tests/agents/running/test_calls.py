@@ -20,7 +20,7 @@ from stillroom.errors import ToolError
 from tests.processes import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from agents.tools import Tool
 
@@ -211,3 +211,22 @@ def test_signs_of_life_carry_the_number_of_the_call() -> None:
     bench = Bench([tool(count)])
     bench.turn(("count", "a"))
     assert bench.events[1] == ToolProgressed(1, "half", 0.5)
+
+
+def test_person_is_not_asked_about_arguments_that_would_be_refused() -> None:
+    asked: list[str] = []
+
+    def never_heavy(thing: str) -> None:
+        if thing == "anvil":
+            raise ToolError("an anvil is too heavy")
+
+    def ask(_: Tool, arguments: Mapping[str, object]) -> Decision:
+        asked.append(str(arguments["thing"]))
+        return Decision.ONCE
+
+    lift = tool(weigh, read_only=False, precheck=never_heavy)
+    bench = Bench([lift], consent=Consent(ask=ask))
+    refused, lifted = bench.turn(("weigh", "anvil"), ("weigh", "feather"))
+    assert refused == "Error: an anvil is too heavy"
+    assert not lifted.startswith("Error")
+    assert asked == ["feather"]
