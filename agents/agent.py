@@ -222,15 +222,15 @@ class _Working:
         from langchain_core.messages import HumanMessage
 
         action_tokens = min(_MOST_ACTION_TOKENS, self.endpoint.context_tokens // _ACTION_SHARE)
-        native = self.endpoint.capabilities.native_tools
+        native = self._speaks_plainly
         reply_tokens = action_tokens + (thinking_tokens(self.endpoint) if native else 0)
         model, listener = self._model("reply" if native else "action", reply_tokens)
-        language = detect_language(self.question)
-        today = datetime.now().astimezone().date().isoformat()
+        words = wording(detect_language(self.question))
+        instructions = words.instructions if self.tools else words.without_tools
         agent = create_agent(
             model,
             [langchain_tool(tool, _refuse) for tool in self.tools],
-            system_prompt=wording(language).instructions.format(date=today),
+            system_prompt=instructions.format(date=datetime.now().astimezone().date().isoformat()),
             middleware=self._middleware(model, listener, action_tokens, reply_tokens),
             checkpointer=self.conversation.checkpointer if self.conversation else None,
         )
@@ -246,6 +246,11 @@ class _Working:
         last = earlier.pop()
         said = split_reasoning(last)[1] if last.type == "ai" else ""
         return _Reply(_printable(said), native and listener.heard.end == "length", _before_question(earlier))
+
+    @property
+    def _speaks_plainly(self) -> bool:
+        """The model's reply is its answer, or a call of its own: it has native tools, or there are none."""
+        return self.endpoint.capabilities.native_tools or not self.tools
 
     def _model(self, kind: RequestKind, max_tokens: int) -> tuple[BaseChatModel, Listener]:
         """A chat model, and who hears it."""
@@ -274,7 +279,7 @@ class _Working:
         from agents.running.watch import FitHistory, Watch
 
         heard = [(model, listener)]
-        if self.endpoint.capabilities.native_tools:
+        if self._speaks_plainly:
             way: list[AgentMiddleware[Any, Any, Any]] = [
                 NativeCalls(self.endpoint, {tool.name for tool in self.tools}, listener),
                 FitHistory(self.endpoint, answer_tokens=reply_tokens),

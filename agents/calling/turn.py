@@ -253,16 +253,18 @@ class _Decision:
         for _ in range(ATTEMPTS):
             said = yield from self._bound(Ask("action", system, tuple(messages), schema))
             try:
-                return self._decided(said, in_words=isinstance(failure, EmptyAnswerError) and not tools)
+                return self._decided(said, in_words=failure is not None and not tools)
             except InvalidActionError as error:
                 failure = error
                 shown = said.text[:_QUOTED_CHARACTERS] or "{}"
                 messages = [*messages, AIMessage(shown), HumanMessage(repair(str(error)))]
-            if isinstance(failure, EmptyAnswerError):
-                # It copied the ellipsis of the shape: it has nothing to answer by itself, or not in JSON.
-                schema = self._schema(tools, ()) if tools else None
-                if not tools:
-                    messages[-1] = HumanMessage(ANSWER_IN_WORDS)
+            if not tools and ANSWER in answers:
+                # There is nothing but to answer, and it does not in JSON.
+                schema = None
+                messages[-1] = HumanMessage(ANSWER_IN_WORDS)
+            elif isinstance(failure, EmptyAnswerError):
+                # It copied the ellipsis of the shape: it has nothing to answer by itself.
+                schema = self._schema(tools, ())
             elif schema is not None and was_cut_off(said.text):
                 schema = shortened(schema, characters=at.action_tokens // _SHORT_SHARE)
             elif schema is not None:

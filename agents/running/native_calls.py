@@ -65,12 +65,11 @@ class NativeCalls(AgentMiddleware):
             said = split_reasoning(message)[1]
             calls, problem = _calls(self._listener.heard.calls, said, self._tools)
             if self._listener.heard.stuck:
-                calls, problem = (), "You wrote the same again and again. Call a tool, or answer briefly."
+                calls, problem = (), f"You wrote the same again and again. {_asked(self._tools)} briefly."
             self._listener.finish(is_call=bool(calls or problem))
             if not problem:
                 return ModelResponse(result=[_rewritten(message, calls)])
-            again: list[AnyMessage] = [AIMessage(said[:_QUOTED_CHARACTERS] or "{}"), HumanMessage(problem)]
-            request = request.override(messages=[*request.messages, *again])
+            request = request.override(messages=_told(request.messages, said, problem))
         raise ModelError(
             f"{self._endpoint.model} gave no valid action in {_ATTEMPTS} replies: {problem}",
             hint="choose a larger model: stillroom plan",
@@ -101,6 +100,24 @@ def calls_in_text(text: str, tools: Collection[str]) -> tuple[tuple[str, Mapping
     )
 
 
+def _asked(tools: Collection[str]) -> str:
+    return "Call a tool, or answer" if tools else "Answer"
+
+
+def _told(messages: Sequence[AnyMessage], said: str, problem: str) -> list[AnyMessage]:
+    """The messages, then the reply and what is wrong with it.
+
+    An empty reply is left out: small models repeat whatever would stand for it. Templates that want people
+    and model by turns have the problem behind the person's last words.
+    """
+    if any(letter.isprintable() and not letter.isspace() for letter in said):
+        return [*messages, AIMessage(said[:_QUOTED_CHARACTERS]), HumanMessage(problem)]
+    last = messages[-1] if messages else None
+    if isinstance(last, HumanMessage) and isinstance(last.content, str):
+        return [*messages[:-1], HumanMessage(f"{last.content}\n\n{problem}")]
+    return [*messages, HumanMessage(problem)]
+
+
 def _calls(
     heard: Sequence[HeardCall], said: str, tools: Collection[str]
 ) -> tuple[tuple[tuple[str, Mapping[str, Any]], ...], str]:
@@ -118,7 +135,7 @@ def _calls(
     if calls:
         return tuple(calls), ""
     if not problem and not any(letter.isprintable() and not letter.isspace() for letter in said):
-        problem = "Your reply was empty. Call a tool, or answer in words."
+        problem = f"Your reply was empty. {_asked(tools)} in words."
     return (() if problem else calls_in_text(said, tools)), problem
 
 

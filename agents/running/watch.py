@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse, hook_config
 from langchain_core.messages import AIMessage, ToolMessage
 
-from agents.calling.history import fit_history, history_tokens
+from agents.calling.history import fit_history, flatten, history_tokens
 from agents.running.calls import WantedCall
 from deploy.chat import split_reasoning
 from deploy.chat_errors import is_too_long, readable_answer
@@ -115,12 +115,16 @@ class FitHistory(AgentMiddleware):
         fitted = fit_history(request.messages, budget_tokens=self._context_tokens - taken)
         with readable_answer(self._endpoint):
             try:
-                return handler(request.override(messages=fitted))
+                return handler(request.override(messages=self._told(fitted)))
             except Exception as error:
                 if not is_too_long(error) or (fewer := _shortened(fitted)) is None:
                     raise
         with readable_answer(self._endpoint):
-            return handler(request.override(messages=fewer))
+            return handler(request.override(messages=self._told(fewer)))
+
+    def _told(self, messages: list[AnyMessage]) -> list[AnyMessage]:
+        """The messages without earlier tool calls for a template that has no place for them."""
+        return messages if self._endpoint.capabilities.native_tools else flatten(messages)
 
 
 def _shortened(messages: Sequence[AnyMessage]) -> list[AnyMessage] | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agents.agent import Limits, run_agent
+from agents.memory.conversations import Conversations
 from agents.running.events import AgentEvent, ToolEnded
 from agents.tools import ToolResult, tool
 from rag.document import Citation
@@ -16,6 +17,7 @@ from stillroom.errors import ModelError, ToolError
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from deploy.endpoint import Endpoint
 
@@ -52,6 +54,33 @@ def test_a_model_without_tools_calls_one_and_answers_with_its_citations(scripted
     assert run.citations[0].marker == 1
     assert "tools" not in chat.requests[0]
     assert {message["role"] for message in chat.requests[1]["messages"]} == {"system", "user", "assistant"}
+
+
+def test_without_tools_a_model_that_cannot_call_any_is_asked_in_plain_words(scripted_chat: Serve) -> None:
+    with scripted_chat("", "你好！") as chat:
+        run = run_agent("打个招呼", endpoint=chat.endpoint(), tools=())
+    assert (run.answer, run.ended_by) == ("你好！", "answer")
+    first, second = chat.requests
+    assert not {"response_format", "tools"} & first.keys()
+    assert "工具" not in first["messages"][0]["content"]
+    assert second["messages"][-1]["content"].startswith("打个招呼\n\n")
+    assert "tool" not in second["messages"][-1]["content"]
+
+
+def test_earlier_tool_calls_are_told_in_words_to_a_model_without_tools(
+    scripted_chat: Serve, tmp_path: Path
+) -> None:
+    with (
+        scripted_chat(call("salt"), final("It weighs 5 g."), "You asked for salt.") as chat,
+        Conversations(tmp_path / "c.sqlite3").open("scales") as conversation,
+    ):
+        run_agent("How heavy is salt?", endpoint=chat.endpoint(), tools=TOOLS, conversation=conversation)
+        run = run_agent("What did I ask?", endpoint=chat.endpoint(), tools=(), conversation=conversation)
+    assert run.answer == "You asked for salt."
+    told = chat.requests[-1]["messages"]
+    assert {message["role"] for message in told} == {"system", "user", "assistant"}
+    assert not any(message.get("tool_calls") for message in told)
+    assert any("5 g" in message["content"] for message in told)
 
 
 def test_a_model_with_native_tools_is_given_them(scripted_chat: Serve) -> None:

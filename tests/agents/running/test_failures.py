@@ -49,7 +49,7 @@ def test_an_endpoint_where_nobody_is_is_an_error_that_names_it() -> None:
 def test_a_reply_that_breaks_off_is_an_error_and_what_it_said_is_taken_back(broken: Reply) -> None:
     events: list[AgentEvent] = []
     with chat_script(broken) as chat, pytest.raises(ModelError, match="broke off"):
-        run_agent("How heavy?", endpoint=chat.endpoint(), tools=(), on_event=events.append)
+        run_agent("How heavy?", endpoint=chat.endpoint(), tools=TOOLS, on_event=events.append)
     assert isinstance(events[-1], AnswerWithdrawn)
 
 

@@ -113,3 +113,15 @@ def test_a_call_that_cannot_run_is_a_result_that_says_why(call: tuple[str, str])
     assert step.failed
     assert step.result.startswith("Error: ")
     assert run.answer == "It cannot be."
+
+
+@pytest.mark.parametrize("empty", [Reply([" \n\n"]), Reply(["\n"] * 400)], ids=["once", "on and on"])
+def test_an_empty_reply_is_asked_again_behind_the_persons_own_words(empty: Reply) -> None:
+    # A word that stood for the reply would be repeated by a small model.
+    with chat_script(empty, Reply(["Good morning."])) as chat:
+        run = run_agent("Greet me.", endpoint=chat.endpoint(native_tools=True), tools=TOOLS)
+    assert run.answer == "Good morning."
+    system, asked = chat.requests[1]["messages"]
+    assert (system["role"], asked["role"]) == ("system", "user")
+    assert asked["content"].startswith("Greet me.\n\nYou")
+    assert "Call a tool, or answer" in asked["content"]
