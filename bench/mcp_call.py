@@ -45,6 +45,7 @@ from agents.running.recorder import Turn
 from agents.running.trace import Trace
 from agents.running.trace_events import TraceEvents
 from agents.running.trace_file import TraceFile
+from bench.results_file import results_file
 from deploy.ports import free_port
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--calls", type=int, default=300)
     parser.add_argument("--json", action="store_true", help="print JSON alone")
-    parser.add_argument("--results", type=Path, help="write the figures to this file")
+    parser.add_argument("--results", type=results_file, help="write the figures to this file")
     parser.add_argument("--serve", metavar="stdio|PORT", help="be the server")
     asked = parser.parse_args()
     if asked.serve == "stdio":

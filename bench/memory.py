@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bench.embedded_process import EmbeddedProcess
 from bench.model_shapes import SHAPES
+from bench.results_file import results_file
 from bench.shape_gguf import Tokenizer, read_tokenizer, write_shape_gguf
 from deploy.architectures.tensors import parameter_count
 from deploy.engines.llama_log import read_llama_cpp_memory
@@ -234,7 +235,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--only", default="", help="cases whose name holds this text")
     parser.add_argument("--limit-gib", type=float, default=16.0)
-    parser.add_argument("--json", type=Path, help="write the figures here after each case")
+    parser.add_argument("--json", type=results_file, help="write the figures here after each case")
     parser.add_argument("--cache", type=Path, help="where the bundled model is kept")
     return parser.parse_args()
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.memory import error_percent, is_disturbed
+from bench.results_file import results_file
 from deploy.spec import GIB
 
 # llmfit's names of the models in ``bench/model_shapes.py``; of the mixture with fewer experts it knows
@@ -118,7 +119,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("figures", type=Path)
     parser.add_argument("--llmfit", type=Path, required=True, help="its program")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=results_file)
     return parser.parse_args()
 
 

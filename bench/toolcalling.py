@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agents.calling.way import CALLING_WAYS
 from bench.memory_vllm import StartError
+from bench.results_file import results_file
 from bench.toolcalling_cases import Call
 from bench.toolcalling_files import CasesError, read_cases
 from bench.toolcalling_report import Row, lines, report
@@ -160,7 +161,7 @@ def _arguments() -> argparse.Namespace:
     cores = os.cpu_count() or 1
     parser.add_argument("--threads", type=int, default=cores, help="of the embedded engine; all cores")
     parser.add_argument("--json", action="store_true", help="print JSON alone")
-    parser.add_argument("--results", type=Path, help="write the figures to this file")
+    parser.add_argument("--results", type=results_file, help="write the figures to this file")
     asked = parser.parse_args()
     if asked.endpoint and not asked.model:
         parser.error("--endpoint needs --model")
@@ -198,7 +199,6 @@ def main() -> int:
     figures = report(rows)
     document = {**origin, **figures, "rows": [row.as_json() for row in rows]}
     if asked.results:
-        asked.results.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(document, indent=1, ensure_ascii=False)
         asked.results.write_text(text + "\n", encoding="utf-8")
     print(json.dumps(document, ensure_ascii=False) if asked.json else "\n".join(lines(figures)))

@@ -56,6 +56,10 @@ class BadEntryError(ValueError):
     """An entry that is not of the format; the message says what is wrong with it."""
 
 
+class BadTruthError(ValueError):
+    """A right answer that nothing can be compared with; the message says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
     """A function as the format describes it.
@@ -144,6 +148,7 @@ def read_case(entry: Mapping[str, Any], *, category: Category | None, truth: obj
 
     Raises:
         BadEntryError: it is not of the format, has several turns, or lacks its right calls.
+        BadTruthError: an argument of a right call has no list of acceptable values.
     """
     identifier = str(entry.get("id", ""))
     messages = _messages(entry.get("question"))
@@ -281,8 +286,17 @@ def _expected(truth: object) -> tuple[Call, ...]:
     for one in listed:
         if not isinstance(one, dict) or not all(isinstance(given, dict) for given in one.values()):
             raise BadEntryError("its right answer is no list of calls")
-        calls += [Call(name, given) for name, given in one.items()]
+        calls += [_right_call(name, given) for name, given in one.items()]
     return tuple(calls)
+
+
+def _right_call(function: str, arguments: Mapping[str, object]) -> Call:
+    for name, acceptable in arguments.items():
+        if not isinstance(acceptable, list):
+            raise BadTruthError(
+                f"its right answer {function}.{name} = {acceptable!r:.60} is no list of acceptable values"
+            )
+    return Call(function, arguments)
 
 
 def _guessed(functions: Sequence[Function], expected: Sequence[Call]) -> Category:

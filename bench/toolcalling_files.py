@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from bench.toolcalling_cases import BadEntryError, category_in, is_other_kind, read_case
+from bench.toolcalling_cases import BadEntryError, BadTruthError, category_in, is_other_kind, read_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,7 +46,8 @@ def read_cases(folder: Path) -> Cases:
     """All cases of a folder, in the order of its files.
 
     Raises:
-        CasesError: there is no such folder, a file is no JSON, or nothing in it is a case.
+        CasesError: there is no such folder, a file is no JSON, a right answer cannot be compared, or nothing
+            in it is a case.
     """
     if not folder.is_dir():
         raise CasesError(f"{folder} is no folder")
@@ -64,6 +65,9 @@ def read_cases(folder: Path) -> Cases:
         for entry in _entries(path):
             try:
                 cases.append(_case(path, entry, answers))
+            except BadTruthError as error:
+                # Left out it would change what the set measures, and nobody would see why.
+                raise CasesError(f"{path}, case {entry.get('id')}: {error}") from error
             except BadEntryError as error:
                 reason = f"{path.name}: {error}"
                 skipped[reason] = skipped.get(reason, 0) + 1

@@ -172,3 +172,12 @@ def test_a_schema_in_a_text_and_openais_wrapping_are_taken() -> None:
     assert wrapped.schema["properties"] == {"n": {"type": "number"}}
     with pytest.raises(BadEntryError, match="no JSON"):
         read_functions([{**DOUBLE, "parameters": "{"}])
+
+
+def test_right_answer_that_is_no_list_of_values_is_named_with_its_file_and_case(tmp_path: Path) -> None:
+    path = tmp_path / "simple.json"
+    write(path, [entry("simple_0", ground_truth=[{"math.double": {"n": 2.0}}])])
+    with pytest.raises(CasesError) as caught:
+        read_cases(tmp_path)
+    said = "its right answer math.double.n = 2.0 is no list of acceptable values"
+    assert str(caught.value) == f"{path}, case simple_0: {said}"
