@@ -18,7 +18,9 @@ from langchain_core.tools import tool
 
 from agents.constrained import ConstrainedActions
 from deploy.chat import chat_model
+from deploy.chat_errors import model_errors
 from deploy.endpoint import Capabilities, Endpoint
+from stillroom.errors import ModelError
 
 _USAGE: Final = "usage: python examples/own_agent.py URL MODEL QUESTION"
 
@@ -53,7 +55,15 @@ def main() -> None:
         system_prompt="Be brief.",
         middleware=middleware,
     )
-    for message in agent.invoke({"messages": [HumanMessage(question)]})["messages"]:
+    try:
+        # LangChain's clients raise what their server's library raises: one error that names the endpoint.
+        with model_errors(endpoint):
+            answered = agent.invoke({"messages": [HumanMessage(question)]})
+    except ModelError as error:
+        raise SystemExit(
+            f"error: {error.message}" + (f"\ntry: {error.hint}" if error.hint else "")
+        ) from error
+    for message in answered["messages"]:
         sys.stdout.write(f"{message.type}: {message.text or getattr(message, 'tool_calls', '')}\n")
 
 
