@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from agents.mcp_servers.fingerprints import definitions_of, fingerprint
+from deploy.private_files import make_private_folder
 from deploy.small_file import read_small_file, write_whole
 from stillroom.errors import McpError
 
@@ -121,7 +122,7 @@ class Approvals:
     def _write(self, approvals: dict[str, Approval]) -> None:
         content = json.dumps(asdict(_File(_VERSION, approvals)), ensure_ascii=False, indent=1)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self.path.parent)
             write_whole(self.path, content.encode("utf-8", errors="replace"), owner_only=True)
         except OSError as error:
             raise McpError(f"{self.path} cannot be written: {error.strerror or error}") from error

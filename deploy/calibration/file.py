@@ -10,6 +10,7 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from deploy.private_files import make_private_folder
 from deploy.small_file import read_small_file, write_whole
 from stillroom.errors import EngineError, EnvironmentUnfitError
 
@@ -120,7 +121,7 @@ def _locked(state_dir: Path) -> Iterator[None]:
     import filelock
 
     try:
-        state_dir.mkdir(parents=True, exist_ok=True)
+        make_private_folder(state_dir)
         lock = filelock.FileLock(state_dir / _LOCK_NAME, timeout=_LOCK_SECONDS)
         with lock:
             yield
@@ -140,7 +141,7 @@ def _write(state_dir: Path, observations: tuple[Observation, ...]) -> None:
     path = state_dir / FILE_NAME
     text = json.dumps(form_of(observations), ensure_ascii=False, indent=1) + "\n"
     try:
-        write_whole(path, text.encode())
+        write_whole(path, text.encode(), owner_only=True)
     except OSError as error:
         raise _unwritable(path, error) from error
 

@@ -17,6 +17,7 @@ from deploy.launching import engine_http, process_group
 from deploy.launching.readiness import Start, check_trial, read_log
 from deploy.measuring import measure_processes
 from deploy.ports import require_free_port
+from deploy.private_files import make_private_folder, open_private
 from stillroom.errors import EngineError, EngineStartError, EngineUnavailableError, EnvironmentUnfitError
 
 if TYPE_CHECKING:
@@ -207,10 +208,10 @@ def _spawn(spec: LaunchSpec, log_path: Path) -> ProcessGroup:
         for path, text in spec.files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        log_path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(log_path.parent)
         log_path.unlink(missing_ok=True)
-        # Appended to, so that a part that is moved away leaves no hole.
-        log = log_path.open("ab")
+        # Appended to, so that a part that is moved away leaves no hole. It may hold prompts.
+        log = open_private(log_path, append=True)
     except OSError as error:
         raise EnvironmentUnfitError(
             f"cannot write {error.filename}: {error.strerror}",

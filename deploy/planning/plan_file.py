@@ -16,7 +16,7 @@ from deploy.architectures.fields import LARGEST_LAYER_COUNT, shown_value
 from deploy.plan import Plan, SpeedEstimate
 from deploy.planning.estimate import KV_CACHE_TYPES
 from deploy.serving import CPU
-from deploy.small_file import read_small_file
+from deploy.small_file import read_small_file, write_whole
 from stillroom.errors import PlanError
 
 if TYPE_CHECKING:
@@ -60,15 +60,24 @@ class _WrongValueError(Exception):
         super().__init__(f"at plan.{place}: {shown_value(value)}, and {needed} is needed")
 
 
-def save_plan(plan: Plan, path: Path) -> None:
+def save_plan(plan: Plan, path: Path, *, owner_only: bool = False) -> None:
     """Write the plan, over what was there.
+
+    Args:
+        plan: what to write.
+        path: in a folder that is there.
+        owner_only: nobody else may read it: the names of a person's folders may be in it.
 
     Raises:
         PlanError: the file cannot be written.
     """
     file = _PlanFile(kind="stillroom-plan", version=1, plan=plan)
     try:
-        path.write_text(file.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        content = (file.model_dump_json(indent=1) + "\n").encode()
+        if owner_only:
+            write_whole(path, content, owner_only=True)
+        else:
+            path.write_bytes(content)
     except OSError as error:
         raise PlanError(f"the plan cannot be written to {path}: {error.strerror}", hint=_HINT) from error
 

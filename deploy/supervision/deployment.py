@@ -16,6 +16,7 @@ from deploy.endpoint import Endpoint  # noqa: TC001  pydantic reads the annotati
 from deploy.engines.base import MeasuredTerm  # noqa: TC001
 from deploy.launching.process_group import CREATION_TOLERANCE_SECONDS
 from deploy.plan import Plan  # noqa: TC001
+from deploy.private_files import make_private_folder
 from deploy.small_file import write_whole
 from deploy.spec import LaunchSpec  # noqa: TC001
 from stillroom.errors import EngineError, EnvironmentUnfitError
@@ -291,13 +292,13 @@ def _write_whole(path: Path, content: bytes) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder and those above it, where they are missing.
+    """Make the folder, for its owner alone, and those above it, where they are missing.
 
     Raises:
         EnvironmentUnfitError: it cannot be made.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
     except OSError as error:
         raise _unwritable(folder, error) from error
 

@@ -10,6 +10,8 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from deploy.private_files import open_private
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -44,7 +46,8 @@ def rotate_if_large(log_path: Path) -> str:
         if log_path.stat().st_size < _MOST_BYTES:
             return ""
         content = log_path.read_bytes()
-        previous(log_path).write_bytes(content)
+        with open_private(previous(log_path)) as kept:
+            kept.write(content)
         os.truncate(log_path, 0)
     except OSError:  # a full disk, for example: the log then grows on
         return ""

@@ -21,6 +21,7 @@ from deploy.launching.launch import planned_endpoint, run_stop_command
 from deploy.launching.readiness import read_log
 from deploy.measuring import measure_processes
 from deploy.ports import require_free_port
+from deploy.private_files import open_private
 from deploy.supervision.deployment import (
     Deployment,
     LadderStep,
@@ -296,7 +297,7 @@ def _spawn_supervisor(state_dir: Path) -> None:
         EngineStartError: it ended before it got there; its log says why.
     """
     log_path = state_dir / _SUPERVISOR_LOG_NAME
-    with log_path.open("wb") as log:
+    with open_private(log_path) as log:
         done = subprocess.run(
             [sys.executable, *_supervisor_arguments(state_dir)],
             stdin=subprocess.DEVNULL,

@@ -11,6 +11,7 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING, Final
 
+from deploy.private_files import make_private_folder
 from stillroom.errors import EnvironmentUnfitError, JobError
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def translated_errors(path: Path) -> Iterator[None]:
 
 def _make_private(path: Path) -> None:
     """SQLite gives the files beside it (``-wal``, ``-shm``) the same permissions."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(path.parent)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     if path.stat().st_mode & 0o077:
         path.chmod(0o600)

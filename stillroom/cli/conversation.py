@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
+from deploy.private_files import make_private_folder
 from deploy.small_file import read_small_file, write_whole
 from stillroom.errors import EnvironmentUnfitError
 
@@ -69,7 +70,7 @@ def keep_turns(state_dir: Path, library: Path, turns: Sequence[Turn]) -> None:
         for turn in turns[-_MOST_TURNS:]
     ]
     content = {"version": _VERSION, "library": str(library), "turns": kept}
-    state_dir.mkdir(parents=True, exist_ok=True)
+    make_private_folder(state_dir)
     write_whole(state_dir / _FILE_NAME, json.dumps(content, ensure_ascii=False).encode(), owner_only=True)
 
 

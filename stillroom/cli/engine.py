@@ -242,7 +242,7 @@ def _bring_up(
             on_progress=update,
             on_step=output.note,
         )
-    save_plan(deployment.plan, state_dir / _PLAN_NAME)
+    save_plan(deployment.plan, state_dir / _PLAN_NAME, owner_only=True)
     if deployment.steps:
         again = f"stillroom up --plan {shlex.quote(str(state_dir / _PLAN_NAME))}"
         output.note(f"The plan that came up, to start with at once the next time: {again}")

@@ -176,9 +176,11 @@ def _history(folder: Path | None) -> History:
     """The lines of earlier chats; only of this one where the folder cannot be written."""
     if folder is None:
         return InMemoryHistory()
+    from deploy.private_files import make_private_folder
+
     path = folder / _HISTORY_NAME
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
         if sys.platform != "win32":
             path.chmod(0o600)

@@ -59,6 +59,9 @@ def test_a_deployment_runs_on_its_own_and_is_taken_down_without_a_trace(
     assert deployment.predicted_bytes["kv_cache"] > 0
     assert any("serving at" in line for line in logs(state_dir, lines=500))
     assert len(logs(state_dir, lines=3)) == 3
+    # An engine may write prompts into its log.
+    for path in (state_dir, state_dir / "engine.log", state_dir / "supervisor.log"):
+        assert path.stat().st_mode & 0o077 == 0, path
 
     assert down(state_dir)
 

@@ -1,0 +1,54 @@
+"""Folders and files of the state directory that nobody but their owner may read.
+
+An engine's log may hold prompts, and a plan the names of folders. A folder that is there already keeps the
+permissions that its owner gave it: it may be one that others share.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_OWNER_READS_AND_WRITES = 0o600
+_OWNER_ENTERS = 0o700
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make the folder and those above it where they are missing, each for its owner alone.
+
+    So the XDG Base Directory Specification has it of folders that are missing.
+
+    Raises:
+        OSError: one cannot be made.
+    """
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in reversed(missing):
+        one.mkdir(exist_ok=True, mode=_OWNER_ENTERS)
+    folder.mkdir(exist_ok=True)  # says so where something else is in its place
+
+
+def open_private(path: Path, *, append: bool = False) -> BinaryIO:
+    """Open a file to be written, made where it is missing; nobody else may read it from now on.
+
+    Args:
+        path: in a folder that is there.
+        append: what is in it stays; else it is emptied.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    how = os.O_APPEND if append else os.O_TRUNC
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | how, _OWNER_READS_AND_WRITES)
+    file = os.fdopen(descriptor, "ab" if append else "wb")
+    try:
+        status = os.fstat(descriptor)
+        # An older version may have made it for everybody.
+        if hasattr(os, "getuid") and status.st_mode & 0o077 and status.st_uid == os.getuid():
+            os.fchmod(descriptor, _OWNER_READS_AND_WRITES)
+    except OSError:
+        file.close()
+        raise
+    return file

@@ -1,0 +1,52 @@
+"""What is kept in the state directory is for its owner alone."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deploy.private_files import make_private_folder, open_private
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+@pytest.fixture(autouse=True)
+def _everybody_may_read() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def test_folders_that_are_missing_are_made_for_their_owner_alone(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    make_private_folder(tmp_path / "state" / "logs")
+    make_private_folder(tmp_path / "state" / "logs")
+    assert [mode(tmp_path / name) for name in (".", "state", "state/logs")] == [0o755, 0o700, 0o700]
+
+
+def test_file_in_the_place_of_a_folder_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("", encoding="utf-8")
+    with pytest.raises(FileExistsError):
+        make_private_folder(tmp_path / "state")
+
+
+def test_file_is_made_for_its_owner_alone_and_an_older_one_becomes_so(tmp_path: Path) -> None:
+    new, older = tmp_path / "new.log", tmp_path / "older.log"
+    older.write_bytes(b"before ")
+    older.chmod(0o644)
+    for path in (new, older):
+        with open_private(path, append=True) as file:
+            file.write(b"after")
+        assert mode(path) == 0o600
+    assert older.read_bytes() == b"before after"
+    with open_private(older) as file:
+        file.write(b"anew")
+    assert older.read_bytes() == b"anew"
