@@ -156,6 +156,21 @@ class Settings(BaseSettings):
         200_000, ge=1_000, description="tokens of one agent run, prompts and replies together"
     )
     mcp_config: Path | None = Field(None, description="the mcp.json whose servers the agent may use")
+    mcp_token: SecretStr | None = Field(None, description="a token that the MCP server over HTTP takes")
+    mcp_token_scopes: str = Field(
+        "read,ingest,agent",
+        pattern=r"^(read|ingest|agent)(,(read|ingest|agent))*$",
+        description="what its holder may do",
+    )
+    mcp_tokens_file: Path | None = Field(
+        None, description="the file of stillroom mcp token; unset: in the state directory"
+    )
+    mcp_allowed_hosts: str = Field(
+        "", pattern=r"^[^\s/]*$", description="names that HTTP requests may call the MCP server by: a,b"
+    )
+    mcp_requests_per_minute: int = Field(
+        600, ge=0, le=1_000_000, description="of one client of the MCP server over HTTP; 0: any number"
+    )
     agent_max_seconds: int = Field(600, ge=1, le=86_400, description="time of one agent run")
     interface_language: Literal["auto", "en", "zh"] = Field(
         "auto", description="what the chat speaks; auto: as the locale says"

@@ -1,0 +1,128 @@
+"""The HTTP application: the SDK's MCP endpoint behind layers that say who may ask, how often and how much.
+
+Each layer is one module and knows only the next. Tokens are verified by the SDK's own parts, and sessions and
+streams are the SDK's; it does not listen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
+from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend, RequireAuthMiddleware
+from mcp.server.auth.routes import build_resource_metadata_url, create_protected_resource_routes
+from mcp.server.transport_security import TransportSecuritySettings
+from pydantic import AnyHttpUrl
+from starlette.applications import Starlette
+from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
+
+from mcp_server.callers import SCOPES
+from mcp_server.http.access_log import AccessLog
+from mcp_server.http.addresses import MCP_PATH
+from mcp_server.http.bodies import MOST_BYTES, Bodies
+from mcp_server.http.draining import Draining
+from mcp_server.http.guard import Guard
+from mcp_server.http.health import HEALTH_PATH, healthy
+from mcp_server.http.messages import Messages
+from mcp_server.http.rates import RateLimit, Rates
+from mcp_server.http.request_ids import HEADER, RequestIds
+from mcp_server.http.slots import Slots
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mcp.server import MCPServer
+    from starlette.types import ASGIApp
+
+    from mcp_server.http.access_log import AccessEntry
+    from mcp_server.http.verifier import FileTokenVerifier
+
+# Each is a task of the loop and some memory, for half an hour after its client went away.
+_MOST_SESSIONS: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class HttpApp:
+    """What is served, and how its end is begun."""
+
+    serve: ASGIApp
+    draining: Draining
+
+
+def build_app(
+    server: MCPServer[Any],
+    *,
+    url: str,
+    hosts: Sequence[str],
+    origins: Sequence[str],
+    tell: Callable[[AccessEntry], None],
+    verifier: FileTokenVerifier | None = None,
+    pages: Sequence[str] = (),
+    requests_per_minute: int = 0,
+) -> HttpApp:
+    """The application over an MCP server.
+
+    Args:
+        server: whose tools are served.
+        url: where clients reach it, ending in the path.
+        hosts: that ``Host`` may name.
+        origins: that ``Origin`` may name, where there is one.
+        tell: takes an entry of the access log.
+        verifier: of tokens; None where nobody is asked for one.
+        pages: origins whose scripts may read the answers.
+        requests_per_minute: of one caller; 0 for any number.
+    """
+    security = TransportSecuritySettings(allowed_hosts=list(hosts), allowed_origins=list(origins))
+    # Called for the session manager that it makes; its routes know nothing of our limits.
+    server.streamable_http_app(
+        streamable_http_path=MCP_PATH,
+        transport_security=security,
+        max_request_body_size=MOST_BYTES,
+        max_sessions=_MOST_SESSIONS,
+    )
+    sessions = server.session_manager
+    endpoint: ASGIApp = Bodies(Messages(Slots(sessions.handle_request)))
+    metadata = build_resource_metadata_url(AnyHttpUrl(url))
+    if verifier is not None:
+        endpoint = RequireAuthMiddleware(endpoint, [], metadata)
+    if requests_per_minute:
+        endpoint = RateLimit(endpoint, Rates(requests_per_minute))
+    if verifier is not None:
+        endpoint = AuthContextMiddleware(endpoint)
+        endpoint = AuthenticationMiddleware(endpoint, backend=BearerAuthBackend(verifier))
+    routes = [Route(MCP_PATH, endpoint=endpoint), Route(HEALTH_PATH, endpoint=healthy)]
+    if verifier is not None:
+        routes += _metadata_routes(url)
+    app: ASGIApp = Starlette(routes=routes, lifespan=lambda _: sessions.run())
+    if pages:
+        app = _readable_by(pages, app)
+    app = Guard(app, security, asks_for_tokens=verifier is not None, open_paths=(HEALTH_PATH,))
+    draining = Draining(app, still_holds=None if verifier is None else verifier.still_holds)
+    paths = [route.path for route in routes]
+    return HttpApp(RequestIds(AccessLog(draining, tell, paths=paths, quiet_paths=(HEALTH_PATH,))), draining)
+
+
+def _metadata_routes(url: str) -> list[Route]:
+    """RFC 9728: which scopes there are, and that tokens come in a header.
+
+    The document must name an issuer: it is the server itself, whose owner makes the tokens by a command.
+    There is no page to log in at.
+    """
+    resource = AnyHttpUrl(url)
+    issuer = AnyHttpUrl(url.removesuffix(MCP_PATH) or url)
+    return create_protected_resource_routes(
+        resource, [issuer], scopes_supported=list(SCOPES), resource_name="Stillroom"
+    )
+
+
+def _readable_by(pages: Sequence[str], app: ASGIApp) -> ASGIApp:
+    return CORSMiddleware(
+        app,
+        allow_origins=pages,
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["*"],
+        expose_headers=["Mcp-Session-Id", "WWW-Authenticate", HEADER],
+    )

@@ -1,0 +1,39 @@
+"""What the layers of the HTTP server tell each other of one request; it goes into the access log.
+
+Nothing that a client sends is kept here as it came, but for what is known to be harmless.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+    from typing import Any
+
+_KEY = "stillroom"
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and its answer.
+
+    Attributes:
+        request_id: by which a client and a log speak of it.
+        caller: the name of the token that was verified, or empty.
+        message: the JSON-RPC method, and a tool's name after a blank; empty where it is not known.
+        stays_open: its answer is a stream that lasts as long as the client listens.
+    """
+
+    request_id: str = ""
+    caller: str = ""
+    message: str = ""
+    stays_open: bool = False
+
+
+def exchange_of(scope: MutableMapping[str, Any]) -> Exchange:
+    """The exchange that this ASGI scope belongs to; the first layer that asks makes it."""
+    state: dict[str, Any] = scope.setdefault("state", {})
+    made: Exchange = state.setdefault(_KEY, Exchange())
+    return made

@@ -1,0 +1,86 @@
+"""Turns away requests that no honest client sends, before anything of them is believed.
+
+A foreign ``Host`` or ``Origin`` is a web page that reaches for a local server (DNS rebinding); a header that
+is there twice may mean one thing to a proxy and another to us; and a proxy before a server that asks nobody
+for a token would open it to the world.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mcp.server.transport_security import TransportSecurityMiddleware
+from starlette.requests import Request
+
+from mcp_server.http.refusals import refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from mcp.server.transport_security import TransportSecuritySettings
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+_ONCE: Final = frozenset(
+    {
+        b"host",
+        b"origin",
+        b"authorization",
+        b"content-type",
+        b"content-length",
+        b"transfer-encoding",
+        b"mcp-session-id",
+        b"mcp-protocol-version",
+        b"mcp-method",
+        b"mcp-name",
+    }
+)
+_OF_PROXIES: Final = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
+
+
+class Guard:
+    """ASGI layer that refuses them.
+
+    Args:
+        app: what is served.
+        security: the hosts and origins, which the SDK's own check looks at.
+        asks_for_tokens: whether the server does.
+        open_paths: served whatever the ``Host`` is: a health check may call a container by any address.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        security: TransportSecuritySettings,
+        *,
+        asks_for_tokens: bool,
+        open_paths: Collection[str] = (),
+    ) -> None:
+        self._app = app
+        self._security = TransportSecurityMiddleware(security)
+        self._asks_for_tokens = asks_for_tokens
+        self._open_paths = frozenset(open_paths)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or refuse it."""
+        if scope["type"] == "http" and scope["path"] not in self._open_paths:
+            refused = self._twice(scope) or self._proxied(scope)
+            refused = refused or await self._security.validate_request(Request(scope))
+            if refused is not None:
+                await refused(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _twice(self, scope: Scope) -> Response | None:
+        names = [name for name, _ in scope["headers"] if name in _ONCE]
+        if len(names) == len(set(names)):
+            return None
+        twice = next(name for name in names if names.count(name) > 1).decode("ascii")
+        return refusal(400, f"the header {twice} stands there more than once")
+
+    def _proxied(self, scope: Scope) -> Response | None:
+        if self._asks_for_tokens or not any(name in _OF_PROXIES for name, _ in scope["headers"]):
+            return None
+        return refusal(
+            403, "a proxy stands before a server that asks for no token; try: stillroom mcp token add NAME"
+        )

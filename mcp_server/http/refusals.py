@@ -1,0 +1,39 @@
+"""Says no in a way that MCP clients show: an HTTP status, and a JSON-RPC error that says what to do.
+
+The SDK's own refusals (no token, a wrong session, a wrong revision) are the SDK's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from starlette.responses import JSONResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Of the range that JSON-RPC leaves to servers.
+_REFUSED: Final = -32_000
+
+
+def refusal(
+    status: int,
+    message: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    request_id: str | int | None = None,
+) -> JSONResponse:
+    """A response that refuses.
+
+    Args:
+        status: of HTTP.
+        message: for whoever set up the client; names nothing that the client sent.
+        headers: such as ``Retry-After``.
+        request_id: of the JSON-RPC request, where it was read.
+    """
+    error = {"code": _REFUSED, "message": message}
+    return JSONResponse(
+        {"jsonrpc": "2.0", "id": request_id, "error": error},
+        status_code=status,
+        headers=None if headers is None else dict(headers),
+    )

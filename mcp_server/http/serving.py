@@ -1,0 +1,177 @@
+"""Serves MCP over HTTP until a signal: opens the socket, runs uvicorn on it, and ends without a break.
+
+What is served is ``mcp_server.http.app``'s, and by whom it may be used is decided before anything listens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import uvicorn
+
+from mcp_server.http.access_log import LogFormat, log_writer
+from mcp_server.http.addresses import (
+    DEFAULT_PORT,
+    Exposure,
+    accepted_hosts,
+    accepted_origins,
+    listening_socket,
+    own_names,
+    require_token,
+    server_url,
+)
+from mcp_server.http.app import build_app
+from mcp_server.http.connections import PatientProtocol
+from mcp_server.http.tls import Certificate, server_context
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import FrameType
+
+    from mcp.server import MCPServer
+
+    from mcp_server.http.draining import Draining
+    from mcp_server.http.verifier import FileTokenVerifier
+
+# After the grace of calls: what does not end then is cut by uvicorn, which says so.
+_LAST_SECONDS: Final = 4
+REQUESTS_PER_MINUTE: Final = 600
+# Loggers whose warnings repeat what a stranger sent; the access log has each refusal.
+_REPEATING: Final = ("mcp.server.transport_security", "mcp.server.streamable_http_manager")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpOptions:
+    """How it is served.
+
+    Attributes:
+        exposure: to whom.
+        port: 0 for one that is free.
+        certificate: for TLS; None for plain HTTP.
+        requests_per_minute: of one caller; 0 for any number.
+        access_log: a file; None for stderr.
+        log_format: of its lines.
+    """
+
+    exposure: Exposure = field(default_factory=Exposure)
+    port: int = DEFAULT_PORT
+    certificate: Certificate | None = None
+    requests_per_minute: int = REQUESTS_PER_MINUTE
+    access_log: Path | None = None
+    log_format: LogFormat = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A server that takes connections.
+
+    Attributes:
+        url: where clients reach it.
+        host: that it listens on.
+        port: likewise.
+        asks_for_tokens: whether clients need one.
+        encrypted: whether it speaks TLS itself.
+    """
+
+    url: str
+    host: str
+    port: int
+    asks_for_tokens: bool
+    encrypted: bool
+
+
+def serve_http(
+    make_server: Callable[[], MCPServer[Any]],
+    options: HttpOptions,
+    *,
+    verifier: FileTokenVerifier,
+    on_listening: Callable[[Listening], None],
+) -> None:
+    """Serve until SIGTERM or Ctrl-C, then answer what is open and return. Call it from the main thread.
+
+    Args:
+        make_server: makes what is served; called once the socket is open.
+        options: how.
+        verifier: of tokens; where it knows none at this moment, nobody is asked for one as long as this runs.
+        on_listening: told once connections are taken.
+
+    Raises:
+        McpError: it may not listen there without a token, cannot, or the certificate is no good.
+    """
+    exposure = options.exposure
+    asks = bool(verifier.records())
+    require_token(exposure, has_token=asks)
+    secure = options.certificate is not None
+    config_tls = server_context(options.certificate) if options.certificate else None
+    tell = log_writer(options.access_log, options.log_format)
+    _quiet()
+    with listening_socket(exposure.host, options.port) as listening:
+        port = listening.getsockname()[1]
+        url = server_url(exposure, port, secure=secure)
+        app = build_app(
+            make_server(),
+            url=url,
+            hosts=accepted_hosts(exposure, own_names()),
+            origins=accepted_origins(exposure),
+            tell=tell,
+            verifier=verifier if asks else None,
+            pages=exposure.allowed_origins,
+            requests_per_minute=options.requests_per_minute,
+        )
+        config = uvicorn.Config(
+            app.serve,
+            http=PatientProtocol,
+            ws="none",
+            loop="asyncio",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(exposure.trusted_proxies),
+            forwarded_allow_ips=list(exposure.trusted_proxies),
+            timeout_graceful_shutdown=_LAST_SECONDS,
+            ssl_context_factory=None if config_tls is None else lambda *_: config_tls,
+        )
+        on_listening(Listening(url, exposure.host, port, asks, secure))
+        # What libraries print is no result of the command's.
+        with contextlib.redirect_stdout(sys.stderr):
+            _run(_Server(config, app.draining), listening)
+
+
+class _Server(uvicorn.Server):
+    """Tells the application that the end begins."""
+
+    def __init__(self, config: uvicorn.Config, draining: Draining) -> None:
+        super().__init__(config)
+        self._draining = draining
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._loop is not None:
+            self._draining.begin(self._loop)
+        super().handle_exit(sig, frame)
+
+
+def _run(server: _Server, listening: socket.socket) -> None:
+    # uvicorn raises the signal again once it has ended, for whoever waits for that; nobody here does.
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(server.serve([listening]))
+
+
+def _quiet() -> None:
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+    )
+    for name in _REPEATING:
+        logging.getLogger(name).setLevel(logging.ERROR)

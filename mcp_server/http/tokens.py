@@ -1,0 +1,225 @@
+"""The bearer tokens of the HTTP server: one small file of their digests, which only its owner may read.
+
+A token is shown once, when it is made; what is kept tells it apart from others and cannot be turned back into
+it. It knows nothing of requests.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import re
+import secrets
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from filelock import FileLock, Timeout
+from pydantic import TypeAdapter, ValidationError
+
+from deploy.small_file import read_small_file, write_whole
+from mcp_server.callers import LOCAL, SCOPES, Scope
+from stillroom.errors import McpError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+_VERSION: Final = 1
+_MOST_BYTES: Final = 1_000_000
+# 256 bits: a digest without salt or stretching is enough for what nobody can guess.
+_RANDOM_BYTES: Final = 32
+# Scanners for leaked secrets look for a prefix; so does a person who finds one in a file.
+_PREFIX: Final = "stillroom_"
+# Of a token that a person made up; those made here are longer.
+SHORTEST_CHARACTERS: Final = 24
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+# The owner of jobs that are started with the token of the environment.
+ENVIRONMENT: Final = "environment"
+_LOCK_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRecord:
+    """What is kept of a token.
+
+    Attributes:
+        name: whose it is; jobs belong to that name.
+        scopes: what its holder may do.
+        sha256: of the token, in hexadecimal.
+        created_at: ISO 8601; empty for one of the environment.
+    """
+
+    name: str
+    scopes: tuple[Scope, ...]
+    sha256: str
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    version: int
+    tokens: tuple[TokenRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFile:
+    """The tokens in a file, which need not be there yet.
+
+    Args:
+        path: only its owner may read it.
+    """
+
+    path: Path
+
+    def read(self) -> tuple[TokenRecord, ...]:
+        """The records, oldest first; none where there is no file.
+
+        Raises:
+            McpError: others may read the file, or it is damaged or cannot be read.
+        """
+        try:
+            refuse_others(self.path)
+            content = read_small_file(self.path, most_bytes=_MOST_BYTES)
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise McpError(f"{self.path} cannot be read: {error.strerror or error}") from error
+        try:
+            file = TypeAdapter(_File).validate_json(content)
+        except ValidationError as error:
+            raise McpError(
+                f"{self.path} is damaged ({error.error_count()} errors)",
+                hint="delete it, and make the tokens again: stillroom mcp token add NAME",
+            ) from error
+        if file.version != _VERSION:
+            raise McpError(f"{self.path} has version {file.version}, and {_VERSION} is read")
+        return file.tokens
+
+    def add(self, name: str, scopes: Collection[Scope], *, now: datetime) -> str:
+        """Make a token and keep its digest; the token itself is nowhere but in what is returned.
+
+        Every token may read, whatever else it may.
+
+        Raises:
+            McpError: the name cannot be used or is taken, or the file cannot be read or written.
+        """
+        _require_usable(name)
+        token = _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
+        record = TokenRecord(name, with_read(scopes), digest(token), now.isoformat(timespec="seconds"))
+        with self._locked():
+            records = self.read()
+            if any(other.name == name for other in records):
+                raise McpError(
+                    f"there is a token {name!r} already", hint=f"stillroom mcp token revoke {name}"
+                )
+            self._write((*records, record))
+        return token
+
+    def revoke(self, name: str) -> TokenRecord:
+        """Forget a token: from now on nobody is let in with it.
+
+        Raises:
+            McpError: there is none of that name, or the file cannot be read or written.
+        """
+        with self._locked():
+            records = self.read()
+            kept = tuple(record for record in records if record.name != name)
+            if len(kept) == len(records):
+                names = ", ".join(record.name for record in records) or "none"
+                raise McpError(
+                    f"there is no token {name!r}; there are: {names}", hint="stillroom mcp token list"
+                )
+            self._write(kept)
+        return next(record for record in records if record.name == name)
+
+    def _write(self, records: tuple[TokenRecord, ...]) -> None:
+        content = json.dumps(asdict(_File(_VERSION, records)), indent=1)
+        try:
+            write_whole(self.path, content.encode(), owner_only=True)
+        except OSError as error:
+            raise McpError(f"{self.path} cannot be written: {error.strerror or error}") from error
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(f"{self.path}.lock", timeout=_LOCK_SECONDS):
+                yield
+        except Timeout as error:
+            raise McpError(f"{self.path} is being written by another process") from error
+        except OSError as error:
+            raise McpError(f"{self.path} cannot be written: {error.strerror or error}") from error
+
+
+def digest(token: str) -> str:
+    """What is kept of a token.
+
+    Example:
+        >>> digest("a")[:8]
+        'ca978112'
+    """
+    return sha256(token.encode("utf-8", errors="surrogatepass")).hexdigest()
+
+
+def holder(token: str, records: Iterable[TokenRecord]) -> TokenRecord | None:
+    """Whose token it is; each record is compared, in the same time whether it fits or not."""
+    presented = digest(token)
+    found = None
+    for record in records:
+        if hmac.compare_digest(presented, record.sha256):
+            found = record
+    return found
+
+
+def with_read(scopes: Collection[str]) -> tuple[Scope, ...]:
+    """The scopes in their own order, reading always among them.
+
+    Example:
+        >>> with_read(["agent"])
+        ('read', 'agent')
+    """
+    return tuple(scope for scope in SCOPES if scope == "read" or scope in scopes)
+
+
+def environment_record(token: str, scopes: Collection[str]) -> TokenRecord:
+    """The record of a token that the environment gives.
+
+    Raises:
+        McpError: it is so short that it could be guessed.
+    """
+    if len(token) < SHORTEST_CHARACTERS:
+        raise McpError(
+            f"the variable STILLROOM_MCP_TOKEN has {len(token)} characters; at least {SHORTEST_CHARACTERS}"
+            " are needed",
+            hint="openssl rand -base64 32",
+        )
+    return TokenRecord(ENVIRONMENT, with_read(scopes), digest(token), "")
+
+
+def refuse_others(path: Path) -> None:
+    """Return if nobody but its owner may read the file.
+
+    Raises:
+        McpError: others may.
+        OSError: it is not there, or cannot be looked at.
+    """
+    mode = path.stat().st_mode & 0o777
+    if os.name == "posix" and mode & 0o077:
+        raise McpError(
+            f"{path} may be read by others (its mode is {mode:04o}, and 0600 is needed)",
+            hint=f"chmod 600 {path}",
+        )
+
+
+def _require_usable(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise McpError(
+            f"{name!r} cannot name a token: letters, digits, '_', '.' and '-' are taken, at most 64",
+            hint="stillroom mcp token add laptop",
+        )
+    if name in {LOCAL.name, ENVIRONMENT}:
+        raise McpError(f"the name {name!r} is taken by whoever has no token of a file")

@@ -1,0 +1,72 @@
+"""Verifies bearer tokens for the SDK, against the file and the environment as they are at that moment.
+
+A token that was revoked is refused from the next request on: the file is looked at with each. It does not
+know what a request asks for.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from mcp.server.auth.provider import AccessToken
+
+from mcp_server.http.tokens import holder
+from stillroom.errors import McpError
+
+if TYPE_CHECKING:
+    from mcp_server.http.tokens import TokenFile, TokenRecord
+
+_LOGGER = logging.getLogger(__name__)
+
+# What tells one state of a file from another: a change makes a new file, so its number alone would do but for
+# a person's editor, which may write into the same one.
+_State = tuple[int, ...] | None
+
+
+class FileTokenVerifier:
+    """The SDK's ``TokenVerifier`` over a token file, and one token of the environment.
+
+    Args:
+        file: read again whenever it changed; where it cannot be read none of its tokens is good.
+        environment: the token that the environment gives, if it gives one.
+    """
+
+    def __init__(self, file: TokenFile, environment: TokenRecord | None = None) -> None:
+        self._file = file
+        self._environment = () if environment is None else (environment,)
+        self._records: tuple[TokenRecord, ...] = ()
+        self._seen: _State = None
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        """Who holds the token; what is returned has its digest in the token's place."""
+        record = holder(token, self.records())
+        if record is None:
+            return None
+        return AccessToken(token=record.sha256, client_id=record.name, scopes=list(record.scopes))
+
+    def still_holds(self, verified: AccessToken) -> bool:
+        """Whether a token that was verified before is good now."""
+        return any(record.sha256 == verified.token for record in self.records())
+
+    def records(self) -> tuple[TokenRecord, ...]:
+        """The tokens that are good now."""
+        state = self._state()
+        if state != self._seen:
+            self._seen, self._records = state, self._read()
+        return (*self._environment, *self._records)
+
+    def _read(self) -> tuple[TokenRecord, ...]:
+        try:
+            return self._file.read()
+        except McpError as error:
+            _LOGGER.warning("no token of the file is good: %s", error.message)
+            return ()
+
+    def _state(self) -> _State:
+        try:
+            found = self._file.path.stat()
+        except OSError:
+            return None
+        # The mode is among them: a file that others may read is refused, and taken again once mended.
+        return (found.st_ino, found.st_mtime_ns, found.st_size, found.st_mode)
