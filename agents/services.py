@@ -49,6 +49,10 @@ class OpenedOnce(Generic[T]):
                 self._opened.append(self._opening())
             return self._opened[0]
 
+    def peek(self) -> T | None:
+        """The one value, if somebody has asked for it; waits for nobody who is opening it."""
+        return self._opened[0] if self._opened else None
+
 
 def _uncalibrated(_machine: Machine) -> Calibration:
     return UNCALIBRATED
@@ -88,6 +92,7 @@ class Services:
         measured: the memory that a deployment takes now; None where it cannot be told.
         calling: in which way an agent's model calls tools; ``auto`` for that of the endpoint.
         recorder: what keeps a record of one run of the agent; None where nobody wants one.
+        library_name: by which people and addresses call the library.
     """
 
     library: Callable[[], Library]
@@ -101,6 +106,7 @@ class Services:
     measured: Callable[[Deployment], Measurement | None] = _not_measured
     calling: CallingWay | Literal["auto"] = "auto"
     recorder: Callable[[], Recorder | None] = _no_recorder
+    library_name: str = "default"
 
     def for_threads(self) -> Services:
         """The same services, what is slow to open opened once whichever thread asks first."""

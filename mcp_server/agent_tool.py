@@ -15,14 +15,14 @@ from pydantic import Field
 from agents.call_context import current_call
 from agents.calling.way import called_by
 from agents.toolkit.access import Access
-from agents.toolkit.library_results import source_line
-from rag.document import Citation  # noqa: TC001 (pydantic reads the annotation when it makes the schema)
+from mcp_server.result_size import beginning, first_that_fit, shortened
+from mcp_server.tools.asking import ANSWER_CHARACTERS, CITATIONS_CHARACTERS
+from mcp_server.tools.citing import ServedCitation, served
+from rag.prompt_text import as_data
 from stillroom.errors import EngineUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from agents.agent import Step
+    from agents.agent import AgentRun, Step
     from agents.call_context import CallContext
     from agents.running.events import AgentEvent
     from agents.services import Services
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 # MCP clients give up on a call after 60 s. The run ends itself before that, with what its tools returned,
 # whatever its model or a tool is doing then, and within two seconds more.
 AGENT_SECONDS = 45.0
-# A step's result is shown so that its use can be judged, not read in full.
-_RESULT_CHARACTERS = 400
+# A step's arguments and result are shown so that its use can be judged, not read in full.
+_STEP_CHARACTERS = 200
+_STEPS_CHARACTERS = 1_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +50,24 @@ class AgentAnswer:
     """What the agent came to.
 
     Attributes:
-        ended_by: ``answer``, or what stopped it: ``time_limit``, ``step_limit``, …
+        citations: each quote was found in its document, word for word.
+        steps: the tools that it called, in order.
+        ended_by: answer, or what stopped it: time_limit, step_limit, …
         notice: what the reader should know of the answer, or empty.
+        left_out: citations and steps that there was no room for.
     """
 
     question: str
     answer: str
-    citations: tuple[Citation, ...]
+    citations: tuple[ServedCitation, ...]
     steps: tuple[AgentStep, ...]
     ended_by: str
     notice: str
+    left_out: int = 0
 
     def to_text(self) -> str:
         """The answer, its sources, and the way there."""
-        sources = [source_line(citation) for citation in self.citations]
+        sources = [citation.to_text() for citation in self.citations]
         notes = [f"Note: {self.notice}"] if self.notice else []
         calls = [f"- {step.tool}({step.arguments})" for step in self.steps]
         way = f"Tools called: {len(calls)}; ended by {self.ended_by}"
@@ -80,7 +85,9 @@ class AgentTool:
     def run_agent(self, question: Annotated[str, Field(min_length=1, max_length=2_000)]) -> AgentAnswer:
         """Let the user's local model work on a question with the library, the planner and a calculator.
 
-        Takes up to 45 seconds and then ends with what it has. For one look-up, search_library is quicker.
+        It decides by itself which tools to call, and answers with citations. Takes up to 45 seconds and then
+        ends with what it has. For one look-up, search_library is quicker; use this for a task of several
+        steps that should stay on the user's machine.
 
         Args:
             question: the task, in English or Chinese.
@@ -105,7 +112,7 @@ class AgentTool:
             on_event=lambda event: _tell(call, event),
             recorder=self.services.recorder(),
         )
-        return AgentAnswer(question, run.answer, run.citations, _shown(run.steps), run.ended_by, run.notice)
+        return _answer(question, run, self.services.library_name)
 
 
 def _tell(call: CallContext, event: AgentEvent) -> None:
@@ -121,13 +128,26 @@ def _tell(call: CallContext, event: AgentEvent) -> None:
             call.progress(text, None)
 
 
-def _shown(steps: Sequence[Step]) -> tuple[AgentStep, ...]:
-    return tuple(
-        AgentStep(
-            tool=step.tool,
-            arguments=json.dumps(step.arguments, ensure_ascii=False),
-            result=step.result[:_RESULT_CHARACTERS],
-            failed=step.failed,
-        )
-        for step in steps
+def _answer(question: str, run: AgentRun, library: str) -> AgentAnswer:
+    """As much of a run as a result may hold."""
+    every = [served(citation, library) for citation in run.citations]
+    citations = first_that_fit(every, CITATIONS_CHARACTERS)
+    steps = first_that_fit(map(_shown, run.steps), _STEPS_CHARACTERS)
+    return AgentAnswer(
+        question=beginning(question, _STEP_CHARACTERS),
+        answer=shortened(run.answer, ANSWER_CHARACTERS),
+        citations=citations,
+        steps=steps,
+        ended_by=run.ended_by,
+        notice=shortened(run.notice, 2 * _STEP_CHARACTERS),
+        left_out=len(every) - len(citations) + len(run.steps) - len(steps),
+    )
+
+
+def _shown(step: Step) -> AgentStep:
+    return AgentStep(
+        tool=step.tool,
+        arguments=shortened(json.dumps(step.arguments, ensure_ascii=False), _STEP_CHARACTERS),
+        result=shortened(as_data(step.result), _STEP_CHARACTERS),
+        failed=step.failed,
     )

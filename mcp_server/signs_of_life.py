@@ -10,6 +10,8 @@ import time
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from mcp_server.client_log import log_to_client
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
@@ -52,6 +54,8 @@ async def signs_of_life(
             with suppress(TimeoutError):
                 message = await asyncio.wait_for(told.get(), interval_seconds)
             elapsed = time.monotonic() - began
+            if message:
+                await log_to_client(context.request_context, "info", message)
             await context.report_progress(elapsed, message=message or f"{name}: {elapsed:.0f} s")
 
     reporter = asyncio.create_task(report())

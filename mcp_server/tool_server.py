@@ -8,6 +8,7 @@ offers.
 from __future__ import annotations
 
 import asyncio
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,7 @@ from mcp.types import Tool as ListedTool
 from agents.call_context import CallContext
 from mcp_server.background import in_background
 from mcp_server.callers import current_caller
+from mcp_server.client_log import log_to_client
 from mcp_server.signs_of_life import PROGRESS_SECONDS, signs_of_life
 from stillroom.errors import StillroomError
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from mcp.server.mcpserver import Context
     from mcp.types import CallToolResult as Result
-    from mcp.types import InputRequiredResult
+    from mcp.types import InputRequiredResult, LoggingLevel
 
     from agents.tools import Tool, ToolResult
     from mcp_server.tools.served_tool import ServedTool
@@ -88,12 +90,16 @@ class ToolServer(MCPServer[Any]):
     ) -> Result:
         name = served.name
         caller = current_caller()
+        began = time.monotonic()
         try:
             caller.require(name)
             async with self._slots, signs_of_life(context, name, self._progress_seconds) as tell:
                 result = await _result(served.for_caller(caller), arguments, tell)
         except StillroomError as error:
+            await _log(context, "warning", error_text(error))
             return CallToolResult(content=[TextContent(type="text", text=error_text(error))], is_error=True)
+        took = f"{time.monotonic() - began:.2f} s"
+        await _log(context, "debug", f"{name} gave {len(result.text)} characters in {took}")
         links = served.links(result.data) if _takes_links(context) else ()
         return CallToolResult(
             content=[
@@ -122,6 +128,11 @@ async def _result(
 def error_text(error: StillroomError) -> str:
     """Message and hint, for someone who sees neither our exit code nor our stderr."""
     return f"{error.message}\nHint: {error.hint}" if error.hint else error.message
+
+
+async def _log(context: Context[Any, Any] | None, level: LoggingLevel, message: str) -> None:
+    if context is not None:
+        await log_to_client(context.request_context, level, message)
 
 
 def _takes_links(context: Context[Any, Any] | None) -> bool:

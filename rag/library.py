@@ -128,6 +128,11 @@ class Library:
         with translated_errors(self.directory):
             return records.read_text(self._connection, document_id)
 
+    def text_bytes(self, document_ids: Sequence[str]) -> dict[str, int]:
+        """How many bytes each document's stored text takes in UTF-8; unknown documents are left out."""
+        with translated_errors(self.directory):
+            return records.read_text_bytes(self._connection, document_ids)
+
     def passages(self, document_id: str) -> tuple[Passage, ...]:
         """A document's passages, in reading order; none for an unknown document."""
         with translated_errors(self.directory):
@@ -186,6 +191,11 @@ class Library:
         with self.searching() as indexes:
             vectors, words = indexes.counts()
         return LibraryCounts(documents, passages, vectors, words)
+
+    @property
+    def generation(self) -> int:
+        """A number that counts up with every change that a reader should notice, whoever made it."""
+        return self._settled().generation
 
     @property
     def empty(self) -> bool:

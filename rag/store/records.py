@@ -39,6 +39,8 @@ FROM passages JOIN documents ON documents.id = passages.document_id
 _IDS_A_STATEMENT = 900
 
 
+_TEXT_BYTES = "SELECT id, length(CAST(text AS BLOB)) FROM documents"
+
 _LANGUAGE = "SELECT passages.id, language FROM passages JOIN documents ON documents.id = passages.document_id"
 
 
@@ -116,6 +118,16 @@ def read_text(connection: sqlite3.Connection, document_id: str) -> str:
         raise _unknown("document", document_id)
     text: str = row[0]
     return text
+
+
+def read_text_bytes(connection: sqlite3.Connection, document_ids: Sequence[str]) -> dict[str, int]:
+    """Bytes of each document's stored text, which the file holds in UTF-8."""
+    found: dict[str, int] = {}
+    for first in range(0, len(document_ids), _IDS_A_STATEMENT):
+        ids = document_ids[first : first + _IDS_A_STATEMENT]
+        marks = ", ".join("?" * len(ids))
+        found.update(connection.execute(f"{_TEXT_BYTES} WHERE id IN ({marks})", tuple(ids)).fetchall())
+    return found
 
 
 def read_notes(connection: sqlite3.Connection, document_id: str) -> tuple[str, ...]:

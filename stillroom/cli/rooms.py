@@ -78,6 +78,7 @@ class Rooms(LibraryRooms):
             deployment=self._deployment,
             measured=self._measured,
             recorder=self.recorder,
+            library_name=self.settings.library,
         ).for_threads()  # an agent's calls that only read run side by side
 
     @property

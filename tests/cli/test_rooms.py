@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agents.mcp_client import open_server
-from mcp_server.server import exposed_tools
+from mcp_server.tools.catalog import served_tools
 from stillroom.cli.rooms import Rooms
 from stillroom.errors import ToolError
 from stillroom.settings import load_settings
@@ -42,7 +42,7 @@ def test_tools_of_others_are_paged_with_ours(tmp_path: Path) -> None:
 
 def test_a_client_of_ours_is_offered_no_tool_that_asks_first(tmp_path: Path) -> None:
     reaching = rooms(tmp_path, agent_file_roots=(tmp_path,), agent_web=True, agent_python=True)
-    offered = {tool.name for tool in exposed_tools(reaching.services(), reaching.access)}
+    offered = {tool.name for tool in served_tools(reaching.services(), reaching.access)}
     assert {"list_files", "read_file", "search_files"} <= offered
     assert not {"fetch_page", "run_python"} & offered
 

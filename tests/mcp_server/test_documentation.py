@@ -8,7 +8,8 @@ import tomllib
 from pathlib import Path
 
 from agents.toolbox import Services
-from mcp_server.server import exposed_tools
+from agents.toolkit.access import Access
+from mcp_server.tools.catalog import served_tools
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "mcp.md").read_text(encoding="utf-8")
 
@@ -25,7 +26,7 @@ def test_page_lists_every_tool_with_its_arguments() -> None:
     services = Services(never_opened, never_opened, never_opened, never_opened)  # type: ignore[arg-type]
     rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", PAGE, re.MULTILINE)
     assert {name: re.findall(r"`(\w+)`", arguments) for name, arguments in rows} == {
-        served.tool.name: list(served.tool.argument_names) for served in exposed_tools(services)
+        served.name: list(served.tool.argument_names) for served in served_tools(services, Access())
     }
 
 

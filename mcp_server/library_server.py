@@ -1,0 +1,285 @@
+"""The MCP server over a library: tools, documents as resources, prompts, completion, logging, changes.
+
+Each method of the protocol is given to the module that knows what it is about. It knows the SDK's ways of
+registering and how our errors become the protocol's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mcp import MCPError
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
+from mcp.types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    CompleteRequestParams,
+    CompleteResult,
+    Completion,
+    EmbeddedResource,
+    EmptyResult,
+    GetPromptResult,
+    ListResourcesResult,
+    NotificationParams,
+    PaginatedRequestParams,
+    Prompt,
+    PromptArgument,
+    PromptMessage,
+    PromptReference,
+    SetLevelRequestParams,
+    SubscribeRequestParams,
+    TextContent,
+    UnsubscribeRequestParams,
+)
+
+from agents.services import OpenedOnce
+from mcp_server.addresses import DOCUMENT_TEMPLATE, read_address
+from mcp_server.background import in_background
+from mcp_server.callers import current_caller
+from mcp_server.clients import MOST_SUBSCRIPTIONS, Clients, set_level
+from mcp_server.documents.changes import Changes
+from mcp_server.documents.completion import DOCUMENTS, Completing
+from mcp_server.documents.pages import DocumentPages
+from mcp_server.prompts import PROMPTS
+from mcp_server.tool_server import ToolServer, error_text
+from stillroom.errors import LibraryError, StillroomError, ToolError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from mcp.server import MCPServer
+    from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+    from mcp.server.lowlevel.helper_types import ReadResourceContents
+    from mcp.server.mcpserver import Context
+    from mcp.types import InputRequiredResult, ResourceTemplate
+
+    from agents.services import Services
+    from mcp_server.tools.served_tool import ServedTool
+    from rag.library import Library
+
+T = TypeVar("T")
+
+
+class LibraryServer(ToolServer):
+    """A ``ToolServer`` with the documents of one library; what is registered in the SDK's way is served too.
+
+    Args:
+        services: what it works on; nothing of it is opened before it is needed.
+        tools: makes the tools from the services.
+        lifespan: entered while a client is connected, around the looking for changes.
+        options: as for ``ToolServer``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        services: Services,
+        tools: Callable[[Services], Sequence[ServedTool]],
+        *,
+        lifespan: Callable[[MCPServer[Any]], AbstractAsyncContextManager[None]] | None = None,
+        **options: Any,  # noqa: ANN401 (passed on)
+    ) -> None:
+        opening: OpenedOnce[Library] = OpenedOnce(services.library)
+        services = replace(services.for_threads(), library=opening)
+        super().__init__(name, tools(services), lifespan=partial(self._while_served, lifespan), **options)
+        self._pages = DocumentPages(services)
+        self._completing = Completing(services)
+        self._clients = Clients()
+        self._changes = Changes(opening.peek, services.library_name, self._subscriptions, self._clients)
+        self.middleware.append(_say_that_documents_change)
+        serve = self._lowlevel_server.add_request_handler
+        serve("resources/list", PaginatedRequestParams, self._list_documents)
+        serve("resources/subscribe", SubscribeRequestParams, self._subscribe)
+        serve("resources/unsubscribe", UnsubscribeRequestParams, self._unsubscribe)
+        serve("completion/complete", CompleteRequestParams, self._complete)
+        serve("logging/setLevel", SetLevelRequestParams, self._set_level)
+        self._lowlevel_server.add_notification_handler(
+            "notifications/initialized", NotificationParams, self._remember
+        )
+
+    async def list_resource_templates(self) -> list[ResourceTemplate]:
+        """How documents' addresses are made."""
+        return [self._pages.template, *await super().list_resource_templates()]
+
+    async def read_resource(
+        self,
+        uri: Any,  # noqa: ANN401 (the SDK's is a str or its own URL)
+        context: Context[Any, Any] | None = None,
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        """A page of a document, or whatever else was registered.
+
+        Raises:
+            ResourceNotFoundError: there is no such library, document or page.
+            ResourceError: the library cannot be read.
+        """
+        try:
+            address = read_address(str(uri))
+            if address is None:
+                return await super().read_resource(uri, context)
+            current_caller().require("resources/read")
+            return [await in_background(partial(self._pages.read, address))]
+        except ToolError as error:
+            raise ResourceNotFoundError(error_text(error)) from error
+        except LibraryError as error:
+            kind = ResourceNotFoundError if type(error) is LibraryError else ResourceError
+            raise kind(error_text(error)) from error
+        except StillroomError as error:
+            raise ResourceError(error_text(error)) from error
+
+    async def list_prompts(self) -> list[Prompt]:
+        """The prompts that a person may pick."""
+        ours = [
+            Prompt(
+                name=prompt.name,
+                title=prompt.title,
+                description=prompt.description,
+                arguments=[
+                    PromptArgument(name=one.name, description=one.description, required=one.required)
+                    for one in prompt.arguments
+                ],
+            )
+            for prompt in PROMPTS.values()
+        ]
+        return [*ours, *await super().list_prompts()]
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        """A prompt with its arguments filled in, and the beginnings of the documents that it is about.
+
+        Raises:
+            MCPError: there is no such prompt, or an argument is missing, unknown, or names no document.
+        """
+        prompt = PROMPTS.get(name)
+        if prompt is None:
+            registered = [one.name for one in await super().list_prompts()]
+            if name in registered:
+                return await super().get_prompt(name, arguments, context)
+            known = ", ".join((*PROMPTS, *registered))
+            raise MCPError(INVALID_PARAMS, f"there is no prompt {name[:100]!r}; there are {known}")
+        given = {key: str(value) for key, value in (arguments or {}).items()}
+        text = await _answered(partial(prompt.filled, given))
+        named = [given[one.name] for one in prompt.arguments if one.name in DOCUMENTS]
+        attached = [await self._attached(document) for document in named]
+        first = PromptMessage(role="user", content=TextContent(type="text", text=text))
+        return GetPromptResult(description=prompt.description, messages=[first, *attached])
+
+    async def _attached(self, document: str) -> PromptMessage:
+        """The first page of a document, for a prompt that is about it."""
+        current_caller().require("resources/read")
+        page = await _answered(partial(self._pages.first_page, document.strip()))
+        return PromptMessage(role="user", content=EmbeddedResource(type="resource", resource=page))
+
+    async def _list_documents(
+        self, _context: ServerRequestContext[Any, Any], params: PaginatedRequestParams
+    ) -> ListResourcesResult:
+        current_caller().require("resources/list")
+        listed = await _answered(partial(self._pages.listed, params.cursor))
+        if params.cursor:
+            return listed
+        registered = await self.list_resources()
+        return ListResourcesResult(resources=[*registered, *listed.resources], next_cursor=listed.next_cursor)
+
+    async def _complete(
+        self, _context: ServerRequestContext[Any, Any], params: CompleteRequestParams
+    ) -> CompleteResult:
+        await self._require_known(params)
+        chosen: Mapping[str, str] = (params.context.arguments if params.context else None) or {}
+        typed = params.argument
+        offered = await _answered(
+            partial(self._completing.offered, typed.name, typed.value, chosen.get("library", ""))
+        )
+        return CompleteResult(
+            completion=Completion(
+                values=list(offered.values),
+                total=offered.total,
+                has_more=offered.total > len(offered.values),
+            )
+        )
+
+    async def _require_known(self, params: CompleteRequestParams) -> None:
+        """Whether the prompt or the template is there.
+
+        Raises:
+            MCPError: it is not; the message names those that are.
+        """
+        ref = params.ref
+        if isinstance(ref, PromptReference):
+            asked, known = ref.name, [prompt.name for prompt in await self.list_prompts()]
+        else:
+            asked = ref.uri
+            known = [one.uri_template for one in await self.list_resource_templates()]
+        # Some clients send the address as far as it is filled in.
+        if asked not in known and not asked.startswith(DOCUMENT_TEMPLATE.partition("{")[0]):
+            raise MCPError(INVALID_PARAMS, f"nothing is called {asked[:100]!r}; there are {', '.join(known)}")
+
+    async def _subscribe(
+        self, context: ServerRequestContext[Any, Any], params: SubscribeRequestParams
+    ) -> EmptyResult:
+        uris = self._clients.of(context).uris
+        if len(uris) >= MOST_SUBSCRIPTIONS:
+            raise MCPError(INVALID_PARAMS, f"{len(uris)} subscriptions are open, and no more are taken")
+        uris.add(str(params.uri))
+        return EmptyResult()
+
+    async def _unsubscribe(
+        self, context: ServerRequestContext[Any, Any], params: UnsubscribeRequestParams
+    ) -> EmptyResult:
+        self._clients.of(context).uris.discard(str(params.uri))
+        return EmptyResult()
+
+    async def _set_level(
+        self, context: ServerRequestContext[Any, Any], params: SetLevelRequestParams
+    ) -> EmptyResult:
+        set_level(context, params.level)
+        return EmptyResult()
+
+    async def _remember(self, context: ServerRequestContext[Any, Any], _params: NotificationParams) -> None:
+        self._clients.of(context)
+
+    @asynccontextmanager
+    async def _while_served(
+        self,
+        outer: Callable[[MCPServer[Any]], AbstractAsyncContextManager[None]] | None,
+        server: MCPServer[Any],
+    ) -> AsyncIterator[None]:
+        """Look for changes of the library as long as somebody may want to hear of them."""
+        async with AsyncExitStack() as stack:
+            if outer is not None:
+                await stack.enter_async_context(outer(server))
+            looking = asyncio.create_task(self._changes.watch())
+            try:
+                yield
+            finally:
+                looking.cancel()
+                with suppress(asyncio.CancelledError):
+                    await looking
+
+
+async def _answered(work: Callable[[], T]) -> T:
+    """The value of ``work()``, made in the background.
+
+    Raises:
+        MCPError: it raised an error of ours.
+    """
+    try:
+        return await in_background(work)
+    except (ToolError, LibraryError) as error:
+        raise MCPError(INVALID_PARAMS, error_text(error)) from error
+    except StillroomError as error:
+        raise MCPError(INTERNAL_ERROR, error_text(error)) from error
+
+
+async def _say_that_documents_change(
+    ctx: ServerRequestContext[Any, Any], call_next: CallNext
+) -> HandlerResult:
+    """The SDK says so to clients of revision 2026-07-28 alone, and has no setting for the others."""
+    result = await call_next(ctx)
+    if ctx.method == "initialize" and isinstance(result, dict):
+        result["capabilities"]["resources"]["listChanged"] = True
+    return result

@@ -1,0 +1,84 @@
+"""``ask_library`` as an IDE's model gets it: an answer with checked quotes, no longer than a result may be.
+
+It does not know how an answer is made (``agents.toolkit.library_tools`` asks the library).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from agents.toolkit.library_tools import LibraryTools, Query
+from mcp_server.result_size import beginning, first_that_fit, shortened
+from mcp_server.tools.citing import STRUCTURED_NOTE, ServedCitation, served
+
+if TYPE_CHECKING:
+    from agents.services import Services
+
+# Together with the question and the names of fields these stay within what a result may hold.
+ANSWER_CHARACTERS: Final = 3_000
+CITATIONS_CHARACTERS: Final = 3_200
+_QUESTION_CHARACTERS: Final = 300
+_DROPPED_CHARACTERS: Final = 600
+_NOTICE_CHARACTERS: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class ServedAnswer:
+    """An answer with its checked quotes, or a refusal that says why.
+
+    Attributes:
+        kind: written by the model, extractive (the documents' own sentences), or refused.
+        citations: each quote was found in its document, word for word.
+        dropped: claims that failed the check, each with the reason.
+        notice: what the reader should know of the answer, or empty.
+        left_out: citations and dropped claims that there was no room for.
+    """
+
+    question: str
+    kind: Literal["written", "extractive", "refused"]
+    answer: str
+    citations: tuple[ServedCitation, ...]
+    dropped: tuple[str, ...]
+    notice: str
+    left_out: int = 0
+    data_note: str = STRUCTURED_NOTE
+
+    def to_text(self) -> str:
+        """The answer, then its sources, then what the reader should know."""
+        head = f"No answer: {self.answer}" if self.kind == "refused" else self.answer
+        sources = [citation.to_text() for citation in self.citations]
+        notes = [f"Note: {self.notice}"] if self.notice else []
+        more = [f"[{self.left_out} citations and dropped claims left out]"] if self.left_out else []
+        return "\n".join([head, *sources, *notes, *more])
+
+
+@dataclass(frozen=True, slots=True)
+class AskingTool:
+    """The function over the services; its signature is the tool's schema."""
+
+    services: Services
+
+    def ask_library(self, question: Query) -> ServedAnswer:
+        """Answer a question from the user's private library; each quote was checked against its document.
+
+        The user's local model writes the answer, which takes seconds to minutes; without a model the
+        documents' own sentences are given. Where the library holds no evidence the answer is a refusal:
+        then do not fill the gap from memory. search_library is quicker if you can write the answer.
+
+        Args:
+            question: one question, in English or Chinese.
+        """
+        made = LibraryTools(self.services).ask_library(question)
+        every = [served(citation, self.services.library_name) for citation in made.citations]
+        citations = first_that_fit(every, CITATIONS_CHARACTERS)
+        dropped = first_that_fit(made.dropped, _DROPPED_CHARACTERS)
+        return ServedAnswer(
+            question=beginning(question, _QUESTION_CHARACTERS),
+            kind=made.kind,
+            answer=shortened(made.answer, ANSWER_CHARACTERS),
+            citations=citations,
+            dropped=dropped,
+            notice=shortened(made.notice, _NOTICE_CHARACTERS),
+            left_out=len(every) - len(citations) + len(made.dropped) - len(dropped),
+        )

@@ -1,0 +1,62 @@
+"""Every tool that the server offers, in the order in which a model should think of them.
+
+It makes them from the services and knows what each may do; what they do is the modules' beside it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from agents.toolbox import toolbox
+from agents.tools import tool
+from mcp_server.agent_tool import AgentTool
+from mcp_server.tools.asking import AskingTool
+from mcp_server.tools.citing import cited_links
+from mcp_server.tools.planning import PlanningTool
+from mcp_server.tools.reading import ReadingTool, rest_link
+from mcp_server.tools.search import SearchTool
+from mcp_server.tools.served_tool import ServedTool
+from mcp_server.tools.sources import SourcesTool
+from mcp_server.tools.status import StatusTool
+
+if TYPE_CHECKING:
+    from agents.services import Services
+    from agents.toolkit.access import Access
+
+# A slow model writes an answer for minutes; who waits less gives up sooner.
+_ANSWER_SECONDS: Final = 600.0
+# Offered where the settings name folders that may be read.
+_FILE_TITLES: Final = {
+    "list_files": "List files",
+    "read_file": "Read a file",
+    "search_files": "Search in files",
+}
+
+
+def served_tools(services: Services, access: Access) -> tuple[ServedTool, ...]:
+    """The tools of one server: none that needs a person's yes, which nobody here could ask for."""
+    return (
+        ServedTool(
+            tool(SearchTool(services).search_library), "Search the private library", links=cited_links
+        ),
+        ServedTool(
+            tool(AskingTool(services).ask_library, timeout_seconds=_ANSWER_SECONDS),
+            "Ask the private library",
+            links=cited_links,
+        ),
+        ServedTool(
+            tool(ReadingTool(services).read_document), "Read a document of the library", links=rest_link
+        ),
+        ServedTool(tool(SourcesTool(services).list_sources), "List the library's documents"),
+        ServedTool(tool(PlanningTool(services).plan_deployment), "Plan a model for this machine"),
+        ServedTool(tool(StatusTool(services).deployment_status), "Show the local model that runs"),
+        ServedTool(
+            tool(AgentTool(services, access).run_agent), "Let the local agent work", links=cited_links
+        ),
+        *_file_tools(services, access),
+    )
+
+
+def _file_tools(services: Services, access: Access) -> tuple[ServedTool, ...]:
+    offered = {entry.name: entry for entry in toolbox(services, access)}
+    return tuple(ServedTool(offered[name], title) for name, title in _FILE_TITLES.items() if name in offered)
