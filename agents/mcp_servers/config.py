@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _MOST_BYTES: Final = 1_000_000
 _SECTIONS: Final = ("mcpServers", "servers")
 _PLAIN_WORD: Final = re.compile(r"(?:[\w@%+=:,./‹›-]|\$\{[\w:]+\})+")
-_LONGEST_NAME: Final = 100
+LONGEST_NAME: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,14 +207,19 @@ def _entries(path: Path, commands: Commands) -> dict[str, Any]:
     return merged
 
 
+def is_server_name(name: str) -> bool:
+    """Whether a server may be called so: a person must be able to see and to type it."""
+    return name.isprintable() and len(name.strip()) > 0 and len(name) <= LONGEST_NAME
+
+
 def _server(
     path: Path, name: str, value: object, variables: Variables, commands: Commands
 ) -> ServerConfig | Problem:
     """One entry, or what is wrong with it."""
     hint = f"mend the file, then {commands.line('list')}"
-    if not name.isprintable() or not 0 < len(name) <= _LONGEST_NAME:
+    if not is_server_name(name):
         shown = f"{name!r:.80}"
-        problem = f"{path}: server {shown}: its name needs 1 to {_LONGEST_NAME} characters that can be shown"
+        problem = f"{path}: server {shown}: its name needs 1 to {LONGEST_NAME} characters that can be shown"
         return Problem(shown, problem, hint)
     try:
         entry = read_entry(value)

@@ -150,7 +150,14 @@ class McpServers:
         """
         self.begin(name)
         server, future = self._started[name]
-        future.result()
+        try:
+            future.result()
+        except McpError as error:
+            config = server.config
+            if error.hint != config.commands.line("test", name):
+                raise
+            # Who named it has just tested it.
+            raise type(error)(error.message, hint=_by_hand(config)) from error
         return server
 
     def _is_wanted(self, name: str) -> bool:
@@ -227,6 +234,13 @@ class McpServers:
         name = config.name
         approve = config.commands.line("approve", name)
         self._problems[name] = Problem(name, message, approve if hint is None else hint)
+
+
+def _by_hand(config: ServerConfig) -> str:
+    """What a person can do about a server that does not start."""
+    if config.transport == "stdio":
+        return f"run its command by hand and read what it prints: {config.shown}"
+    return f"see that its server runs, and that the address is right: {config.shown}"
 
 
 def tools_of(server: McpServer, *, taken: Collection[str] = ()) -> list[Tool]:

@@ -56,7 +56,7 @@ def add(
         entry["env"] = _pairs(env)
     if header:
         entry["headers"] = _pairs(header)
-    _check(entry)
+    _check(name, entry)
     path, commands = _path(context, mcp_config)
     document, section = _document(path)
     if name in document[section]:
@@ -78,13 +78,10 @@ def remove(
     json: options.Json = False,
 ) -> None:
     """Take an MCP server out of your mcp.json, and its approval with it."""
-    path, commands = _path(context, mcp_config)
-    if not path.exists():
-        raise McpError(f"{path} is not there, and has no server {name!r}", hint=commands.line("list"))
+    path, _ = _path(context, mcp_config)
     document, section = _document(path)
     if name not in document[section]:
-        known = ", ".join(document[section]) or "none"
-        raise McpError(f"{path} has no server {name!r}; it has {known}", hint=commands.line("list"))
+        raise _no_such_server(context, mcp_config, name)
     del document[section][name]
     _write(path, document)
     open_rooms(context).mcp_approvals().revoke(name)
@@ -92,6 +89,24 @@ def remove(
         {"name": name, "path": str(path)},
         lambda console: console.print(f"{name} is out of {path}", markup=False, soft_wrap=True),
     )
+
+
+def _no_such_server(context: typer.Context, option: Path | None, name: str) -> McpError:
+    """The error; it names the other file that has the server, which is not touched unasked."""
+    from agents.mcp_servers.commands import Commands
+
+    path, commands = _path(context, option)
+    if not path.exists():
+        said = f"{path} is not there, and has no server {name!r}"
+    else:
+        document, section = _document(path)
+        said = f"{path} has no server {name!r}; it has {', '.join(document[section]) or 'none'}"
+    config = open_rooms(context, mcp_config=option).mcp_config() if option is None else None
+    for server in config.servers if config else ():
+        if server.name == name:
+            remove_there = Commands(server.source).line("remove", name)
+            return McpError(f"{said}; {server.source} has it", hint=remove_there)
+    return McpError(said, hint=commands.line("list"))
 
 
 def _path(context: typer.Context, option: Path | None) -> tuple[Path, Commands]:
@@ -141,9 +156,14 @@ def _write(path: Path, document: dict[str, Any]) -> None:
         raise SettingsError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
-def _check(entry: dict[str, Any]) -> None:
+def _check(name: str, entry: dict[str, Any]) -> None:
+    from agents.mcp_servers.config import LONGEST_NAME, is_server_name
     from agents.mcp_servers.entry import read_entry
 
+    if not is_server_name(name):
+        raise typer.BadParameter(
+            f"the name {name!r:.80} needs 1 to {LONGEST_NAME} characters that can be shown"
+        )
     try:
         read_entry(entry)
     except ValueError as error:

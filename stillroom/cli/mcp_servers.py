@@ -176,6 +176,9 @@ def call(
         raise McpError(
             f"the MCP server {name} is disabled in {server.source}", hint='take "disabled" out of its entry'
         )
+    if rooms.mcp_approvals().of(server) is None:
+        approve = server.commands.line("approve", name)
+        raise McpError(f"the MCP server {name} is not approved, and was not started", hint=approve)
     with rooms.mcp_servers(only=(name,), patient=True) as servers:
         with output.working(f"starting {name}"):
             offered = servers.tools()

@@ -132,6 +132,7 @@ def test_named_file_is_read_instead_and_its_bad_entries_are_told(home: Home) -> 
         (("mcp", "add", "x"), "either a command, after --, or --url"),
         (("mcp", "add", "x", "--url", "ftp://h"), "http://"),
         (("mcp", "add", "x", "--url", "http://h", "--env", "A=b"), "--env is for a command"),
+        (("mcp", "add", "", "--", "x"), "the name '' needs 1 to 100 characters"),
         (("mcp", "add", "x", "--env", "TOKEN", "--", "x"), "KEY=VALUE"),
         (("mcp", "list", "--mcp-config", "none.json"), "none.json cannot be read: it is not there"),
     ],
@@ -209,3 +210,20 @@ def test_disabled_server_says_so(home: Home) -> None:
     named = ("--mcp-config", str(path))
     refused(home.run("mcp", "call", "off", "x", *named), "off is disabled in", 'take "disabled" out')
     refused(home.run("mcp", "test", *named), "has only disabled ones: off")
+
+
+def test_server_of_another_file_is_removed_only_from_the_file_that_is_named(home: Home) -> None:
+    path = home.folder / ".mcp.json"
+    path.write_text('{"mcpServers": {"theirs": {"command": "cat"}}}', encoding="utf-8")
+    there = f"stillroom mcp remove theirs --mcp-config {path}"
+    refused(home.run("mcp", "remove", "theirs"), f"{path} has it", there)
+    assert "theirs" in path.read_text(encoding="utf-8")
+
+
+def test_server_that_was_tested_in_vain_is_to_be_run_by_hand(home: Home) -> None:
+    add(home, "ends")
+    tried = home.run("mcp", "tools", "plain")
+    refused(tried, "no such database", "run its command by hand and read what it prints: ", str(PLAIN))
+    assert TOKEN not in tried.stderr
+    assert home.run("mcp", "add", "web", "--url", "http://127.0.0.1:9/mcp").returncode == 0
+    refused(home.run("mcp", "tools", "web"), "the address is right: http://127.0.0.1:9/mcp")

@@ -48,6 +48,10 @@ def missing_tool(name: str, known: Sequence[str], servers: McpServers | None) ->
         problem = _problem_of(name, servers)
         if problem is not None:
             return ToolError(f"there is no tool {name}: {problem.message}", hint=problem.hint)
+        if "__" in name:
+            server = name.partition("__")[0]
+            said = f"there is no tool {name}: no MCP server {server!r} is configured"
+            return ToolError(said, hint=servers.config.commands.line("list"))
     hint = _near(name, known) or "stillroom chat --help"
     return ToolError(f"there is no tool {name}; there are {', '.join(known)}", hint=hint)
 

@@ -34,6 +34,7 @@ def configured(home: Home, *, disabled: bool = False) -> tuple[str, str]:
         ("fetch_page", "fetch_page is switched off: --web is needed"),
         ("run_python", "run_python is switched off: --python is needed"),
         ("read_file", "read_file is switched off: --file-root FOLDER is needed"),
+        ("notes__find", "no MCP server 'notes' is configured"),
         ("calculat", "did you mean --tool calculate?"),
     ],
 )
