@@ -183,6 +183,12 @@ class Settings(BaseSettings):
     )
 
 
+class _WithoutVariables(Settings):
+    """Settings as a process reads them that has none of our variables."""
+
+    model_config = SettingsConfigDict(env_prefix="NO_VARIABLE_STARTS_LIKE_THIS_")
+
+
 def load_settings(options: Mapping[str, object] | None = None, *, config: Path | None = None) -> Settings:
     """Read the settings from options, environment and file.
 
@@ -236,6 +242,36 @@ def written(value: object) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     return os.pathsep.join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def handed_on(settings: Settings, config: Path | None = None) -> tuple[dict[str, str], tuple[str, ...]]:
+    """What a process that somebody else starts has to be told, so that it reads the same settings.
+
+    It has none of this shell's variables and another working directory, and finds only the person's own
+    ``stillroom.toml`` by itself.
+
+    Args:
+        settings: as they were read here.
+        config: the file that a command was told to read.
+
+    Returns:
+        The variables that it needs, and the names of secrets that it would need and that are not among them:
+        what starts it writes them down, often where others can read.
+    """
+    path = config or _find_config(os.environ)
+    told = {}
+    if path and path != platformdirs.user_config_path(APP_NAME) / CONFIG_NAME:
+        told[CONFIG_VARIABLE] = str(path.absolute())
+    values = _parse(path, _read(path)) if path else {}
+    unset = {"hub_url": PUBLIC_HUB, "hub_token": None, "ollama_url": _ollama_url(""), "visible_gpus": None}
+    there = _WithoutVariables(**{**unset, **values})
+    differing = [name for name in setting_names() if getattr(settings, name) != getattr(there, name)]
+    secret = tuple(name for name in differing if isinstance(getattr(settings, name), SecretStr))
+    for name in differing:
+        value = getattr(settings, name)
+        if name not in secret and value is not None:
+            told[PREFIX + name.upper()] = written(_absolute(value))
+    return told, secret
 
 
 def interface_language(settings: Settings) -> Literal["en", "zh"]:
@@ -377,6 +413,12 @@ def _ollama_url(host: str) -> str:
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(name, f"[{name}]" if ":" in name else name)  # noqa: S104
     port = f":{address.port}" if address.port else "" if scheme else ":11434"
     return f"{scheme or 'http'}://{shown}{port}{address.path.rstrip('/')}"
+
+
+def _absolute(value: object) -> object:
+    if isinstance(value, tuple):
+        return tuple(_absolute(item) for item in value)
+    return value.expanduser().absolute() if isinstance(value, Path) else value
 
 
 def _secret(value: str | None) -> SecretStr | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from stillroom.cli import mcp_entries, mcp_serve, mcp_servers, mcp_tokens, mcp_trust
+from stillroom.cli import mcp_entries, mcp_install, mcp_serve, mcp_servers, mcp_tokens, mcp_trust
 
 
 def register(app: typer.Typer) -> None:
@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     )
     mcp_serve.register(group)
     mcp_tokens.register(group)
+    mcp_install.register(group)
     mcp_servers.register(group)
     mcp_trust.register(group)
     mcp_entries.register(group)

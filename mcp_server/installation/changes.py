@@ -1,0 +1,183 @@
+"""What an installation does to a file, decided before anything is written.
+
+Texts in, texts out. An entry of the same name that is somebody else's is never touched unless that is wanted.
+"""
+
+from __future__ import annotations
+
+import difflib
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from mcp_server.installation.documents import editor, own_names, server_slot, with_server, without_server
+from mcp_server.installation.entries import Address, entry, is_ours, updated
+from stillroom.errors import McpError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import PurePath
+    from typing import Any
+
+    from mcp_server.installation.client import Client
+    from mcp_server.installation.entries import Server
+
+Status = Literal["added", "updated", "unchanged", "removed", "absent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of one file.
+
+    Attributes:
+        before: its text; None where there is no file.
+        after: its text then; None where it is not to be there.
+        status: what happens to the entry.
+        first: no entry of ours was in the text before, so that it is worth a copy.
+        last: no entry of ours is in the text afterwards.
+    """
+
+    path: PurePath
+    before: str | None
+    after: str | None
+    status: Status
+    first: bool = False
+    last: bool = False
+
+    @property
+    def is_one(self) -> bool:
+        """The file's text changes."""
+        return self.before != self.after
+
+    def diff(self) -> str:
+        """The difference as ``diff -u`` shows it; empty where there is none."""
+        return "".join(_diff_lines(str(self.path), self.before, self.after))
+
+
+def installation(
+    client: Client,
+    path: PurePath,
+    text: str | None,
+    name: str,
+    server: Server,
+    *,
+    replace: bool = False,
+) -> Change:
+    """What puts a server's entry into a client's file, or makes it what it should be now.
+
+    Args:
+        client: whose file it is.
+        path: of the file, for messages.
+        text: what is in it; None where there is none.
+        name: the server's name there.
+        server: what the entry starts or names.
+        replace: take the place of somebody else's entry of that name.
+
+    Raises:
+        McpError: the text cannot be read, or the name belongs to somebody else's entry.
+    """
+    try:
+        found = editor(client.format).entries(text or "", server_slot(client, name)).get(name)
+        body = entry(client, name, server)
+        if found is not None and not replace and not _may_change(found, name, server):
+            raise McpError(
+                f"{path} has a server {name!r} already that is not Stillroom's: {_shown(found)}",
+                hint=f"stillroom mcp install {client.id} --name ANOTHER, or --replace to take its place",
+            )
+        if isinstance(found, dict) and _may_change(found, name, server):
+            body = updated(found, body)
+        first = not own_names(client, text or "")
+        after = text if found == body else with_server(client, text or "", name, body, server)
+        if after is not None:
+            _verify(client, text, after, name, body)
+    except ValueError as error:
+        raise _unreadable(path, error) from error
+    status: Status = "added" if found is None else "unchanged" if after == text else "updated"
+    return Change(path, text, after, status, first=first)
+
+
+def removal(
+    client: Client,
+    path: PurePath,
+    text: str | None,
+    name: str,
+    server: Server,
+    *,
+    original: str | None = None,
+) -> Change:
+    """What takes a server's entry out of a client's file.
+
+    Args:
+        client: whose file it is.
+        path: of the file, for messages.
+        text: what is in it; None where there is none.
+        name: the server's name there.
+        server: what the person says that the entry is.
+        original: what was in it before the first entry of ours, if that is known.
+
+    Raises:
+        McpError: the text cannot be read, or the entry is somebody else's.
+    """
+    if text is None:
+        return Change(path, None, None, "absent", last=True)
+    try:
+        found = editor(client.format).entries(text, server_slot(client, name)).get(name)
+        if found is None:
+            return Change(path, text, text, "absent", last=not own_names(client, text))
+        if not _may_change(found, name, server):
+            raise McpError(
+                f"{path} has a server {name!r} that is not Stillroom's: {_shown(found)}",
+                hint="take it out by hand",
+            )
+        after: str | None = without_server(client, text, name, original)
+        if original is None and not (after or "").strip("\ufeff \t\r\n"):
+            after = None
+        last = after is None or not own_names(client, after)
+    except ValueError as error:
+        raise _unreadable(path, error) from error
+    return Change(path, text, after, "removed", last=last)
+
+
+def _may_change(found: object, name: str, server: Server) -> bool:
+    if is_ours(found, name):
+        return True
+    addresses = found.values() if isinstance(found, dict) else ()
+    return isinstance(server, Address) and server.url in addresses
+
+
+def _verify(client: Client, before: str | None, after: str, name: str, body: Mapping[str, Any]) -> None:
+    """Before anything is written: the entry reads as it should, and every other one as it did."""
+    edit, slot = editor(client.format), server_slot(client, name)
+    expected = {**edit.entries(before or "", slot), name: body}
+    if edit.entries(after, slot) != expected:
+        raise ValueError("its layout is one that cannot be edited safely")
+
+
+def _unreadable(path: PurePath, error: ValueError) -> McpError:
+    return McpError(
+        f"{path} cannot be read, and was left as it is: {error}", hint="mend it in an editor, then try again"
+    )
+
+
+def _shown(found: object) -> str:
+    """What an entry starts or names, and none of its secrets."""
+    if not isinstance(found, dict):
+        return "something that is no server"
+    known = ("command", "url", "httpUrl", "serverUrl")
+    return next((f"{key} {found[key]}" for key in known if key in found), "without command or address")
+
+
+def _diff_lines(name: str, before: str | None, after: str | None) -> list[str]:
+    old, new = (list(io.StringIO(text or "")) for text in (before, after))
+    lines = difflib.unified_diff(
+        old,
+        new,
+        "/dev/null" if before is None else name,
+        "/dev/null" if after is None else name,
+    )
+    return [_ended(line) for line in lines]
+
+
+def _ended(line: str) -> str:
+    text = line.rstrip("\r\n")
+    return f"{text}\n" if line.endswith("\n") else f"{text}\n\\ No newline at end of file\n"

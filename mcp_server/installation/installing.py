@@ -1,0 +1,144 @@
+"""Carries out what ``changes`` decided, and looks at what is there: the only part that writes.
+
+A file gets a copy beside it before the first entry of ours is put in. The copy is what the file is restored
+to, and goes when the file says the same again.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mcp_server.installation import config_file
+from mcp_server.installation.changes import Change, installation, removal
+from mcp_server.installation.documents import own_names
+from stillroom.errors import McpError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mcp_server.installation.client import Client, Scope
+    from mcp_server.installation.entries import Server
+    from mcp_server.installation.surroundings import Surroundings
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One of a client's files.
+
+    Attributes:
+        scope: whose servers it names: one person's or one project's.
+        names: of Stillroom's entries in it.
+        problem: why it cannot be read; empty where it can.
+    """
+
+    scope: Scope
+    path: Path
+    exists: bool
+    names: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is of one client on this machine.
+
+    Attributes:
+        here: it was found.
+        evidence: the folder or program by which it was found.
+        files: those that it would read, whether they exist or not.
+    """
+
+    client: Client
+    here: bool
+    evidence: str
+    files: tuple[File, ...]
+
+
+def plan(
+    client: Client,
+    path: Path,
+    name: str,
+    server: Server,
+    *,
+    uninstall: bool = False,
+    replace: bool = False,
+) -> Change:
+    """What would become of a client's file; nothing is written.
+
+    Raises:
+        McpError: the file cannot be read, or the name belongs to somebody else's entry.
+    """
+    text = config_file.read(path)
+    if not uninstall:
+        return installation(client, path, text, name, server, replace=replace)
+    backup = config_file.newest_backup(path)
+    original = config_file.read(backup) if backup else None
+    return removal(client, path, text, name, server, original=original)
+
+
+def apply(change: Change, *, top: Path, secret: bool = False) -> Path | None:
+    """Write what was planned; nothing where the text stays the same.
+
+    Args:
+        change: what was planned.
+        top: folders below this one are removed if they are empty after a removal.
+        secret: a token is in it, so that a new file is for its owner alone.
+
+    Returns:
+        The copy of the file as it was before; None where none was needed or it has served its purpose.
+
+    Raises:
+        McpError: it cannot be written, or somebody else has written to it in the meantime.
+    """
+    path = Path(change.path)
+    if not change.is_one:
+        return None
+    backup = config_file.newest_backup(path)
+    if change.after is None:
+        config_file.remove(path, top=top)
+        return None
+    if change.status != "removed":
+        if change.before is not None and change.first:
+            backup = config_file.back_up(path, change.before)
+        config_file.replace(path, change.before, change.after, owner_only=secret)
+        return backup if change.before is not None else None
+    config_file.replace(path, change.before, change.after)
+    if backup and change.last and config_file.read(backup) == change.after:
+        backup.unlink(missing_ok=True)
+        return None
+    return backup
+
+
+def look(client: Client, around: Surroundings, variables: Mapping[str, str], name: str) -> Found:
+    """What there is of a client; reads its files, and starts nothing.
+
+    Args:
+        client: which one.
+        around: whose machine.
+        variables: of this process; ``PATH`` is looked through for the client's programs.
+        name: of the server, by which a project's file may be named.
+    """
+    folders = (Path(locate(around)) for locate in client.seen)
+    evidence = next((str(folder) for folder in folders if folder.exists()), "")
+    if not evidence:
+        programs = (shutil.which(program, path=variables.get("PATH", "")) for program in client.programs)
+        evidence = next((program for program in programs if program), "")
+    scopes: tuple[Scope, ...] = ("user", "project")
+    files = tuple(
+        _file(client, scope, Path(path))
+        for scope in scopes
+        if (path := client.file(scope, around, name)) is not None
+    )
+    return Found(client, bool(evidence), evidence, files)
+
+
+def _file(client: Client, scope: Scope, path: Path) -> File:
+    try:
+        text = config_file.read(path)
+        names = own_names(client, text) if text is not None else ()
+    except (McpError, ValueError) as error:
+        return File(scope, path, exists=True, problem=str(error))
+    return File(scope, path, exists=text is not None, names=names)

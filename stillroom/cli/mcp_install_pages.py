@@ -1,0 +1,75 @@
+"""How an installation into a client, and the clients that are there, look on a terminal."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from rich.table import Table
+from rich.text import Text
+
+from stillroom.cli.chatting.visible import harmless
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from mcp_server.installation.installing import Found
+    from stillroom.cli.mcp_install import Installation
+
+_SAID: Final = {
+    "added": "{name} is in {path}",
+    "updated": "{name} in {path} is as it should be now",
+    "unchanged": "{name} is in {path} already; nothing was changed",
+    "removed": "{name} is out of {path}",
+    "absent": "{name} is not in {path}; nothing was changed",
+}
+_STYLES: Final = {"+": "green", "-": "red", "@": "cyan"}
+
+
+def show_installation(console: Console, done: Installation) -> None:
+    """What was done, or what would be."""
+    if done.status == "paste":
+        console.print(Text(f"{done.title} keeps its servers to itself. Paste this into {done.where}:"))
+        console.print(Text(json.dumps({"mcpServers": {done.name: done.entry}}, indent=2)), soft_wrap=True)
+        return
+    if done.dry_run:
+        _show_diff(console, done.diff)
+        said = "nothing was written" if done.diff else "nothing would change"
+        console.print(Text(f"{said}: {done.path}", style="dim"), soft_wrap=True)
+        return
+    console.print(Text(_SAID[done.status].format(name=done.name, path=done.path)), soft_wrap=True)
+    if done.backup:
+        console.print(Text(f"as it was before: {done.backup}", style="dim"), soft_wrap=True)
+    if done.then:
+        console.print(Text(done.then), soft_wrap=True)
+    if done.deeplink and done.status != "unchanged":
+        console.print(Text(f"the same as a link: {done.deeplink}", style="dim"), soft_wrap=True)
+
+
+def show_clients(console: Console, found: Sequence[Found]) -> None:
+    """One line a client, and one for each further file."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("client", "name", "here", "for", "server"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("file", overflow="fold")
+    for one in found:
+        first = (one.client.id, one.client.title, Text("yes", style="green") if one.here else Text("no"))
+        if not one.files:
+            table.add_row(*first, "", "", Text(f"none; paste into {one.client.paste}", style="dim"))
+        for index, file in enumerate(one.files):
+            server = Text(", ".join(file.names), style="green")
+            if file.problem:
+                server = Text("unreadable", style="red")
+            path = Text(str(file.path), style="" if file.exists else "dim")
+            table.add_row(*(first if index == 0 else ("", "", "")), file.scope, server, path)
+    console.print(table)
+    for problem in (file.problem for one in found for file in one.files if file.problem):
+        console.print(Text(harmless(problem), style="yellow"), soft_wrap=True)
+
+
+def _show_diff(console: Console, diff: str) -> None:
+    for line in harmless(diff).splitlines():
+        style = "bold" if line.startswith(("---", "+++")) else _STYLES.get(line[:1], "")
+        console.print(Text(line, style=style), soft_wrap=True)
