@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import httpx
     from chromadb.api.client import Client
 
 _PREFIX = "stillroom-"
@@ -51,6 +52,12 @@ class ServedVectorIndex(VectorIndex):
         self._server = server
         super().__init__(directory)
 
+    def close(self) -> None:
+        """Let go of the connection."""
+        super().close()
+        for session in _sessions(self._client):
+            session.close()
+
     def _connect(self) -> tuple[Client, str]:
         return _client(self._server), _collection_name(self._directory.parent)
 
@@ -76,6 +83,8 @@ def delete_collection(index: Path, server: ChromaServer) -> None:
                 client.delete_collection(_collection_name(index))
         finally:
             client.close()
+            for session in _sessions(client):
+                session.close()
 
 
 def _collection_name(index: Path) -> str:
@@ -96,10 +105,18 @@ def _client(server: ChromaServer) -> Client:
         settings=Settings(anonymized_telemetry=False),
     )
     served = cast("Client", client)
-    # There is no other way to it. Clients of one server share the connection, so it is not ours to close.
-    session: httpx.Client = cast("Any", served)._server._session  # noqa: SLF001
-    session.timeout = httpx.Timeout(_TIMEOUT_SECONDS)
+    for session in _sessions(served):
+        session.timeout = httpx.Timeout(_TIMEOUT_SECONDS)
     return served
+
+
+def _sessions(client: Client) -> tuple[httpx.Client, httpx.Client]:
+    """The connections of a client: its own, and the one over which it asks whether the database is there.
+
+    They are this client's alone; its ``close`` leaves them open, and nothing else leads to them (Chroma 1.5).
+    """
+    opened = cast("Any", client)
+    return opened._server._session, opened._admin_client._server._session  # noqa: SLF001
 
 
 @contextlib.contextmanager

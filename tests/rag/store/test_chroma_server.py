@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rag.embedders import Embedder
-
-# Chroma's client leaves its connection to the garbage collector (version 1.5).
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
 COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
 CHROMA = Path(sys.executable).with_name("chroma")
@@ -119,6 +117,19 @@ def test_a_server_that_does_not_answer_is_named_and_costs_nothing(
     with Library.open(tmp_path / "library", embedder=embedder, chroma=server) as library:
         assert retrieve(library, "attention")
         assert [path.name for path in (library.directory / "indexes").iterdir()] == [name]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_closed_library_leaves_no_connection_to_the_garbage_collector(
+    tmp_path: Path, folder: Path, embedder: Embedder, server: ChromaServer
+) -> None:
+    with Library.open(tmp_path / "library", embedder=embedder, chroma=server) as library:
+        ingest(library, [folder])
+        rebuild(library)
+        assert retrieve(library, "attention")
+    del library
+    # Python warns of a connection that it finds open, and pytest makes an error of the warning.
+    gc.collect()
 
 
 def test_the_token_is_never_shown(server: ChromaServer) -> None:
