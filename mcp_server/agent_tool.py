@@ -16,8 +16,8 @@ from agents.call_context import current_call
 from agents.calling.way import called_by
 from agents.toolkit.access import Access
 from mcp_server.result_size import beginning, first_that_fit, shortened
-from mcp_server.tools.asking import ANSWER_CHARACTERS, CITATIONS_CHARACTERS
-from mcp_server.tools.citing import ServedCitation, served
+from mcp_server.tools.asking import fitted
+from mcp_server.tools.citing import ServedCitation  # noqa: TC001 (the schema is read at run time)
 from rag.prompt_text import as_data
 from stillroom.errors import EngineUnavailableError
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 AGENT_SECONDS = 45.0
 # A step's arguments and result are shown so that its use can be judged, not read in full.
 _STEP_CHARACTERS = 200
-_STEPS_CHARACTERS = 1_400
+_STEPS_CHARACTERS = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +130,16 @@ def _tell(call: CallContext, event: AgentEvent) -> None:
 
 def _answer(question: str, run: AgentRun, library: str) -> AgentAnswer:
     """As much of a run as a result may hold."""
-    every = [served(citation, library) for citation in run.citations]
-    citations = first_that_fit(every, CITATIONS_CHARACTERS)
+    answer, citations = fitted(run.answer, run.citations, library)
     steps = first_that_fit(map(_shown, run.steps), _STEPS_CHARACTERS)
     return AgentAnswer(
         question=beginning(question, _STEP_CHARACTERS),
-        answer=shortened(run.answer, ANSWER_CHARACTERS),
+        answer=answer,
         citations=citations,
         steps=steps,
         ended_by=run.ended_by,
         notice=shortened(run.notice, 2 * _STEP_CHARACTERS),
-        left_out=len(every) - len(citations) + len(run.steps) - len(steps),
+        left_out=len(run.citations) - len(citations) + len(run.steps) - len(steps),
     )
 
 

@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from agents.toolkit.library_tools import LibraryTools, Query
-from mcp_server.result_size import beginning, first_that_fit, shortened
+from mcp_server.result_size import beginning, first_that_fit, json_characters, shortened
 from mcp_server.tools.citing import STRUCTURED_NOTE, ServedCitation, served
 
 if TYPE_CHECKING:
-    from agents.services import Services
+    from collections.abc import Sequence
 
-# Together with the question and the names of fields these stay within what a result may hold.
-ANSWER_CHARACTERS: Final = 3_000
-CITATIONS_CHARACTERS: Final = 3_200
+    from agents.services import Services
+    from rag.document import Citation
+
+# Of an answer with its citations: what else is told has the rest of what a result may hold. An answer is
+# seldom longer than a thousand tokens; one that is leaves room for three citations.
+_TOGETHER_CHARACTERS: Final = 6_200
+_ANSWER_CHARACTERS: Final = 5_000
 _QUESTION_CHARACTERS: Final = 300
 _DROPPED_CHARACTERS: Final = 600
 _NOTICE_CHARACTERS: Final = 400
@@ -70,15 +74,23 @@ class AskingTool:
             question: one question, in English or Chinese.
         """
         made = LibraryTools(self.services).ask_library(question)
-        every = [served(citation, self.services.library_name) for citation in made.citations]
-        citations = first_that_fit(every, CITATIONS_CHARACTERS)
+        answer, citations = fitted(made.answer, made.citations, self.services.library_name)
         dropped = first_that_fit(made.dropped, _DROPPED_CHARACTERS)
         return ServedAnswer(
             question=beginning(question, _QUESTION_CHARACTERS),
             kind=made.kind,
-            answer=shortened(made.answer, ANSWER_CHARACTERS),
+            answer=answer,
             citations=citations,
             dropped=dropped,
             notice=shortened(made.notice, _NOTICE_CHARACTERS),
-            left_out=len(every) - len(citations) + len(made.dropped) - len(dropped),
+            left_out=len(made.citations) - len(citations) + len(made.dropped) - len(dropped),
         )
+
+
+def fitted(
+    answer: str, citations: Sequence[Citation], library: str
+) -> tuple[str, tuple[ServedCitation, ...]]:
+    """An answer and its citations as far as a result holds them; a cut answer ends with three dots."""
+    short = shortened(answer, _ANSWER_CHARACTERS)
+    room = _TOGETHER_CHARACTERS - json_characters(short)
+    return short, first_that_fit((served(citation, library) for citation in citations), room)

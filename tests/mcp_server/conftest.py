@@ -13,6 +13,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from agents.services import Services
+
 SERVING = Path(__file__).with_name("serving.py")
 
 DOCUMENTS = {
@@ -94,3 +96,23 @@ def raw_server() -> Iterator[RawServer]:
     if server.process.poll() is None:
         server.process.kill()
     server.process.communicate(timeout=120)
+
+
+@pytest.fixture(scope="session")
+def shelf_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of the library of ``shelf.py``; nobody may change it."""
+    from tests.mcp_server.shelf import fill_shelf
+
+    directory = tmp_path_factory.mktemp("shelf") / "library"
+    fill_shelf(directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def shelf(shelf_dir: Path) -> Iterator[Services]:
+    """Services over that library, opened once."""
+    from tests.mcp_server.shelf import shelf_services
+
+    services = shelf_services(shelf_dir)
+    yield services
+    services.library().close()
