@@ -19,7 +19,7 @@ UV = $(eval UV := env UV_LINK_MODE=copy $(call handed_on,UV_DEFAULT_INDEX,index-
   $(call handed_on,UV_FIND_LINKS,find-links) $(call handed_on,SSL_CERT_FILE,cert) $(BIN)/uv)$(UV)
 INSTALL = $(UV) pip install --quiet --python $(BIN)/python
 
-.PHONY: help demo test lint types layers unit test-sentence-transformers test-ollama vllm test-vllm lock wheel \
+.PHONY: help demo test lint types layers unit node test-sentence-transformers test-ollama vllm test-vllm lock wheel \
   clean
 
 help: ## what can be made
@@ -73,7 +73,24 @@ layers: $(STAMP)
 	$(BIN)/lint-imports
 
 unit: $(STAMP)
+	@$(if $(shell command -v npm),$(MAKE) --no-print-directory node || echo "Their tests are skipped." >&2,true)
 	$(BIN)/python -m pytest $(if $(wildcard $(VLLM_STAMP)),tests tests/vllm)
+
+# MCP clients that others wrote, the official conformance suite among them. They need Node 22.19: Linux on x86-64
+# gets it beside them where the machine's own is older.
+NODE := tests/node
+NODE_STAMP := $(NODE)/node_modules/.installed
+NODE_NEW := node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 22 || (a == 22 && b >= 19) ? 0 : 1)'
+NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --loglevel error
+$(NODE_STAMP): $(NODE)/package-lock.json $(NODE)/runtime/package-lock.json
+	@command -v npm >/dev/null || { echo "The MCP conformance suite needs npm; there is none here." >&2; exit 1; }
+	@echo "Installing the MCP conformance suite and the Inspector in $(NODE) …"
+	@$(NODE_NEW) || $(NPM_CI) --prefix $(NODE)/runtime || { echo "They need Node 22.19 or newer; this is" \
+	  "$$(node --version), and npm has no newer one for this system. Try: https://nodejs.org/en/download" >&2; exit 1; }
+	@$(NPM_CI) --prefix $(NODE)
+	@touch $@
+
+node: $(NODE_STAMP) ## the MCP conformance suite and the Inspector, from npm: 150 MB, with Node 330 MB
 
 # In an environment of its own: torch weighs 1 GB. The pin in torch-cpu.txt keeps the CUDA build away where pip's
 # find-links setting offers a CPU build.
@@ -128,4 +145,4 @@ wheel: $(STAMP) ## dist/stillroom-*.whl, and the constraints to install it with
 	@cp requirements/constraints.txt dist/constraints.txt
 
 clean: ## remove the environment and what was built
-	rm -rf $(VENV) $(TORCH_VENV) $(VLLM_VENV) dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(TORCH_VENV) $(VLLM_VENV) dist build $(NODE)/node_modules $(NODE)/runtime/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

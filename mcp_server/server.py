@@ -16,12 +16,13 @@ from agents.toolkit.access import Access
 from mcp_server.tools.catalog import served_tools
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from mcp.server import MCPServer
 
     from agents.services import Services
+    from mcp_server.tools.served_tool import ServedTool
 
 _NO_ACCESS = Access()
 
@@ -40,6 +41,7 @@ def build_server(
     services: Services,
     access: Access = _NO_ACCESS,
     *,
+    extra_tools: Sequence[ServedTool] = (),
     lifespan: Callable[[MCPServer[Any]], AbstractAsyncContextManager[None]] | None = None,
 ) -> MCPServer[Any]:
     """A server over the services; none of them is opened before a tool or resource needs it.
@@ -47,6 +49,7 @@ def build_server(
     Args:
         services: what the tools work on.
         access: what of the world beyond the library the tools may reach.
+        extra_tools: are offered after Stillroom's own.
         lifespan: entered while a client is connected.
     """
     from mcp_server.library_server import LibraryServer
@@ -55,7 +58,7 @@ def build_server(
     return LibraryServer(
         "stillroom",
         services,
-        lambda opened: served_tools(opened, access),
+        lambda opened: (*served_tools(opened, access), *extra_tools),
         title="Stillroom",
         description="Your own library and your own model, for any MCP client.",
         version=__version__,
