@@ -10,9 +10,10 @@ import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from agents.memory.database import transaction, translated_errors
+from agents.memory.database import translated_errors
 from agents.memory.turns import begin_turn, end_turn, read_turns
 from stillroom.errors import ConversationError
+from stillroom.sqlite_file import transaction
 
 if TYPE_CHECKING:
     import contextlib

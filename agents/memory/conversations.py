@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from agents.memory.conversation import Conversation, kept_turns, thread_id
-from agents.memory.database import connect, transaction, translated_errors
+from agents.memory.database import connect, translated_errors
 from agents.memory.names import checked_name
 from stillroom.errors import ConversationBusyError, ConversationError
+from stillroom.sqlite_file import transaction
 
 if TYPE_CHECKING:
     import sqlite3

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from deploy.private_files import make_private_folder
 from stillroom.errors import ConversationError, EnvironmentUnfitError
+from stillroom.sqlite_file import trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,20 +81,6 @@ def connect_plainly(path: Path) -> sqlite3.Connection:
 
 
 @contextlib.contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All that runs inside is committed together, or not at all."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        # A full disk makes SQLite roll back by itself.
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-@contextlib.contextmanager
 def translated_errors(path: Path) -> Iterator[None]:
     """Turn SQLite's errors and those of the file system into ours.
 
@@ -106,10 +93,8 @@ def translated_errors(path: Path) -> Iterator[None]:
     except sqlite3.ProgrammingError:
         # A mistake of ours, such as using a closed conversation: no person can mend it.
         raise
-    except sqlite3.OperationalError as error:
-        raise _operational(error, path) from error
     except sqlite3.DatabaseError as error:
-        raise _damaged(path, str(error)) from error
+        raise _meant(error, path) from error
     except OSError as error:
         raise _unfit(path, error.strerror or str(error)) from error
 
@@ -159,19 +144,17 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute(f"PRAGMA user_version = {_VERSION}")
 
 
-def _operational(error: sqlite3.OperationalError, path: Path) -> ConversationError | EnvironmentUnfitError:
-    code = getattr(error, "sqlite_errorcode", None)
-    primary = code & 0xFF if code is not None else None
-    if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-        return ConversationError(
-            f"another process has held {path} for {_TIMEOUT_SECONDS:.0f} seconds",
-            hint="end the other stillroom, and try again",
-        )
-    if primary in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
-        return _unfit(path, str(error))
-    if primary in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}:
-        return _unfit(path, str(error))
-    return _damaged(path, str(error))
+def _meant(error: sqlite3.DatabaseError, path: Path) -> ConversationError | EnvironmentUnfitError:
+    match trouble(error):
+        case "busy":
+            return ConversationError(
+                f"another process has held {path} for {_TIMEOUT_SECONDS:.0f} seconds",
+                hint="end the other stillroom, and try again",
+            )
+        case "unfit":
+            return _unfit(path, str(error))
+        case "damaged":
+            return _damaged(path, str(error))
 
 
 def _damaged(path: Path, detail: str) -> ConversationError:

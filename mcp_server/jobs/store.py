@@ -15,9 +15,10 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
 from agents.tool_result import encodable
-from mcp_server.jobs.database import connect, transaction, translated_errors
+from mcp_server.jobs.database import connect, translated_errors
 from mcp_server.jobs.record import read_job, short_message, written_arguments, written_result
 from stillroom.errors import JobError
+from stillroom.sqlite_file import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

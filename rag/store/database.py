@@ -12,6 +12,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from rag.store.tables import SCHEMA_VERSION, create_tables, migrate
+from stillroom import sqlite_file
 from stillroom.errors import EnvironmentUnfitError, LibraryBusyError, LibraryDamagedError, LibraryError
 
 if TYPE_CHECKING:
@@ -95,16 +96,8 @@ def read_only(directory: Path) -> sqlite3.Connection | None:
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection, directory: Path) -> Iterator[None]:
     """All that runs inside is committed together, or not at all."""
-    with translated_errors(directory):
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            connection.execute("COMMIT")
-        except BaseException:
-            # A full disk makes SQLite roll back by itself.
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+    with translated_errors(directory), sqlite_file.transaction(connection):
+        yield
 
 
 @contextlib.contextmanager
@@ -115,10 +108,8 @@ def translated_errors(directory: Path) -> Iterator[None]:
     except sqlite3.ProgrammingError:
         # A mistake of ours, such as using a closed library: no person can mend it.
         raise
-    except sqlite3.OperationalError as error:
-        raise _operational(error, directory) from error
     except sqlite3.DatabaseError as error:
-        raise _damaged(directory, str(error)) from error
+        raise _meant(error, directory) from error
     except OSError as error:
         raise _unfit(directory, error.strerror or str(error)) from error
 
@@ -195,17 +186,19 @@ def _bring_up_to_date(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
 
 
-def _operational(error: sqlite3.OperationalError, directory: Path) -> LibraryError | EnvironmentUnfitError:
+def _meant(error: sqlite3.DatabaseError, directory: Path) -> LibraryError | EnvironmentUnfitError:
     reason = str(error)
-    if "locked" in reason:
-        return LibraryBusyError(
-            f"the library file {directory / DATABASE_NAME} was locked for {_TIMEOUT_SECONDS:.0f} s",
-            hint="try again when the other process is done",
-        )
-    if any(word in reason for word in ("full", "readonly", "unable to open", "disk I/O")):
-        writable = os.access(directory, os.W_OK)
-        return _unfit(directory, reason if writable else f"it may not be written to ({reason})")
-    return _damaged(directory, reason)
+    match sqlite_file.trouble(error):
+        case "busy":
+            return LibraryBusyError(
+                f"the library file {directory / DATABASE_NAME} was locked for {_TIMEOUT_SECONDS:.0f} s",
+                hint="try again when the other process is done",
+            )
+        case "unfit":
+            writable = os.access(directory, os.W_OK)
+            return _unfit(directory, reason if writable else f"it may not be written to ({reason})")
+        case "damaged":
+            return _damaged(directory, reason)
 
 
 def _damaged(directory: Path, reason: str) -> LibraryDamagedError:
