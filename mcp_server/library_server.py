@@ -73,6 +73,9 @@ class LibraryServer(ToolServer):
         tools: makes the tools from the services.
         lifespan: entered while a client is connected, around the looking for changes.
         options: as for ``ToolServer``.
+
+    Attributes:
+        changes: tells clients what came and went, while one is connected.
     """
 
     def __init__(
@@ -90,7 +93,7 @@ class LibraryServer(ToolServer):
         self._pages = DocumentPages(services)
         self._completing = Completing(services)
         self._clients = Clients()
-        self._changes = Changes(opening.peek, services.library_name, self._subscriptions, self._clients)
+        self.changes = Changes(opening.peek, services.library_name, self._subscriptions, self._clients)
         self.middleware.append(_say_that_documents_change)
         serve = self._lowlevel_server.add_request_handler
         serve("resources/list", PaginatedRequestParams, self._list_documents)
@@ -252,7 +255,7 @@ class LibraryServer(ToolServer):
         async with AsyncExitStack() as stack:
             if outer is not None:
                 await stack.enter_async_context(outer(server))
-            looking = asyncio.create_task(self._changes.watch())
+            looking = asyncio.create_task(self.changes.watch())
             try:
                 yield
             finally:

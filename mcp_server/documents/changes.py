@@ -55,6 +55,11 @@ class Changes:
         self._generation: int | None = None
         self._ids: frozenset[str] = frozenset()
 
+    @property
+    def looked(self) -> bool:
+        """Whether it knows what the library holds: what changes from now on is told."""
+        return self._generation is not None
+
     async def watch(self) -> None:
         """Look again and again, until cancelled."""
         while True:

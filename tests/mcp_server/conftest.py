@@ -53,10 +53,10 @@ class RawServer:
         message: dict[str, Any] = json.loads(self.process.stdout.readline())
         return message
 
-    def shake_hands(self) -> None:
+    def shake_hands(self, version: str = "2025-11-25") -> None:
         """Initialize, as clients of the revisions before 2026-07-28 do."""
         hello = {
-            "protocolVersion": "2025-11-25",
+            "protocolVersion": version,
             "capabilities": {},
             "clientInfo": {"name": "t", "version": "1"},
         }

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.mcp_server.conftest import RawServer
+
 if TYPE_CHECKING:
-    from tests.mcp_server.conftest import RawServer
+    from pathlib import Path
 
 
 def test_stdout_carries_the_protocol_alone_whatever_libraries_print(raw_server: RawServer) -> None:
@@ -69,3 +71,39 @@ def test_line_that_is_not_json_does_not_end_the_process(raw_server: RawServer) -
     raw_server.process.stdin.write("this is not json\n")
     raw_server.send("tools/list", {}, number=3)
     assert raw_server.receive()["id"] == 3
+
+
+@pytest.mark.parametrize(
+    ("version", "kinds"),
+    [("2024-11-05", ["text"]), ("2025-03-26", ["text"]), ("2025-06-18", ["text", "resource_link"])],
+)
+def test_a_client_is_sent_no_kind_of_content_that_its_revision_does_not_know(
+    library_dir: Path, version: str, kinds: list[str]
+) -> None:
+    server = RawServer(str(library_dir))
+    try:
+        server.shake_hands(version)
+        asked = {"query": "茶叶什么时候采摘？", "limit": 1}
+        server.send("tools/call", {"name": "search_library", "arguments": asked}, number=1)
+        result = server.receive()["result"]
+        assert [block["type"] for block in result["content"]] == kinds
+        assert "第一批茶叶在三月二十日采摘。" in result["content"][0]["text"]
+    finally:
+        server.process.kill()
+        server.process.communicate(timeout=30)
+
+
+def test_a_call_that_is_cancelled_over_stdio_is_not_answered_and_the_next_one_is(
+    raw_server: RawServer,
+) -> None:
+    raw_server.shake_hands()
+    raw_server.send("tools/call", {"name": "plan_deployment", "arguments": {}}, number=1)
+    assert raw_server.process.stderr is not None
+    assert raw_server.process.stderr.readline() == "waiting for ever\n"
+    raw_server.send("notifications/cancelled", {"requestId": 1, "reason": "enough"})
+    raw_server.send("tools/call", {"name": "deployment_status", "arguments": {}}, number=2)
+    replies = [raw_server.receive()]
+    if replies[0]["id"] == 1:  # the SDK may answer what was cancelled, with an error
+        assert "error" in replies[0]
+        replies.append(raw_server.receive())
+    assert replies[-1]["id"] == 2

@@ -67,7 +67,8 @@ def test_call_that_its_client_gives_up_does_not_hold_the_server() -> None:
     never.set()
 
 
-def test_call_that_its_client_cancels_is_told_so() -> None:
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_call_that_its_client_cancels_is_told_so(mode: str) -> None:
     began, told = threading.Event(), threading.Event()
 
     def work() -> str:
@@ -78,7 +79,7 @@ def test_call_that_its_client_cancels_is_told_so() -> None:
         return ""
 
     async def call() -> None:
-        async with Client(serve(tool(work))) as client, anyio.create_task_group() as group:
+        async with Client(serve(tool(work)), mode=mode) as client, anyio.create_task_group() as group:
             group.start_soon(client.call_tool, "work")
             await anyio.to_thread.run_sync(began.wait, 20)
             group.cancel_scope.cancel()
@@ -87,7 +88,8 @@ def test_call_that_its_client_cancels_is_told_so() -> None:
     assert told.wait(60)
 
 
-def test_what_a_tool_says_it_does_reaches_a_client_that_asks() -> None:
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_what_a_tool_says_it_does_reaches_a_client_that_asks(mode: str) -> None:
     heard = threading.Event()
     messages: list[str | None] = []
 
@@ -102,7 +104,7 @@ def test_what_a_tool_says_it_does_reaches_a_client_that_asks() -> None:
             heard.set()
 
     async def call() -> None:
-        async with Client(serve(tool(work))) as client:
+        async with Client(serve(tool(work)), mode=mode) as client:
             await client.call_tool("work", progress_callback=on_progress)
 
     anyio.run(call)
