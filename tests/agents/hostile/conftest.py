@@ -5,8 +5,14 @@ from __future__ import annotations
 import pytest
 
 from agents.calling.way import CALLING_WAYS
+from agents.tools import tool
 from tests.agents.hostile.chat_server import hostile_chat
-from tests.agents.hostile.scripted_model import answering, watched_run
+from tests.agents.hostile.scripted_model import answering, calling, watched_run
+
+
+def weigh(thing: str) -> str:
+    """Weigh a thing."""
+    return f"{thing}: 5 g"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -14,5 +20,7 @@ def _loaded() -> None:
     """Import what a run imports, which takes seconds: several tests give a run no more than that."""
     for way in CALLING_WAYS:
         for engine in ("vllm", "ollama"):
-            with hostile_chat(answering(way, "Ready.")) as chat:
-                assert watched_run(chat, way, (), fields={"engine": engine}).answer == "Ready."
+            replies = calling(way, "weigh", {"thing": "salt"}), answering(way, "Ready.")
+            with hostile_chat(*replies) as chat:
+                run = watched_run(chat, way, (tool(weigh),), fields={"engine": engine})
+                assert run.answer == "Ready."
