@@ -104,6 +104,18 @@ class Home:
         return json.loads(done.stdout)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let generated examples be the same everywhere, however busy the machine is."""
+    if not config.pluginmanager.hasplugin("hypothesispytest"):
+        return  # as in the environment of the sentence-transformers extra
+    from hypothesis import HealthCheck, settings
+
+    settings.register_profile(
+        "same-everywhere", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("same-everywhere")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _ctrl_c_is_heard() -> None:
     """Undo what a shell does to a job in the background: Ctrl-C is ignored there, and children inherit it."""

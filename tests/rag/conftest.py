@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
 
 from rag.embedders import open_embedder
 from rag.library import Library
@@ -15,10 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rag.embedders import Embedder
-
-# The same examples everywhere, however busy the machine is.
-settings.register_profile("same-everywhere", deadline=None, derandomize=True)
-settings.load_profile("same-everywhere")
 
 
 @pytest.fixture(scope="session")
