@@ -20,6 +20,7 @@ from agents.running.ending import Ending, RunStopped, outcome
 from agents.running.events import AgentEvent, Noticed
 from agents.running.langchain_tools import langchain_tool
 from agents.running.limits import Limits
+from agents.running.loops import is_notice_copied
 from agents.running.partial import partial_run
 from agents.running.speech import Speech
 from agents.running.trace import Step, Trace
@@ -193,6 +194,9 @@ class _Working:
                     detail = error.message
             except (RunStopped, TimeoutError):
                 self.ending.look()
+        if is_notice_copied(reply.text):
+            # It made the call again, and has nothing to say of the result: a circle, and no answer.
+            self.trace.end("loop")
         if self.ending.why and not reply.text:
             self.trace.end(self.ending.why)
         run = self._answered(reply) if reply.text and not self.trace.ended_by else self._partial(detail)

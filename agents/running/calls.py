@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from agents.call_context import CallContext
 from agents.running.ending import outcome
 from agents.running.events import ToolEnded, ToolProgressed, ToolStarted
-from agents.running.loops import LoopGuard, call_key
+from agents.running.loops import AGAIN, LoopGuard, call_key
 from agents.running.trace import SHOWN_CHARACTERS, Step, shorten
 from agents.tools import ToolResult
 from rag.prompt_text import as_data, without_turns
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from agents.running.trace import Trace
     from agents.tools import Tool
 
-_AGAIN: Final = "You made this very call before; this is its result again. Do something else, or answer."
 # How often a call that waits for another looks whether the run has ended meanwhile.
 _LOOK_SECONDS: Final = 0.05
 _NOT_RUN: Final = "not run: the run has ended"
@@ -159,7 +158,7 @@ class ToolCalls:
         started = time.monotonic()
         if planned.earlier:
             planned.failed = planned.earlier.failed
-            planned.result = replace(planned.earlier.result, text=f"{_AGAIN}\n{planned.earlier.result.text}")
+            planned.result = replace(planned.earlier.result, text=f"{AGAIN}\n{planned.earlier.result.text}")
         else:
             try:
                 planned.result = self._result(planned)

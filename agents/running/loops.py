@@ -23,6 +23,11 @@ _PERIODS: Final = (2, 3)
 _FEWEST_THOUGHT_CHARACTERS: Final = 40
 _NOT_LETTERS: Final = re.compile(r"[\W\d_]+")
 
+# Stands before a result that is given to the model a second time.
+AGAIN: Final = "You made this very call before; this is its result again. Do something else, or answer."
+# What a small model begins its reply with when it copies that instead of answering.
+_COPIED: Final = "youmadethisverycallbefore"
+
 
 class LoopGuard:
     """Counts what came before. One for a run; the caller keeps threads apart.
@@ -66,6 +71,17 @@ class LoopGuard:
     def _in_turn(self, period: int) -> bool:
         last = self._turns[-2 * period :]
         return len(last) == 2 * period and all(last) and last[:period] == last[period:]
+
+
+def is_notice_copied(answer: str) -> bool:
+    """Whether the model gave the notice of a repeated call back, instead of an answer.
+
+    Example:
+        >>> is_notice_copied("Error: You made this very call before; this is its result again.")
+        True
+    """
+    letters = _letters(answer)
+    return letters.removeprefix("error").startswith(_COPIED) or _letters(AGAIN) in letters
 
 
 def call_key(tool: str, arguments: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agents.agent import Limits
+from agents.running.loops import AGAIN
 from tests.agents.hostile.chat_server import Reply, hostile_chat
 from tests.agents.hostile.kitchen import Kitchen
 from tests.agents.hostile.scripted_model import answering, calling, ending, every_way, watched_run
@@ -121,3 +122,15 @@ def test_a_thought_without_end_is_cut_before_the_action_is_asked_for() -> None:
         end = ending(chat, "constrained", kitchen.free, fields={"reasoning": True})
     assert (end.ended_by, end.said) == ("answer", "It weighs 5 g.")
     assert max(len(chat.prompt(n)) for n in range(len(chat.requests))) < 4 * 4096
+
+
+@every_way
+def test_the_notice_of_a_repeated_call_is_no_answer(way: CallingWay) -> None:
+    kitchen = Kitchen()
+    same = calling(way, "weigh", {"thing": "salt"})
+    replies = iter([same, same, answering(way, f"{AGAIN}\nsalt: 5 g")])
+    with hostile_chat(choose=lambda _: next(replies)) as chat:
+        run = watched_run(chat, way, kitchen.free)
+    assert run.ended_by == "loop"
+    assert "very call before" not in run.answer
+    assert "salt: 5 g" in run.answer

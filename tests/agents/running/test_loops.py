@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.running.loops import LoopGuard, call_key
+from agents.running.loops import AGAIN, LoopGuard, call_key, is_notice_copied
 
 
 def looping(*turns: str) -> list[bool]:
@@ -50,3 +50,24 @@ def test_failures_of_other_arguments_are_honest_tries(tries: list[str]) -> None:
 def test_a_call_is_known_whatever_the_order_of_its_arguments() -> None:
     assert call_key("t", {"a": 1, "b": 2}) == call_key("t", {"b": 2, "a": 1})
     assert call_key("t", {"a": 1}) != call_key("u", {"a": 1})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        AGAIN,
+        f"{AGAIN}\n6 * 7 = 42",
+        "you made this very call before",
+        "Error: You made this very call before; this is its result",
+        f"The result is: {AGAIN}",
+    ],
+)
+def test_the_notice_of_a_repeated_call_is_known_when_it_comes_back(answer: str) -> None:
+    assert is_notice_copied(answer)
+
+
+@pytest.mark.parametrize(
+    "answer", ["", "42", "As I made this very call before, the result is 42.", "Error: 42"]
+)
+def test_an_answer_is_no_copied_notice(answer: str) -> None:
+    assert not is_notice_copied(answer)
