@@ -19,6 +19,7 @@ import platformdirs
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from stillroom.bad_values import needed
 from stillroom.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -217,7 +218,7 @@ def load_settings(options: Mapping[str, object] | None = None, *, config: Path |
         name = str(problem["loc"][0])
         where = _place(name, given, path, text)
         raise SettingsError(
-            f"{where}: {name} cannot be {problem['input']!r}: {problem['msg']}", hint="stillroom settings"
+            f"{where}: {name} cannot be {problem['input']!r}: {needed(problem)}", hint="stillroom settings"
         ) from exc
 
 

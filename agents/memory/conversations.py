@@ -104,10 +104,13 @@ class Conversations:
 
         Raises:
             ConversationError: the file is damaged.
-            EnvironmentUnfitError: no permission.
+            EnvironmentUnfitError: no permission, or its folder is no folder.
         """
-        if not self._path.exists():
-            return ()
+        with translated_errors(self._path):
+            try:
+                self._path.stat()
+            except FileNotFoundError:
+                return ()
         with self._connected() as connection, translated_errors(self._path):
             rows = connection.execute(_OVERVIEWS).fetchall()
         return tuple(Overview(*row) for row in rows)

@@ -95,6 +95,10 @@ def translated_errors(path: Path) -> Iterator[None]:
         raise
     except sqlite3.DatabaseError as error:
         raise _meant(error, path) from error
+    except FileExistsError as error:
+        raise _unfit(path, f"{error.filename} has to be a folder") from error
+    except NotADirectoryError as error:
+        raise _unfit(path, f"{path.parent} has to be a folder") from error
     except OSError as error:
         raise _unfit(path, error.strerror or str(error)) from error
 

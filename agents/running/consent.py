@@ -40,6 +40,9 @@ class Consent:
         ask: asks a person about one call, and blocks until there is an answer; None where nobody can be
             asked, and then nothing runs that needs a yes.
 
+    Attributes:
+        unasked: names of the tools that did not run because nobody could be asked.
+
     Example:
         >>> consent = Consent(allowed=frozenset({"write_file"}), ask=lambda tool, arguments: Decision.NO)
         >>> consent.check(write_file, {"path": "notes.md"})  # doctest: +SKIP
@@ -47,6 +50,7 @@ class Consent:
 
     allowed: frozenset[str] = frozenset()
     ask: Callable[[Tool, Mapping[str, Any]], Decision] | None = None
+    unasked: list[str] = field(default_factory=list, init=False)
     _given: set[str] = field(default_factory=set)
     _refused: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -83,6 +87,8 @@ class Consent:
             if call in self._refused:
                 raise _refusal(tool)
             if self.ask is None:
+                if tool.name not in self.unasked:
+                    self.unasked.append(tool.name)
                 raise ToolError(
                     f"{tool.name} was not run: it needs a person's yes, and there is nobody to ask",
                     hint=f"--allow {tool.name} allows it beforehand",

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from stillroom.cli import options
+from stillroom.cli import chat_values, options
 from stillroom.cli.output import Output
 from stillroom.cli.rooms import open_rooms
-
-_STDIN = "-"
-# Of a question from a pipe, rather more than is asked: what is too long is refused and not cut.
-_MOST_READ_CHARACTERS = 2 * options.MOST_QUESTION_CHARACTERS
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +29,12 @@ def chat(
     ] = None,
     once: Annotated[str | None, typer.Option("--once", help="The same as the argument QUESTION.")] = None,
     conversation: Annotated[
-        str | None, typer.Option("--conversation", help="Go on with this conversation, or begin it.")
+        str | None,
+        typer.Option(
+            "--conversation",
+            help="Go on with this conversation, or begin it.",
+            callback=chat_values.conversation_name,
+        ),
     ] = None,
     go_on: Annotated[
         bool, typer.Option("--continue", help="Go on with the last conversation that has no name.")
@@ -58,16 +60,24 @@ def chat(
     ] = "fold",
     max_steps: Annotated[
         int | None,
-        typer.Option("--max-steps", help="Decisions of the model for a question.", show_default="8"),
+        typer.Option(
+            "--max-steps", min=1, max=100, help="Decisions of the model for a question.", show_default="8"
+        ),
     ] = None,
     max_seconds: Annotated[
-        int | None, typer.Option("--max-seconds", help="Time for a question.", show_default="600")
+        int | None,
+        typer.Option("--max-seconds", min=1, max=86_400, help="Time for a question.", show_default="600"),
     ] = None,
     mcp: Annotated[bool, typer.Option("--mcp/--no-mcp", help="Tools of MCP servers too.")] = True,
     mcp_config: options.McpConfig = None,
     file_roots: Annotated[
         list[Path] | None,
-        typer.Option("--file-root", help="The agent may read files below this folder; repeatable."),
+        typer.Option(
+            "--file-root",
+            parser=chat_values.folder,
+            metavar="folder",
+            help="The agent may read files below this folder; repeatable.",
+        ),
     ] = None,
     web: Annotated[
         bool | None,
@@ -81,20 +91,39 @@ def chat(
         bool, typer.Option("--trace", help="Print each request and tool call with times and tokens.")
     ] = False,
     trace_file: Annotated[
-        Path | None, typer.Option("--trace-file", help="Append the same as JSON lines, without secrets.")
+        Path | None,
+        typer.Option(
+            "--trace-file",
+            parser=chat_values.trace_file,
+            metavar="path",
+            help="Append the same as JSON lines, without secrets.",
+        ),
     ] = None,
     library: options.Library = None,
     json: options.Json = False,
 ) -> None:
     """Talk with the model, which works with tools; or let it work on one question."""
     output = Output(as_json=json)
-    asked = _question(question, once)
+    asked = chat_values.one_question(question, once)
     if conversation is not None and go_on:
         raise typer.BadParameter(
             "--continue goes on with the last conversation, --conversation with a named one"
         )
-    if tool and no_tools:
-        raise typer.BadParameter("--tool names tools and --no-tools takes all away")
+    if no_tools:
+        _refuse_beside(
+            "--no-tools",
+            {
+                "--tool": tool,
+                "--allow": allow,
+                "--allow-all": allow_all,
+                "--file-root": file_roots,
+                "--web": web,
+                "--python": python,
+                "--mcp-config": mcp_config,
+            },
+        )
+    if not mcp:
+        _refuse_beside("--no-mcp", {"--mcp-config": mcp_config})
     if asked is None and (json or not _typed_on()):
         raise typer.BadParameter(
             "without a terminal, name the question: stillroom chat 'QUESTION', or - for stdin"
@@ -110,7 +139,10 @@ def chat(
         agent_python=python,
         mcp_config=mcp_config,
     )
+    chat_values.require_library(rooms, library)
+    chat_values.require_writable(rooms, trace_file)
 
+    from stillroom.cli.chatting.missing_tool import NoSuchToolError
     from stillroom.cli.chatting.session import ChatOptions, Session
     from stillroom.cli.chatting.texts import texts_in
     from stillroom.settings import interface_language
@@ -128,28 +160,29 @@ def chat(
     session = Session(rooms, chosen, think=think)
     context.call_on_close(session.close)
     texts = texts_in(interface_language(rooms.settings))
-    if asked is None:
-        from stillroom.cli.chatting.loop import ChatLoop
+    try:
+        session.toolset.check_names()
+        if asked is None:
+            from stillroom.cli.chatting.loop import ChatLoop
 
-        ChatLoop(session, output, texts).run()
-        return
-    from stillroom.cli.chatting.once import answer_once
+            ChatLoop(session, output, texts).run()
+        else:
+            from stillroom.cli.chatting.once import answer_once
 
-    answer_once(session, output, texts, asked)
+            answer_once(session, output, texts, asked)
+    except NoSuchToolError as error:
+        raise typer.BadParameter(f"{error.message}; try: {error.hint}") from error
 
 
-def _question(argument: str | None, once: str | None) -> str | None:
-    """The one question, wherever it stands; None where there is none.
+def _refuse_beside(switch: str, others: Mapping[str, object]) -> None:
+    """Stop where an option was typed that the switch leaves nothing to do.
 
     Raises:
-        BadParameter: it stands in two places, or it is empty or too long.
+        BadParameter: one was.
     """
-    if argument is not None and once is not None:
-        raise typer.BadParameter("the question stands twice: as the argument and with --once")
-    typed = argument if argument is not None else once
-    if typed != _STDIN:
-        return options.asked(typed)
-    return options.asked(sys.stdin.read(_MOST_READ_CHARACTERS) if sys.stdin is not None else "")
+    for name, value in others.items():
+        if value:
+            raise typer.BadParameter(f"{switch} and {name} contradict each other: leave one of them out")
 
 
 def _typed_on() -> bool:

@@ -91,7 +91,10 @@ def export(
         sys.stdout.write(text)
         return
     _write_new(file, text)
-    Output().note(f"{file}: {kept.overview.turns} turns")
+    turns = kept.overview.turns
+    output = Output(as_json=json)
+    output.note(f"{file}: {turns} turns")
+    output.result({"exported": kept.overview.name, "file": file, "turns": turns}, lambda _console: None)
 
 
 def delete(

@@ -39,6 +39,7 @@ from stillroom.cli import (
     upkeep,
 )
 from stillroom.cli.output import Output
+from stillroom.cli.usage import PlainUsage
 from stillroom.errors import EnvironmentUnfitError, StillroomError
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def build_app(*, on_terminal: bool) -> typer.Typer:
     """
     app = typer.Typer(
         name="stillroom",
+        cls=PlainUsage,
         help="Your own distilled model, your own library, one MCP endpoint.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,

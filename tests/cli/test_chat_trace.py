@@ -29,6 +29,7 @@ def served(home: Home, bundled_endpoint: Endpoint) -> Home:
 
 def test_a_run_is_traced_on_stderr_and_in_a_file_without_its_key(served: Home) -> None:
     file = served.folder / "traces" / "t.jsonl"
+    file.parent.mkdir()
     question = "Is quicksilver-1 more than 2 + 2?"
     done = served.run(
         "chat", question, "--tool", "calculate", "--trace", "--trace-file", str(file), "--conversation", "数"
@@ -49,6 +50,9 @@ def test_a_run_is_traced_on_stderr_and_in_a_file_without_its_key(served: Home) -
 
 
 def test_a_trace_file_that_cannot_be_written_is_said_before_a_model_is_asked(served: Home) -> None:
-    done = served.run("chat", "2 + 2?", "--trace-file", str(served.folder))
-    assert done.returncode == 1
-    assert "cannot be written" in done.stderr
+    full = "/dev/full/t.jsonl"
+    typed = served.run("chat", "2 + 2?", "--trace-file", full)
+    assert (typed.returncode, "there is no folder /dev/full" in typed.stderr) == (2, True)
+    served.environment["STILLROOM_AGENT_TRACE_FILE"] = full
+    done = served.run("chat", "2 + 2?")
+    assert (done.returncode, f"the trace file {full} cannot be written" in done.stderr) == (1, True)

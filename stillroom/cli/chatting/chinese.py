@@ -99,6 +99,7 @@ CHINESE: Final = Texts(
     opened_new="{name}：新对话，以此名称保存",
     open_usage="用法：/open 名称；/conversations 列出全部。",
     not_kept="本次对话不会保存：{problem}",
+    nobody_asked="{tool} 没有运行：它需要人的同意，而这里没有人可问。若要事先允许：--allow {tool}",
     nothing_to_retry="还没有提问。",
     nothing_to_copy="还没有回答。",
     copied="回答已交给终端的剪贴板。",

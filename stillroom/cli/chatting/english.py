@@ -99,6 +99,8 @@ ENGLISH: Final = Texts(
     opened_new="{name}: a new conversation, kept under this name",
     open_usage="Usage: /open NAME; /conversations lists them.",
     not_kept="This conversation is not kept: {problem}",
+    nobody_asked="{tool} was not run: it needs a person's yes, and nobody can be asked here. "
+    "To allow it beforehand: --allow {tool}",
     nothing_to_retry="Nothing was asked yet.",
     nothing_to_copy="There is no answer yet.",
     copied="The answer was handed to the terminal's clipboard.",

@@ -60,7 +60,7 @@ class Keeping:
                 except StillroomError as error:
                     if not self._anew:
                         raise
-                    self.problem = error.message
+                    self.problem = f"{error.message}; {error.hint}" if error.hint else error.message
                 else:
                     self._anew = False
             return self._opened

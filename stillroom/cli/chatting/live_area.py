@@ -58,7 +58,8 @@ class LiveArea:
         """Print what is finished, and under it what still changes, in one write so that nothing flickers."""
         if not self.moves:
             for lines in finished:
-                self._console.print(lines)
+                # A terminal breaks lines at words, a file has them whole.
+                self._console.print(lines, soft_wrap=not self._console.is_terminal)
             return
         self._tail.content = changing
         if self._live is None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from agents.mcp_servers.config import Problem
     from agents.mcp_servers.servers import McpServers
+    from agents.tools import Tool
 
 _OPTIONS: Final[Mapping[str, str]] = {
     "file_roots": "--file-root FOLDER",
@@ -23,7 +24,11 @@ _OPTIONS: Final[Mapping[str, str]] = {
 }
 
 
-def missing_tool(name: str, known: Sequence[str], servers: McpServers | None) -> ToolError:
+class NoSuchToolError(ToolError):
+    """The command line names a tool that the chat does not have."""
+
+
+def missing_tool(name: str, known: Sequence[str], servers: McpServers | None) -> NoSuchToolError:
     """The error for a tool that is not there.
 
     Args:
@@ -35,25 +40,46 @@ def missing_tool(name: str, known: Sequence[str], servers: McpServers | None) ->
 
     if switch := BEHIND_SWITCHES.get(name):
         option = _OPTIONS[switch]
-        return ToolError(
+        return NoSuchToolError(
             f"the tool {name} is switched off: {option} is needed",
             hint=f"stillroom chat {option} --tool {name}, or the setting agent_{switch}",
         )
     if servers is None:
         if "__" in name:
-            return ToolError(
+            return NoSuchToolError(
                 f"there is no tool {name}: the tools of MCP servers are turned off", hint="leave out --no-mcp"
             )
     else:
         problem = _problem_of(name, servers)
         if problem is not None:
-            return ToolError(f"there is no tool {name}: {problem.message}", hint=problem.hint)
+            return NoSuchToolError(f"there is no tool {name}: {problem.message}", hint=problem.hint)
         if "__" in name:
             server = name.partition("__")[0]
             said = f"there is no tool {name}: no MCP server {server!r} is configured"
-            return ToolError(said, hint=servers.config.commands.line("list"))
+            return NoSuchToolError(said, hint=servers.config.commands.line("list"))
     hint = _near(name, known) or "stillroom chat --help"
-    return ToolError(f"there is no tool {name}; there are {', '.join(known)}", hint=hint)
+    return NoSuchToolError(f"there is no tool {name}; there are {', '.join(known)}", hint=hint)
+
+
+def not_to_allow(
+    name: str, tools: Sequence[Tool], servers: McpServers | None, *, only: Sequence[str] = ()
+) -> NoSuchToolError:
+    """The error for a tool that is to run without a yes and is not there.
+
+    Args:
+        name: as the person wrote it.
+        tools: those that are there.
+        servers: the MCP servers, after their tools were asked for; None where they are turned off.
+        only: what ``--tool`` names, which leaves no others.
+    """
+    from agents.toolbox import BEHIND_SWITCHES
+
+    if not only and (name in BEHIND_SWITCHES or "__" in name):
+        return missing_tool(name, [tool.name for tool in tools], servers)
+    needing = ", ".join(tool.name for tool in tools if tool.needs_consent)
+    can = f"those that ask for a yes are {needing}" if needing else "no tool of this chat asks for a yes"
+    beside = f" beside --tool {' --tool '.join(only)}" if only else ""
+    return NoSuchToolError(f"there is no tool {name} to allow{beside}; {can}", hint="stillroom chat --help")
 
 
 def _problem_of(name: str, servers: McpServers) -> Problem | None:

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 _FRAMES: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _FRAMES_PER_SECOND: Final = 10
+# More than a call's arguments and result are long.
+_ENOUGH_CELLS: Final = 100_000
 
 
 @dataclass(slots=True)
@@ -189,7 +191,9 @@ class Screen:
         self._running.pop(step.number, None)
         self._since = self.clock()
         self._status = self.texts.waiting
-        self._print(ended_line(step, self.texts, width=self.console.width))
+        # In a file there is room to say all of why a call failed.
+        whole = step.failed and not self.console.is_terminal
+        self._print(ended_line(step, self.texts, width=_ENOUGH_CELLS if whole else self.console.width))
 
     def _knows(self, thought: str) -> bool:
         """Whether the thought was shown as it came: several calls of one decision carry the same."""
@@ -283,13 +287,16 @@ class Screen:
 def show_evidence(console: Console, citations: Iterable[Citation], notice: str) -> None:
     """What an answer rests on: one line a quote, then what should be known of it."""
     quotes = tuple(citations)
+    # One line a quote: where nothing is shown, whoever reads the file finds lines by their ends.
+    whole = not console.is_terminal
     if quotes:
         console.print()
     for quote in quotes:
         where = f"  [{quote.marker}] {Path(quote.path).name}, {quote.locator}: "
-        console.print(Text.assemble((harmless(where), "bold"), (f"“{harmless(quote.quote)}”", "italic")))
+        said = Text.assemble((harmless(where), "bold"), (f"“{harmless(quote.quote)}”", "italic"))
+        console.print(said, soft_wrap=whole)
     if notice:
-        console.print(Text(harmless(notice), style="dim italic"))
+        console.print(Text(harmless(notice), style="dim italic"), soft_wrap=whole)
 
 
 def footer(run: AgentRun, texts: Texts) -> Text:

@@ -103,7 +103,11 @@ class Session:
             self.rooms.conversations, self.options.conversation, resume=self.options.resume
         )
         self.toolset = Toolset(
-            lambda: self.rooms, only=self.options.tools, none=self.options.no_tools, mcp=self.options.mcp
+            lambda: self.rooms,
+            only=self.options.tools,
+            none=self.options.no_tools,
+            mcp=self.options.mcp,
+            allow=self.options.allow,
         )
 
     def set_ask(self, ask: Callable[[Tool, Mapping[str, Any]], Decision], ask_of_server: Ask) -> None:

@@ -104,6 +104,7 @@ class Texts:
     opened_new: str
     open_usage: str
     not_kept: str
+    nobody_asked: str
     nothing_to_retry: str
     nothing_to_copy: str
     copied: str

@@ -8,15 +8,18 @@ from __future__ import annotations
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from agents.mcp_servers.servers import Ask, McpServers
     from agents.result_pages import ResultPages
     from agents.tools import Tool
     from stillroom.cli.rooms import Rooms
+
+
+ALL: Final = "*"
 
 
 @dataclass
@@ -28,6 +31,7 @@ class Toolset:
         only: these alone, by name; all where none is named.
         none: no tools at all.
         mcp: those of MCP servers too.
+        allow: names of those that need no yes; ``*`` for all.
         ask: asks a person about a server; None where nobody can be asked.
 
     Attributes:
@@ -38,6 +42,7 @@ class Toolset:
     only: tuple[str, ...] = ()
     none: bool = False
     mcp: bool = True
+    allow: frozenset[str] = frozenset()
     ask: Ask | None = None
     off: set[str] = field(default_factory=set)
     _own: tuple[Tool, ...] | None = None
@@ -68,7 +73,7 @@ class Toolset:
         """All that this chat may use, also those that are off.
 
         Raises:
-            ToolError: one that was named is not there.
+            NoSuchToolError: one that was named is not there.
             SettingsError: the configuration of the MCP servers cannot be read.
         """
         if self.none:
@@ -80,9 +85,34 @@ class Toolset:
             servers = self._entered()
             foreign = servers.tools() if servers else ()
             self._pages = self._pages or ResultPages()
-            tools = self._chosen(paged((*self.own(), *foreign), self._pages), servers)
+            tools = self._chosen(paged((*self.own(), *foreign), self._pages), self.only, servers)
             self._names = tuple(tool.name for tool in tools)
+            self._check_allowed(tools, self.allow, servers)
             return tools
+
+    def check_names(self) -> None:
+        """Look at the names on the command line before anything is asked; starts no server.
+
+        Where MCP servers are configured, names that may be of their tools wait until those are known.
+
+        Raises:
+            NoSuchToolError: no tool can have such a name.
+            SettingsError: the configuration of the MCP servers cannot be read.
+        """
+        if self.none or not (self.only or self.allow - {ALL}):
+            return
+        from agents.toolbox import paged
+
+        config = self.rooms().mcp_config() if self.mcp else None
+        if config and (config.servers or config.problems):
+            only, allow = ([name for name in names if "__" not in name] for names in (self.only, self.allow))
+            servers = None
+        else:
+            only, allow, servers = list(self.only), list(self.allow), self._entered()
+        tools = self._chosen(paged(self.own()), only, servers)
+        self._check_allowed(
+            [tool for tool in tools if not self.only or tool.name in self.only], allow, servers
+        )
 
     def on(self) -> tuple[Tool, ...]:
         """Those that the model is given."""
@@ -119,19 +149,35 @@ class Toolset:
             self._open.close()
             self._servers = None
 
-    def _chosen(self, tools: Sequence[Tool], servers: McpServers | None) -> tuple[Tool, ...]:
+    def _chosen(
+        self, tools: Sequence[Tool], names: Sequence[str], servers: McpServers | None
+    ) -> tuple[Tool, ...]:
         """The tools that were named, or all where none was.
 
         Raises:
-            ToolError: there is none of a name; what brings it.
+            NoSuchToolError: there is none of a name; what brings it.
         """
         from stillroom.cli.chatting.missing_tool import missing_tool
 
         known = [tool.name for tool in tools]
-        for name in self.only:
+        for name in names:
             if name not in known:
                 raise missing_tool(name, known, servers)
-        return tuple(tool for tool in tools if not self.only or tool.name in self.only)
+        return tuple(tool for tool in tools if not names or tool.name in names)
+
+    def _check_allowed(
+        self, tools: Sequence[Tool], names: Collection[str], servers: McpServers | None
+    ) -> None:
+        """Stop where a yes is given beforehand to what is no tool of these.
+
+        Raises:
+            NoSuchToolError: there is none of a name; what brings it, or which could be allowed.
+        """
+        from stillroom.cli.chatting.missing_tool import not_to_allow
+
+        for name in sorted(names):
+            if name != ALL and all(tool.name != name for tool in tools):
+                raise not_to_allow(name, tools, servers, only=self.only)
 
     def _entered(self) -> McpServers | None:
         """The configured servers, none of them started; None where there are none."""

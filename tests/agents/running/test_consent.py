@@ -50,8 +50,10 @@ def test_what_only_reads_is_not_asked_for() -> None:
 
 
 def test_without_anybody_to_ask_nothing_runs_that_changes_something_unless_it_is_allowed() -> None:
+    nobody = Consent()
     with pytest.raises(ToolError, match="erase was not run: it needs a person's yes") as refused:
-        Consent().check(ERASE, {"path": "a"})
+        nobody.check(ERASE, {"path": "a"})
+    assert nobody.unasked == ["erase"]
     assert refused.value.hint == "--allow erase allows it beforehand"
     Consent(allowed=frozenset({"erase"})).check(ERASE, {"path": "a"})
     Consent(allowed=frozenset({"*"})).check(ERASE, {"path": "a"})

@@ -22,7 +22,7 @@ from agents.running.events import (
 )
 from agents.running.trace import Step
 from rag.document import Citation
-from stillroom.cli.chatting.screen import Screen
+from stillroom.cli.chatting.screen import Screen, show_evidence
 from stillroom.cli.chatting.texts import texts_in
 from stillroom.cli.chatting.unshown import unshown
 
@@ -175,3 +175,13 @@ def test_markers_do_not_count_where_the_rest_of_an_answer_is_found(
     answer: str, shown: str, rest: str | None
 ) -> None:
     assert unshown(answer, shown) == rest
+
+
+def test_a_quote_and_a_notice_stay_a_line_each_in_a_file() -> None:
+    quote = Citation(1, "d", "Scales", "/home/me/scales.md", "p", "line 2", "Salt is white. " * 20, 0, 300)
+    file = Console(file=io.StringIO(), width=80)
+
+    show_evidence(file, [quote], "The model wrote a number; " * 8)
+
+    assert isinstance(file.file, io.StringIO)
+    assert len(file.file.getvalue().strip().splitlines()) == 2
