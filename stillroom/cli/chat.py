@@ -122,8 +122,6 @@ def chat(
                 "--mcp-config": mcp_config,
             },
         )
-    if not mcp:
-        _refuse_beside("--no-mcp", {"--mcp-config": mcp_config})
     if asked is None and (json or not _typed_on()):
         raise typer.BadParameter(
             "without a terminal, name the question: stillroom chat 'QUESTION', or - for stdin"

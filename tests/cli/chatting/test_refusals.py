@@ -42,7 +42,6 @@ WRONG = [
     (("--no-tools", "--allow", "run_python"), "--no-tools and --allow contradict each other"),
     (("--no-tools", "--python"), "--no-tools and --python contradict each other"),
     (("--no-tools", "--file-root", "."), "--no-tools and --file-root contradict each other"),
-    (("--no-mcp", "--mcp-config", "mcp.json"), "--no-mcp and --mcp-config contradict each other"),
 ]
 
 
