@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from tests.conftest import Home
 
 # By which a request of the agent is told from those by which a server is asked what it can do.
-_INSTRUCTIONS: Final = tuple(wording(language).instructions[:20] for language in ("en", "zh"))
+_INSTRUCTIONS: Final = tuple(
+    told.partition("{")[0][:20]
+    for words in (wording("en"), wording("zh"))
+    for told in (words.instructions, words.without_tools)
+)
 _HEAD: Final = {"id": "chat-1", "object": "chat.completion", "created": 1, "model": "scripted"}
 _USAGE: Final = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
 
