@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 PREFIX = "STILLROOM_"
 CONFIG_VARIABLE = "STILLROOM_CONFIG"
 CONFIG_NAME = "stillroom.toml"
+# That variable's value for the person's own file alone, whatever lies in the working directory.
+OWN_CONFIG = "own"
 APP_NAME = "stillroom"
 PUBLIC_HUB = "https://huggingface.co"
 # Options of commands that are typed in another way than their setting is written.
@@ -195,7 +197,8 @@ def load_settings(options: Mapping[str, object] | None = None, *, config: Path |
 
     Args:
         options: values that win over everything else, by setting; None means "not given".
-        config: the file to read instead of the ones looked for; ``STILLROOM_CONFIG`` comes next.
+        config: the file to read instead of the ones looked for; ``STILLROOM_CONFIG`` comes next, and
+            ``own`` there stands for the person's own file alone.
 
     Raises:
         SettingsError: a name is unknown, a value is bad or the file cannot be read; the message names
@@ -248,8 +251,8 @@ def written(value: object) -> str:
 def handed_on(settings: Settings, config: Path | None = None) -> tuple[dict[str, str], tuple[str, ...]]:
     """What a process that somebody else starts has to be told, so that it reads the same settings.
 
-    It has none of this shell's variables and another working directory, and finds only the person's own
-    ``stillroom.toml`` by itself.
+    It has none of this shell's variables, and works in a folder that may be anybody's: it is told which
+    file to read, so that it reads no ``stillroom.toml`` that a cloned repository brings.
 
     Args:
         settings: as they were read here.
@@ -260,9 +263,7 @@ def handed_on(settings: Settings, config: Path | None = None) -> tuple[dict[str,
         what starts it writes them down, often where others can read.
     """
     path = config or _find_config(os.environ)
-    told = {}
-    if path and path != platformdirs.user_config_path(APP_NAME) / CONFIG_NAME:
-        told[CONFIG_VARIABLE] = str(path.absolute())
+    told = {CONFIG_VARIABLE: str(path.absolute()) if path and path != _own_config() else OWN_CONFIG}
     values = _parse(path, _read(path)) if path else {}
     unset = {"hub_url": PUBLIC_HUB, "hub_token": None, "ollama_url": _ollama_url(""), "visible_gpus": None}
     there = _WithoutVariables(**{**unset, **values})
@@ -348,13 +349,16 @@ def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
             )
 
 
+def _own_config() -> Path:
+    return platformdirs.user_config_path(APP_NAME) / CONFIG_NAME
+
+
 def _find_config(environ: Mapping[str, str]) -> Path | None:
-    if named := environ.get(CONFIG_VARIABLE):
+    named = environ.get(CONFIG_VARIABLE)
+    if named and named != OWN_CONFIG:
         return Path(named)
-    for folder in (Path.cwd(), platformdirs.user_config_path(APP_NAME)):
-        if (folder / CONFIG_NAME).is_file():
-            return folder / CONFIG_NAME
-    return None
+    own = (_own_config(),) if named else (Path.cwd() / CONFIG_NAME, _own_config())
+    return next((path for path in own if path.is_file()), None)
 
 
 def _read(path: Path) -> str:

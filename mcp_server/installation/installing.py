@@ -139,6 +139,8 @@ def _file(client: Client, scope: Scope, path: Path) -> File:
     try:
         text = config_file.read(path)
         names = own_names(client, text) if text is not None else ()
-    except (McpError, ValueError) as error:
-        return File(scope, path, exists=True, problem=str(error))
+    except McpError as error:
+        return File(scope, path, exists=True, problem=error.message)
+    except ValueError as error:
+        return File(scope, path, exists=True, problem=f"{path}: {error}")
     return File(scope, path, exists=text is not None, names=names)

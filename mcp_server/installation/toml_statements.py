@@ -11,6 +11,8 @@ import tomllib
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mcp_server.installation.slot import place
+
 # Behind the opening of a string, up to its end.
 _STRINGS: Final = {
     '"""': re.compile(r'(?:[^\\]|\\.)*?"""(?:"{0,2})', re.DOTALL),
@@ -52,7 +54,7 @@ def read_document(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text.removeprefix("\ufeff"))
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(_as_others_say(str(error))) from error
+        raise ValueError(_as_others_say(str(error), text)) from error
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
 
@@ -138,7 +140,9 @@ def _skip_blanks(text: str, at: int) -> int:
     return at
 
 
-def _as_others_say(message: str) -> str:
+def _as_others_say(message: str, text: str) -> str:
     """``tomllib`` puts the place last and in brackets; the other formats' messages begin with it."""
     said, _, where = message.rpartition(" (at ")
+    if where == "end of document)":
+        where = place(text, len(text))
     return f"{where.removesuffix(')')}: {said}" if said else message

@@ -153,7 +153,10 @@ def clients(
         }
         for one in found
     ]
-    Output(as_json=json).result(rows, lambda console: mcp_install_pages.show_clients(console, found))
+    home, project = Path(around.home), Path(around.project)
+    Output(as_json=json).result(
+        rows, lambda console: mcp_install_pages.show_clients(console, found, home=home, project=project)
+    )
 
 
 def _written(
@@ -205,13 +208,15 @@ def _client(client_id: str) -> Client:
 def _command(context: typer.Context, library: str | None, output: Output, *, quiet: bool) -> Command:
     """This interpreter, whatever PATH the client has, and the settings that are read here."""
     from mcp_server.installation.entries import Command
-    from stillroom.settings import handed_on
+    from stillroom.settings import CONFIG_VARIABLE, OWN_CONFIG, handed_on
 
     variables, withheld = handed_on(open_rooms(context).settings, context.obj)
     if library is not None:
         open_rooms(context, library=library)  # refuses a bad name
     if not quiet:
-        for setting in withheld:
+        if variables[CONFIG_VARIABLE] != OWN_CONFIG:
+            output.note(f"the server reads its settings from {variables[CONFIG_VARIABLE]}")
+        for setting in set(withheld) - {"mcp_token"}:  # which a server on stdin does not ask for
             output.note(f"{setting} is a secret and is not written down: set it in your stillroom.toml")
         if "archive-v0" in Path(sys.prefix).parts:
             output.note("this Stillroom is in uv's cache, which is cleaned up: uv tool install stillroom")
@@ -225,7 +230,7 @@ def _address(client: Client, url: str, token_variable: str, *, write_token: bool
 
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or not parts.path.strip("/"):
-        raise typer.BadParameter(f"--http {url!r}: an address such as http://127.0.0.1:8365/mcp is needed")
+        raise typer.BadParameter(f"--http {url!r}: an address such as http://127.0.0.1:8620/mcp is needed")
     if parts.username or parts.password:
         raise typer.BadParameter("--http: a name or a password in an address is seen by everybody")
     if client.http is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
@@ -48,28 +49,41 @@ def show_installation(console: Console, done: Installation) -> None:
         console.print(Text(f"the same as a link: {done.deeplink}", style="dim"), soft_wrap=True)
 
 
-def show_clients(console: Console, found: Sequence[Found]) -> None:
+def show_clients(console: Console, found: Sequence[Found], *, home: Path, project: Path) -> None:
     """One line a client, and one for each further file."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("client", "name", "here", "for", "server"):
+    for heading in ("client", "name", "here", "server"):
         table.add_column(heading, no_wrap=True)
     table.add_column("file", overflow="fold")
     for one in found:
         first = (one.client.id, one.client.title, Text("yes", style="green") if one.here else Text("no"))
         if not one.files:
-            table.add_row(*first, "", "", Text(f"none; paste into {one.client.paste}", style="dim"))
+            table.add_row(*first, "", Text("none: mcp install prints what to paste", style="dim"))
         for index, file in enumerate(one.files):
-            server = Text(", ".join(file.names), style="green")
-            if file.problem:
-                server = Text("unreadable", style="red")
-            path = Text(str(file.path), style="" if file.exists else "dim")
-            table.add_row(*(first if index == 0 else ("", "", "")), file.scope, server, path)
+            server = (
+                Text("unreadable", style="red")
+                if file.problem
+                else Text(", ".join(file.names), style="green")
+            )
+            path = Text(_near(file.path, home, project), style="" if file.exists else "dim")
+            table.add_row(*(first if index == 0 else ("", "", "")), server, path)
     console.print(table)
     for problem in (file.problem for one in found for file in one.files if file.problem):
         console.print(Text(harmless(problem), style="yellow"), soft_wrap=True)
 
 
+def _near(path: Path, home: Path, project: Path) -> str:
+    """A path as a person writes it: seen from this folder, or from home."""
+    if project in path.parents and project != home:
+        return str(Path(path.relative_to(project)))
+    return str(Path("~") / path.relative_to(home)) if home in path.parents else str(path)
+
+
 def _show_diff(console: Console, diff: str) -> None:
-    for line in harmless(diff).splitlines():
+    text = harmless(diff)
+    if not console.is_terminal:  # for patch, which wants tabs as they are
+        console.file.write(text)
+        return
+    for line in text.splitlines():
         style = "bold" if line.startswith(("---", "+++")) else _STYLES.get(line[:1], "")
         console.print(Text(line, style=style), soft_wrap=True)

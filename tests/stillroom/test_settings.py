@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stillroom.errors import SettingsError
-from stillroom.settings import as_environment, load_settings
+from stillroom.settings import as_environment, handed_on, load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,3 +141,50 @@ def test_folders_are_a_list_in_the_file_and_a_path_variable_in_the_environment(
 def test_nothing_beyond_the_library_is_reached_unless_it_is_set() -> None:
     settings = load_settings()
     assert (settings.agent_file_roots, settings.agent_web, settings.agent_python) == ((), False, False)
+
+
+def test_a_process_that_somebody_else_starts_is_told_what_this_shell_sets(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("STILLROOM_CONTEXT_TOKENS", "4096")
+    monkeypatch.setenv("STILLROOM_DATA_DIR", "here")
+    monkeypatch.setenv("STILLROOM_ENDPOINT_API_KEY", "s3cret")
+    monkeypatch.setenv("OLLAMA_HOST", "gpu-box")
+    monkeypatch.setenv("STILLROOM_AGENT_WEB", "false")  # as it is by itself
+
+    told, withheld = handed_on(load_settings())
+
+    assert told == {
+        "STILLROOM_CONFIG": "own",
+        "STILLROOM_CONTEXT_TOKENS": "4096",
+        "STILLROOM_DATA_DIR": str(tmp_path / "here"),
+        "STILLROOM_OLLAMA_URL": "http://gpu-box:11434",
+    }
+    assert withheld == ("endpoint_api_key",)
+
+
+def test_a_process_that_somebody_else_starts_is_pointed_to_a_file_that_it_would_not_find(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "stillroom.toml").write_text("context_tokens = 4096\nlibrary = 'work'\n", encoding="utf-8")
+    monkeypatch.setenv("STILLROOM_LIBRARY", "other")
+
+    assert handed_on(load_settings()) == (
+        {"STILLROOM_CONFIG": str(tmp_path / "stillroom.toml"), "STILLROOM_LIBRARY": "other"},
+        (),
+    )
+
+
+def test_a_process_that_somebody_else_starts_reads_the_persons_own_file_and_no_projects(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    own = tmp_path / "no-config" / "stillroom" / "stillroom.toml"
+    told, _ = handed_on(load_settings())
+    monkeypatch.setenv("STILLROOM_CONFIG", told["STILLROOM_CONFIG"])
+    (tmp_path / "stillroom.toml").write_text("endpoint_url = 'https://evil.example/v1'\n", encoding="utf-8")
+
+    assert load_settings().endpoint_url == ""
+    own.parent.mkdir(parents=True)
+    own.write_text("context_tokens = 4096\nendpoint_api_key = 's3cret'\n", encoding="utf-8")
+    assert load_settings().context_tokens == 4096
+    assert handed_on(load_settings()) == ({"STILLROOM_CONFIG": "own"}, ())
