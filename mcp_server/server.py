@@ -18,10 +18,12 @@ from mcp_server.tools.catalog import served_tools
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
     from mcp.server import MCPServer
 
     from agents.services import Services
+    from mcp_server.jobs.runner import JobRunner
     from mcp_server.tools.served_tool import ServedTool
 
 _NO_ACCESS = Access()
@@ -42,6 +44,8 @@ def build_server(
     access: Access = _NO_ACCESS,
     *,
     extra_tools: Sequence[ServedTool] = (),
+    jobs: JobRunner | None = None,
+    ingest_roots: Sequence[Path] | None = None,
     lifespan: Callable[[MCPServer[Any]], AbstractAsyncContextManager[None]] | None = None,
 ) -> MCPServer[Any]:
     """A server over the services; none of them is opened before a tool or resource needs it.
@@ -50,6 +54,8 @@ def build_server(
         services: what the tools work on.
         access: what of the world beyond the library the tools may reach.
         extra_tools: are offered after Stillroom's own.
+        jobs: does what takes long; without it there are no tools that start or watch such work.
+        ingest_roots: as in ``mcp_server.job_tools.JobTools``.
         lifespan: entered while a client is connected.
     """
     from mcp_server.library_server import LibraryServer
@@ -58,7 +64,7 @@ def build_server(
     return LibraryServer(
         "stillroom",
         services,
-        lambda opened: (*served_tools(opened, access), *extra_tools),
+        lambda opened: (*served_tools(opened, access, jobs, ingest_roots), *extra_tools),
         title="Stillroom",
         description="Your own library and your own model, for any MCP client.",
         version=__version__,
@@ -69,8 +75,16 @@ def build_server(
     )
 
 
-def serve_stdio(services: Services, access: Access = _NO_ACCESS) -> None:
+def serve_stdio(
+    services: Services,
+    access: Access = _NO_ACCESS,
+    *,
+    jobs: JobRunner | None = None,
+    ingest_roots: Sequence[Path] | None = None,
+) -> None:
     """Speak MCP on stdin and stdout until the client closes them.
+
+    Jobs that earlier servers left are gone on with, and what is under way at the end is left to the next.
 
     SIGTERM and Ctrl-C end the process at once, and a call that is under way with it: no tool writes, and a
     library repairs itself at the next open. Call it from the main thread.
@@ -80,9 +94,24 @@ def serve_stdio(services: Services, access: Access = _NO_ACCESS) -> None:
         level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
     )
     with contextlib.redirect_stdout(sys.stderr):
-        server = build_server(services, access, lifespan=_python_output_to_stderr)
-    with _interrupt_ends_the_process():
+        server = build_server(
+            services, access, jobs=jobs, ingest_roots=ingest_roots, lifespan=_python_output_to_stderr
+        )
+    with _interrupt_ends_the_process(), going_on(jobs):
         server.run("stdio")
+
+
+@contextlib.contextmanager
+def going_on(jobs: JobRunner | None) -> Iterator[None]:
+    """Do the jobs that are there, and give them back to the next server at the end."""
+    if jobs is None:
+        yield
+        return
+    jobs.resume()
+    try:
+        yield
+    finally:
+        jobs.close()
 
 
 @contextlib.asynccontextmanager

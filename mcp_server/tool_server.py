@@ -8,6 +8,7 @@ offers.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -93,7 +94,8 @@ class ToolServer(MCPServer[Any]):
         began = time.monotonic()
         try:
             caller.require(name)
-            async with self._slots, signs_of_life(context, name, self._progress_seconds) as tell:
+            place = contextlib.nullcontext() if served.waits else self._slots
+            async with place, signs_of_life(context, name, self._progress_seconds) as tell:
                 result = await _result(served.for_caller(caller), arguments, tell)
         except StillroomError as error:
             await _log(context, "warning", error_text(error))

@@ -179,6 +179,12 @@ class Settings(BaseSettings):
         "auto", description="what the chat speaks; auto: as the locale says"
     )
     agent_file_roots: Paths = Field((), description="folders whose files the agent may read")
+    mcp_ingest_roots: Paths = Field(
+        (), description="folders that MCP clients may have ingested; with a token, no others"
+    )
+    mcp_patience_seconds: float = Field(
+        20.0, ge=0, le=3_600, description="how long an MCP client waits before its call becomes a job"
+    )
     agent_web: bool = Field(default=False, description="the agent may fetch web pages, and asks each time")
     agent_python: bool = Field(default=False, description="the agent may run Python, and asks each time")
     agent_trace_file: Path | None = Field(

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 MOST_RUNS: Final = 3
 # A model or an embedder does not get quicker by being asked three things at once.
 AT_ONCE: Final = 2
+# The shortest time after which clients give up is 60 s; a person who waits wants to know sooner.
+PATIENCE_SECONDS: Final = 20.0
 # How often jobs are looked at that other processes may have changed, and those that a dead one left.
 _LOOK_SECONDS: Final = 0.5
 _RESCUE_SECONDS: Final = 15.0
@@ -51,6 +53,7 @@ class JobRunner:
         kinds: by name, what does the work. It may be done again from the same arguments.
         library: what this server serves: jobs are gone on with only by a server of the same.
         at_once: by kind, how many jobs this process is at; ``AT_ONCE`` for the others.
+        patience_seconds: how long ``run`` lets its caller wait.
 
     Example:
         >>> runner = JobRunner(JobStore(path), {"ask_library": ask})  # doctest: +SKIP
@@ -66,11 +69,13 @@ class JobRunner:
         *,
         library: str = "",
         at_once: Mapping[str, int] | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._store = store
         self._kinds = kinds
         self._library = library
         self._at_once = at_once or {}
+        self._patience_seconds = patience_seconds
         self._at_work: dict[str, tuple[str, Work]] = {}
         self._unkept: dict[str, Callable[[], None]] = {}
         # Held for moments; told whenever a job ends.
@@ -91,10 +96,8 @@ class JobRunner:
         self._look_now()
         return job
 
-    def run(
-        self, kind: str, arguments: Mapping[str, Any], owner: str, *, seconds: float, call: CallContext
-    ) -> ToolResult | Job:
-        """Do the work while its caller waits; after ``seconds`` it goes on as a job.
+    def run(self, kind: str, arguments: Mapping[str, Any], owner: str, call: CallContext) -> ToolResult | Job:
+        """Do the work while its caller waits; once that has lasted ``patience_seconds``, it is a job.
 
         Where a job cannot be kept, or its owner has too many, the caller waits on.
 
@@ -102,7 +105,6 @@ class JobRunner:
             kind: which work.
             arguments: JSON values.
             owner: whose job it becomes.
-            seconds: that the caller waits for the result.
             call: the caller's: told of progress, and where it is cancelled before the work is a job, the
                 work ends.
 
@@ -111,7 +113,7 @@ class JobRunner:
         """
         self._check(kind)
         work = Work(self._kinds[kind], arguments, call.progress)
-        if not work.wait(seconds, call) and not call.cancelled.is_set():
+        if not work.wait(self._patience_seconds, call) and not call.cancelled.is_set():
             try:
                 return self._adopt(kind, arguments, owner, work)
             except StillroomError as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from agents.toolbox import toolbox
 from agents.tools import tool
 from mcp_server.agent_tool import AgentTool
+from mcp_server.job_tools import job_tools
 from mcp_server.tools.asking import AskingTool
 from mcp_server.tools.citing import cited_links
 from mcp_server.tools.planning import PlanningTool
@@ -20,8 +21,12 @@ from mcp_server.tools.sources import SourcesTool
 from mcp_server.tools.status import StatusTool
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from agents.services import Services
     from agents.toolkit.access import Access
+    from mcp_server.jobs.runner import JobRunner
 
 # A slow model writes an answer for minutes; who waits less gives up sooner.
 _ANSWER_SECONDS: Final = 600.0
@@ -33,8 +38,20 @@ _FILE_TITLES: Final = {
 }
 
 
-def served_tools(services: Services, access: Access) -> tuple[ServedTool, ...]:
-    """The tools of one server: none that needs a person's yes, which nobody here could ask for."""
+def served_tools(
+    services: Services,
+    access: Access,
+    jobs: JobRunner | None = None,
+    ingest_roots: Sequence[Path] | None = None,
+) -> tuple[ServedTool, ...]:
+    """The tools of one server: none that needs a person's yes, which nobody here could ask for.
+
+    Args:
+        services: what they work on.
+        access: what of the world beyond the library they may reach.
+        jobs: does what takes long; without it there are no tools that start or watch such work.
+        ingest_roots: as in ``mcp_server.job_tools.JobTools``.
+    """
     return (
         ServedTool(
             tool(SearchTool(services).search_library), "Search the private library", links=cited_links
@@ -48,6 +65,7 @@ def served_tools(services: Services, access: Access) -> tuple[ServedTool, ...]:
             tool(ReadingTool(services).read_document), "Read a document of the library", links=rest_link
         ),
         ServedTool(tool(SourcesTool(services).list_sources), "List the library's documents"),
+        *(job_tools(jobs, ingest_roots) if jobs else ()),
         ServedTool(tool(PlanningTool(services).plan_deployment), "Plan a model for this machine"),
         ServedTool(tool(StatusTool(services).deployment_status), "Show the local model that runs"),
         ServedTool(

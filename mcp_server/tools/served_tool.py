@@ -43,6 +43,7 @@ class ServedTool:
         title: what an IDE shows a person.
         idempotent: calling it again with the same arguments changes nothing more.
         links: the resources that a result's data points to; they are sent beside it.
+        waits: it does nothing but wait for work that goes on elsewhere, and keeps no other call waiting.
         function_for: the tool's function on behalf of a caller; None where it is the same for all.
     """
 
@@ -50,6 +51,7 @@ class ServedTool:
     title: str
     idempotent: bool = True
     links: Callable[[Mapping[str, Any]], tuple[Link, ...]] = _none
+    waits: bool = False
     function_for: Callable[[Caller], Callable[..., object]] | None = None
 
     @property

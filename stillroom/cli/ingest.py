@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from stillroom.cli import ingest_page, options
+from stillroom.cli.ingest_progress import JsonProgress
 from stillroom.cli.output import Output
 from stillroom.cli.pace import paced
 from stillroom.cli.rooms import open_rooms
+from stillroom.errors import LibraryBusyError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import FrameType
 
     from rich.console import Console
@@ -27,7 +32,11 @@ if TYPE_CHECKING:
     from stillroom.cli.rooms import Rooms
     from stillroom.settings import Settings
 
+T = TypeVar("T")
+
 PANEL = "Library"
+# Each try looks through the folders anew, so there are not many of them.
+_RETRY_SECONDS = 2.0
 # 128 and the number of SIGINT, as shells count.
 _INTERRUPTED = 130
 
@@ -68,6 +77,13 @@ def ingest(
         int | None,
         typer.Option("--jobs", min=1, max=64, help="Files read at once.", show_default="cores less one"),
     ] = None,
+    wait: Annotated[
+        float,
+        typer.Option("--wait", min=0, help="Seconds to wait for another process that writes to the library."),
+    ] = 0.0,
+    json_progress: Annotated[
+        bool, typer.Option("--json-progress", help="Say on stderr how far it is, one JSON object a line.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Take files and folders into the library; unchanged ones are skipped, deleted ones removed."""
@@ -75,6 +91,8 @@ def ingest(
         raise typer.BadParameter("name at least one file or folder, or --rebuild")
     if watch and (dry_run or rebuild):
         raise typer.BadParameter("--watch goes with neither --dry-run nor --rebuild")
+    if (wait or json_progress) and (watch or dry_run):
+        raise typer.BadParameter("--wait and --json-progress go with neither --watch nor --dry-run")
     metadata = _metadata(tag or (), meta or ())
     rooms = open_rooms(context, library=library, ocr_languages=ocr_languages)
     output = Output(as_json=json)
@@ -90,7 +108,8 @@ def ingest(
     elif watch:
         _watch(output, rooms, paths or [], chosen)
     else:
-        _ingest(output, rooms, paths or [], chosen, rebuild=rebuild)
+        told = JsonProgress(sys.stderr) if json_progress else None
+        _ingest(output, rooms, paths or [], chosen, rebuild=rebuild, wait_seconds=wait, told=told)
 
 
 def ingest_options(settings: Settings, passwords: tuple[str, ...] = ()) -> IngestOptions:
@@ -113,7 +132,14 @@ def ingest_options(settings: Settings, passwords: tuple[str, ...] = ()) -> Inges
 
 
 def _ingest(
-    output: Output, rooms: Rooms, paths: Sequence[Path], chosen: IngestOptions, *, rebuild: bool
+    output: Output,
+    rooms: Rooms,
+    paths: Sequence[Path],
+    chosen: IngestOptions,
+    *,
+    rebuild: bool,
+    wait_seconds: float,
+    told: JsonProgress | None,
 ) -> None:
     from rag.ingesting.ingest import ingest as take_in
     from rag.ingesting.ingest import rebuild as make_indexes
@@ -121,12 +147,15 @@ def _ingest(
     report: IngestReport | None = None
     with stopping(output) as stop:
         with paced(output, "Opening the library", noun="files") as pace:
+            tell = told.tell if told else ingest_page.teller(pace.show)
+            patient = partial(
+                _once_free, seconds=wait_seconds, stop=stop, tell=told.wait if told else output.note
+            )
             held = rooms.open_library(for_rebuild=rebuild)
-            told = ingest_page.teller(pace.show)
             if rebuild:
-                make_indexes(held, on_progress=told)
+                patient(lambda: make_indexes(held, on_progress=tell))
             if paths:
-                report = take_in(held, paths, options=chosen, on_progress=told, stop=stop)
+                report = patient(lambda: take_in(held, paths, options=chosen, on_progress=tell, stop=stop))
         counts = held.counts()
     _print(output, rooms, report, counts)
     if report is not None and report.stopped:
@@ -134,6 +163,28 @@ def _ingest(
         raise typer.Exit(_INTERRUPTED)
     if report is not None and report.failed:
         raise typer.Exit(1)
+
+
+def _once_free(
+    write: Callable[[], T], *, seconds: float, stop: threading.Event, tell: Callable[[str], None]
+) -> T:
+    """What ``write`` gives, tried again for so long while another process writes to the library.
+
+    Raises:
+        LibraryBusyError: it writes still, or the wait was stopped.
+    """
+    deadline = time.monotonic() + seconds
+    said = ""
+    while True:
+        try:
+            return write()
+        except LibraryBusyError as error:
+            if time.monotonic() >= deadline or stop.is_set():
+                raise
+            if error.message != said:
+                said = error.message
+                tell(f"{said}; waiting for it")
+        stop.wait(_RETRY_SECONDS)
 
 
 def _watch(output: Output, rooms: Rooms, paths: Sequence[Path], chosen: IngestOptions) -> None:

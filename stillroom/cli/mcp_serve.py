@@ -136,19 +136,23 @@ def _serve_stdio(rooms: Rooms) -> None:
         )
     from mcp_server.server import serve_stdio
 
-    serve_stdio(rooms.services(), rooms.access)
+    services = rooms.services()
+    serve_stdio(services, rooms.access, jobs=rooms.jobs(services), ingest_roots=rooms.ingest_roots)
 
 
 def _serve_http(rooms: Rooms, http_options: HttpOptions, output: Output) -> None:
     from mcp_server.http.serving import serve_http
-    from mcp_server.server import build_server
+    from mcp_server.server import build_server, going_on
 
-    serve_http(
-        lambda: build_server(rooms.services(), rooms.access),
-        http_options,
-        verifier=_verifier(rooms.settings),
-        on_listening=lambda listening: _tell(listening, output),
-    )
+    services = rooms.services()
+    jobs = rooms.jobs(services)
+    with going_on(jobs):
+        serve_http(
+            lambda: build_server(services, rooms.access, jobs=jobs, ingest_roots=rooms.ingest_roots),
+            http_options,
+            verifier=_verifier(rooms.settings),
+            on_listening=lambda listening: _tell(listening, output),
+        )
     output.note("stopped")
 
 

@@ -6,6 +6,7 @@ never how it is made. Nothing below the command line reads a setting.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from agents.toolbox import Access, Services
     from agents.tools import Tool
     from deploy.endpoint import Endpoint
+    from mcp_server.jobs.runner import JobRunner
     from stillroom.cli.recording import Recording
 
 
@@ -88,6 +90,35 @@ class Rooms(LibraryRooms):
 
         settings = self.settings
         return Access(settings.agent_file_roots, web=settings.agent_web, python=settings.agent_python)
+
+    def jobs(self, services: Services) -> JobRunner:
+        """Does the MCP server's long work on the services; opens and starts nothing."""
+        from mcp_server.job_kinds import AT_ONCE, job_kinds
+        from mcp_server.jobs.runner import JobRunner
+        from mcp_server.jobs.store import JobStore
+        from stillroom.settings import as_environment
+
+        settings = self.settings
+        kinds = job_kinds(
+            services,
+            self.access,
+            # Safely: a folder in which an IDE starts us may have modules of the same names.
+            ingest_command=(sys.executable, "-P", "-m", "stillroom", "ingest"),
+            ingest_environment=as_environment(settings),
+            agent_seconds=settings.agent_max_seconds,
+        )
+        return JobRunner(
+            JobStore(settings.state_dir / "jobs.sqlite3"),
+            kinds,
+            library=str(self.library_dir.absolute()),
+            at_once=AT_ONCE,
+            patience_seconds=settings.mcp_patience_seconds,
+        )
+
+    @property
+    def ingest_roots(self) -> Sequence[Path] | None:
+        """Below which MCP clients may have files ingested; None where nobody said."""
+        return self.settings.mcp_ingest_roots or None
 
     def toolbox(self, others: Sequence[Tool] = ()) -> tuple[Tool, ...]:
         """All tools that the settings allow, for one conversation: what is too long is kept to read on in.

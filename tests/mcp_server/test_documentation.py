@@ -9,6 +9,8 @@ from pathlib import Path
 
 from agents.toolbox import Services
 from agents.toolkit.access import Access
+from mcp_server.jobs.runner import JobRunner
+from mcp_server.jobs.store import JobStore
 from mcp_server.tools.catalog import served_tools
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "mcp.md").read_text(encoding="utf-8")
@@ -24,9 +26,10 @@ def never_opened() -> None:
 
 def test_page_lists_every_tool_with_its_arguments() -> None:
     services = Services(never_opened, never_opened, never_opened, never_opened)  # type: ignore[arg-type]
+    jobs = JobRunner(JobStore(Path("unopened")), {})
     rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", PAGE, re.MULTILINE)
     assert {name: re.findall(r"`(\w+)`", arguments) for name, arguments in rows} == {
-        served.name: list(served.tool.argument_names) for served in served_tools(services, Access())
+        served.name: list(served.tool.argument_names) for served in served_tools(services, Access(), jobs)
     }
 
 

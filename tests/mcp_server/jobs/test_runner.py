@@ -141,10 +141,10 @@ def test_running_job_is_cancelled_from_another_process(make: Callable[..., JobRu
 def test_quick_work_is_answered_at_once_and_leaves_no_job(make: Callable[..., JobRunner], gate: Gate) -> None:
     runner = make()
     gate.opened.set()
-    result = runner.run("gate", {"word": "valve"}, "ada", seconds=PATIENT_S, call=CallContext())
+    result = runner.run("gate", {"word": "valve"}, "ada", CallContext())
     assert result == ToolResult("valve", {"word": "valve"})
     with pytest.raises(ToolError, match="it cannot be done"):
-        runner.run("fail", {}, "ada", seconds=PATIENT_S, call=CallContext())
+        runner.run("fail", {}, "ada", CallContext())
     assert runner.recent("ada") == ()
 
 
@@ -154,7 +154,7 @@ def test_slow_work_goes_on_as_a_job_when_its_caller_has_waited(
     runner = make()
     told: list[str] = []
     call = CallContext(progress=lambda message, _: told.append(message))
-    job = runner.run("gate", {"word": "valve"}, "ada", seconds=0.5, call=call)
+    job = runner.run("gate", {"word": "valve"}, "ada", call)
     assert isinstance(job, Job)
     assert (job.state, job.runs, told) == ("running", 1, ["at valve"])
     # As a server does when it has answered.
@@ -176,14 +176,14 @@ def test_caller_that_goes_away_before_there_is_a_job_ends_the_work(
 
     threading.Thread(target=go_away).start()
     with pytest.raises(ToolError, match="nobody waits"):
-        runner.run("gate", {"word": "valve"}, "ada", seconds=PATIENT_S, call=call)
+        runner.run("gate", {"word": "valve"}, "ada", call)
     assert runner.recent("ada") == ()
 
 
 def test_caller_waits_on_where_no_job_can_be_kept(tmp_path: Path, gate: Gate) -> None:
     path = tmp_path / "jobs.sqlite3"
     path.write_bytes(b"no database at all, " * 500)
-    runner = JobRunner(JobStore(path), {"gate": gate})
+    runner = JobRunner(JobStore(path), {"gate": gate}, patience_seconds=0)
     told: list[str] = []
 
     def tell(message: str, _done: float | None) -> None:
@@ -191,7 +191,7 @@ def test_caller_waits_on_where_no_job_can_be_kept(tmp_path: Path, gate: Gate) ->
         if "cannot become a job" in message:
             gate.opened.set()
 
-    result = runner.run("gate", {"word": "valve"}, "ada", seconds=0, call=CallContext(progress=tell))
+    result = runner.run("gate", {"word": "valve"}, "ada", CallContext(progress=tell))
     assert result == ToolResult("valve", {"word": "valve"})
     with pytest.raises(JobError, match="is damaged"):
         runner.start("gate", {"word": "valve"}, "ada")

@@ -1,0 +1,89 @@
+"""Which files and folders an ingest that a client asks for may reach: existing ones that make sense.
+
+A path is what a model wrote, so it is judged by where it leads, links and ``..`` and all. A person may do
+more in a terminal. Nothing here reads a file.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from agents.tool_result import encodable
+from stillroom.errors import ToolError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# What the kernel makes up as it is read: no documents, some of it secret, some of it without an end.
+_KERNEL_FOLDERS: Final = ("/proc", "/sys", "/dev")
+_SHOWN_CHARACTERS: Final = 200
+_BY_HAND: Final = "a person can, in a terminal: stillroom ingest PATH"
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Judges paths.
+
+    Attributes:
+        roots: only what is at and below these; None for anywhere on this machine.
+    """
+
+    roots: Sequence[Path] | None
+
+    def checked(self, paths: Sequence[str]) -> list[str]:
+        """The paths, absolute, as an ingest may be given them.
+
+        Raises:
+            ToolError: one is not absolute, leads nowhere or out of the roots, is hidden, or takes in the
+                whole machine or a person's whole home. What is outside is not said to exist.
+        """
+        return [self._checked(path) for path in paths]
+
+    def _checked(self, path: str) -> str:
+        asked = Path(path.strip()).expanduser()
+        if not asked.is_absolute():
+            raise _refused(path, "it is not absolute, and the server's folder is not yours")
+        try:
+            real = Path(os.path.realpath(asked))
+        except ValueError as error:
+            raise _refused(path, "no path has such characters") from error
+        below = self._below_a_root(real)
+        if below is None:
+            raise self._outside(path)
+        if any(part.startswith(".") for part in below.parts):
+            raise _refused(path, "what is hidden is not taken in", _BY_HAND)
+        if any(real.is_relative_to(folder) for folder in _KERNEL_FOLDERS):
+            raise _refused(path, "it is made up by the system")
+        if not real.exists():
+            raise _refused(path, "there is no such file or folder")
+        if Path(os.path.realpath(Path.home())).is_relative_to(real):
+            raise _refused(
+                path, "it is your whole home folder, or more", "name folders of documents below it"
+            )
+        if not (real.is_dir() or real.is_file()):
+            raise _refused(path, "it is neither a file nor a folder")
+        return os.path.normpath(asked)
+
+    def _below_a_root(self, real: Path) -> Path | None:
+        """What of the path lies below its root; None where it lies below none."""
+        if self.roots is None:
+            return real
+        for root in (Path(os.path.realpath(root.expanduser())) for root in self.roots):
+            if real.is_relative_to(root):
+                return real.relative_to(root)
+        return None
+
+    def _outside(self, path: str) -> ToolError:
+        named = ", ".join(str(root) for root in self.roots or ())
+        if named:
+            return _refused(path, "it is outside the folders that may be ingested", f"they are {named}")
+        return _refused(
+            path, "no folder may be ingested over HTTP", "set mcp_ingest_roots where the server runs"
+        )
+
+
+def _refused(path: str, why: str, hint: str = "") -> ToolError:
+    return ToolError(f"{encodable(repr(path[:_SHOWN_CHARACTERS]))}: {why}", hint=hint)
