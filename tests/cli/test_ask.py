@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from typing import TYPE_CHECKING
 
@@ -10,22 +11,29 @@ import pytest
 
 from stillroom.cli.conversation import keep_turns, read_turns
 from stillroom.errors import EnvironmentUnfitError
+from tests.conftest import Home
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.conftest import Home
-
 QUESTION = "How much memory is saved by going from FP32 to INT8?"
 
 
-@pytest.fixture
-def kettle(home: Home) -> Home:
+@pytest.fixture(scope="module")
+def furnished_once(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A house whose library holds one short document."""
+    home = Home(tmp_path_factory.mktemp("kettle"))
     text = "# Tea\n\nGreen tea is brewed at 80 degrees. Black tea is brewed at 95 degrees for four minutes.\n"
     (home.folder / "tea.md").write_text(text, encoding="utf-8")
     done = home.run("ingest", str(home.folder / "tea.md"))
     assert done.returncode == 0, done.stderr
+    return home
+
+
+@pytest.fixture
+def kettle(home: Home, furnished_once: Home) -> Home:
+    """A copy of that house for one test."""
+    shutil.copytree(furnished_once.folder, home.folder, dirs_exist_ok=True)
     return home
 
 
