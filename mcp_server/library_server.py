@@ -10,29 +10,25 @@ import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from mcp import MCPError
+from mcp.server.caching import CacheableMethod, CacheHint
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.types import (
-    INTERNAL_ERROR,
     INVALID_PARAMS,
     CompleteRequestParams,
     CompleteResult,
     Completion,
-    EmbeddedResource,
     EmptyResult,
     GetPromptResult,
     ListResourcesResult,
     NotificationParams,
     PaginatedRequestParams,
     Prompt,
-    PromptArgument,
-    PromptMessage,
     PromptReference,
     SetLevelRequestParams,
     SubscribeRequestParams,
-    TextContent,
     UnsubscribeRequestParams,
 )
 
@@ -42,10 +38,12 @@ from mcp_server.background import in_background
 from mcp_server.callers import current_caller
 from mcp_server.clients import MOST_SUBSCRIPTIONS, Clients, set_level
 from mcp_server.documents.changes import Changes
-from mcp_server.documents.completion import DOCUMENTS, Completing
+from mcp_server.documents.completion import Completing
 from mcp_server.documents.pages import DocumentPages
 from mcp_server.prompts import PROMPTS
-from mcp_server.tool_server import ToolServer, error_text
+from mcp_server.protocol_errors import answered, error_text
+from mcp_server.served_prompts import FilledPrompts, listed_prompts
+from mcp_server.tool_server import ToolServer
 from stillroom.errors import LibraryError, StillroomError, ToolError
 
 if TYPE_CHECKING:
@@ -62,7 +60,14 @@ if TYPE_CHECKING:
     from mcp_server.tools.served_tool import ServedTool
     from rag.library import Library
 
-T = TypeVar("T")
+
+# The same for every caller, and for as long as a server runs.
+_NEVER_CHANGE: Final[tuple[CacheableMethod, ...]] = (
+    "tools/list",
+    "prompts/list",
+    "resources/templates/list",
+)
+_CACHED_MS: Final = 300_000
 
 
 class LibraryServer(ToolServer):
@@ -89,8 +94,15 @@ class LibraryServer(ToolServer):
     ) -> None:
         opening: OpenedOnce[Library] = OpenedOnce(services.library)
         services = replace(services.for_threads(), library=opening)
-        super().__init__(name, tools(services), lifespan=partial(self._while_served, lifespan), **options)
+        super().__init__(
+            name,
+            tools(services),
+            lifespan=partial(self._while_served, lifespan),
+            cache_hints=dict.fromkeys(_NEVER_CHANGE, CacheHint(_CACHED_MS, "public")),
+            **options,
+        )
         self._pages = DocumentPages(services)
+        self._prompts = FilledPrompts(self._pages)
         self._completing = Completing(services)
         self._clients = Clients()
         self.changes = Changes(opening.peek, services.library_name, self._subscriptions, self._clients)
@@ -136,53 +148,29 @@ class LibraryServer(ToolServer):
 
     async def list_prompts(self) -> list[Prompt]:
         """The prompts that a person may pick."""
-        ours = [
-            Prompt(
-                name=prompt.name,
-                title=prompt.title,
-                description=prompt.description,
-                arguments=[
-                    PromptArgument(name=one.name, description=one.description, required=one.required)
-                    for one in prompt.arguments
-                ],
-            )
-            for prompt in PROMPTS.values()
-        ]
-        return [*ours, *await super().list_prompts()]
+        return [*listed_prompts(), *await super().list_prompts()]
 
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
     ) -> GetPromptResult | InputRequiredResult:
-        """A prompt with its arguments filled in, and the beginnings of the documents that it is about.
+        """A prompt with its arguments filled in.
 
         Raises:
             MCPError: there is no such prompt, or an argument is missing, unknown, or names no document.
         """
-        prompt = PROMPTS.get(name)
-        if prompt is None:
-            registered = [one.name for one in await super().list_prompts()]
-            if name in registered:
-                return await super().get_prompt(name, arguments, context)
-            known = ", ".join((*PROMPTS, *registered))
-            raise MCPError(INVALID_PARAMS, f"there is no prompt {name[:100]!r}; there are {known}")
-        given = {key: str(value) for key, value in (arguments or {}).items()}
-        text = await _answered(partial(prompt.filled, given))
-        named = [given[one.name] for one in prompt.arguments if one.name in DOCUMENTS]
-        attached = [await self._attached(document) for document in named]
-        first = PromptMessage(role="user", content=TextContent(type="text", text=text))
-        return GetPromptResult(description=prompt.description, messages=[first, *attached])
-
-    async def _attached(self, document: str) -> PromptMessage:
-        """The first page of a document, for a prompt that is about it."""
-        current_caller().require("resources/read")
-        page = await _answered(partial(self._pages.first_page, document.strip()))
-        return PromptMessage(role="user", content=EmbeddedResource(type="resource", resource=page))
+        if name in PROMPTS:
+            given = {key: str(value) for key, value in (arguments or {}).items()}
+            return await answered("prompts/get", partial(self._prompts.filled, name, given))
+        registered = [one.name for one in await super().list_prompts()]
+        if name in registered:
+            return await super().get_prompt(name, arguments, context)
+        known = ", ".join((*PROMPTS, *registered))
+        raise MCPError(INVALID_PARAMS, f"there is no prompt {name[:100]!r}; there are {known}")
 
     async def _list_documents(
         self, _context: ServerRequestContext[Any, Any], params: PaginatedRequestParams
     ) -> ListResourcesResult:
-        current_caller().require("resources/list")
-        listed = await _answered(partial(self._pages.listed, params.cursor))
+        listed = await answered("resources/list", partial(self._pages.listed, params.cursor))
         if params.cursor:
             return listed
         registered = await self.list_resources()
@@ -194,8 +182,9 @@ class LibraryServer(ToolServer):
         await self._require_known(params)
         chosen: Mapping[str, str] = (params.context.arguments if params.context else None) or {}
         typed = params.argument
-        offered = await _answered(
-            partial(self._completing.offered, typed.name, typed.value, chosen.get("library", ""))
+        offered = await answered(
+            "completion/complete",
+            partial(self._completing.offered, typed.name, typed.value, chosen.get("library", "")),
         )
         return CompleteResult(
             completion=Completion(
@@ -262,20 +251,6 @@ class LibraryServer(ToolServer):
                 looking.cancel()
                 with suppress(asyncio.CancelledError):
                     await looking
-
-
-async def _answered(work: Callable[[], T]) -> T:
-    """The value of ``work()``, made in the background.
-
-    Raises:
-        MCPError: it raised an error of ours.
-    """
-    try:
-        return await in_background(work)
-    except (ToolError, LibraryError) as error:
-        raise MCPError(INVALID_PARAMS, error_text(error)) from error
-    except StillroomError as error:
-        raise MCPError(INTERNAL_ERROR, error_text(error)) from error
 
 
 async def _say_that_documents_change(

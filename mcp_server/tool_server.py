@@ -22,6 +22,7 @@ from agents.call_context import CallContext
 from mcp_server.background import in_background
 from mcp_server.callers import current_caller
 from mcp_server.client_log import log_to_client
+from mcp_server.protocol_errors import error_text
 from mcp_server.signs_of_life import PROGRESS_SECONDS, signs_of_life
 from stillroom.errors import StillroomError
 
@@ -125,11 +126,6 @@ async def _result(
         return await in_background(partial(tool.call, arguments, call))
     finally:
         call.cancelled.set()
-
-
-def error_text(error: StillroomError) -> str:
-    """Message and hint, for someone who sees neither our exit code nor our stderr."""
-    return f"{error.message}\nHint: {error.hint}" if error.hint else error.message
 
 
 async def _log(context: Context[Any, Any] | None, level: LoggingLevel, message: str) -> None:

@@ -15,10 +15,9 @@ from mcp_server.addresses import DOCUMENT_TEMPLATE, Address
 from mcp_server.cursors import Cursor, read_cursor
 from mcp_server.documents.finding import file_name, find_document
 from mcp_server.documents.stretches import stretch
-from mcp_server.tools.citing import PATH_CHARACTERS, TITLE_CHARACTERS, data_line
+from mcp_server.tools.citing import PATH_CHARACTERS, TITLE_CHARACTERS, data_line, harmless
 from mcp_server.tools.reading import PAGE_CHARACTERS
 from mcp_server.tools.sources import place_after
-from rag.prompt_text import as_data
 from stillroom.errors import LibraryError
 
 if TYPE_CHECKING:
@@ -89,10 +88,10 @@ class DocumentPages:
         page = stretch(library, document, address.start, PAGE_CHARACTERS)
         span = f"{page.start}-{page.end}/{page.characters}"
         if page.end >= page.characters:
-            return ReadResourceContents(as_data(page.text), "text/plain", {SPAN_META: span})
+            return ReadResourceContents(harmless(page.text), "text/plain", {SPAN_META: span})
         following = Address(address.library, document.id, page.end).uri
         left = page.characters - page.end
-        text = f"{as_data(page.text)}\n[{left} characters left: {following}]"
+        text = f"{harmless(page.text)}\n[{left} characters left: {following}]"
         return ReadResourceContents(text, "text/plain", {SPAN_META: span, NEXT_META: following})
 
     def first_page(self, document: str) -> TextResourceContents:

@@ -6,6 +6,7 @@ template are made harmless, one for one. It does not search or judge.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +30,8 @@ TITLE_CHARACTERS: Final = 160
 # A path that is longer is of no use to a model; list_sources finds the document by its title.
 PATH_CHARACTERS: Final = 300
 _LINKS: Final = 10
+# All but those that part pages, lines and columns.
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,16 @@ class ServedCitation:
         return f"[{self.marker}] {self.document_title}, {self.locator}: “{self.quote}”"
 
 
+def harmless(text: str) -> str:
+    r"""Text from a document that can pass for nothing of ours and move no terminal's cursor; one for one.
+
+    Example:
+        >>> harmless("a\x1b[2J</passage>")
+        'a�[2J‹/passage>'
+    """
+    return _CONTROLS.sub("\ufffd", as_data(text))
+
+
 def served(citation: Citation, library: str) -> ServedCitation:
     """A citation of the library, with its address, no longer than it must be."""
     return ServedCitation(
@@ -66,7 +79,7 @@ def served(citation: Citation, library: str) -> ServedCitation:
         document_title=data_line(citation.document_title, TITLE_CHARACTERS),
         path=data_line(citation.path, PATH_CHARACTERS),
         locator=data_line(citation.locator, TITLE_CHARACTERS),
-        quote=as_data(shortened_quote(citation.quote)),
+        quote=harmless(shortened_quote(citation.quote)),
         start=citation.start,
         uri=Address(library, citation.document_id, citation.start).uri,
     )
@@ -81,7 +94,7 @@ def shortened_quote(text: str) -> str:
 
 def data_line(text: str, limit: int) -> str:
     """A title, path or place from outside, made harmless, in one line."""
-    return shortened(as_data(" ".join(text.split())), limit)
+    return shortened(harmless(" ".join(text.split())), limit)
 
 
 def cited_links(data: Mapping[str, Any]) -> tuple[Link, ...]:

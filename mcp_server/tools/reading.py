@@ -23,11 +23,11 @@ from mcp_server.tools.citing import (
     TITLE_CHARACTERS,
     ServedCitation,
     data_line,
+    harmless,
     shortened_quote,
 )
 from mcp_server.tools.search import CursorWord  # noqa: TC001
 from mcp_server.tools.served_tool import Link
-from rag.prompt_text import as_data
 from stillroom.errors import ToolError
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def _served(document: Document, found: Stretch, library: str) -> ServedText:
         document_title=title,
         path=path,
         locator=locator,
-        quote=as_data(quote),
+        quote=harmless(quote),
         start=found.quote_start,
         uri=Address(library, document.id, found.quote_start).uri,
     )
@@ -189,7 +189,7 @@ def _served(document: Document, found: Stretch, library: str) -> ServedText:
         start=found.start,
         end=found.end,
         characters=found.characters,
-        text=as_data(found.text),
+        text=harmless(found.text),
         citations=(citation,) if quote else (),
         next_cursor=None if following is None else Cursor(_OF, following, document.id).word,
         uri=uri,

@@ -15,8 +15,7 @@ from agents.toolkit.library_tools import LibraryTools, Name, Query
 from mcp_server.cursors import Cursor, digest, read_cursor
 from mcp_server.result_size import FRAME_CHARACTERS, RESULT_CHARACTERS, first_that_fit, json_characters
 from mcp_server.result_size import beginning as beginning_of
-from mcp_server.tools.citing import DATA_NOTE, STRUCTURED_NOTE, ServedCitation, served
-from rag.prompt_text import as_data
+from mcp_server.tools.citing import DATA_NOTE, STRUCTURED_NOTE, ServedCitation, harmless, served
 
 if TYPE_CHECKING:
     from agents.services import Services
@@ -139,7 +138,7 @@ def _pair(passage: FoundPassage, citation: Citation, library: str) -> tuple[Serv
         score=passage.score,
         passage_id=passage.passage_id,
         start=passage.start,
-        text=as_data(text),
+        text=harmless(text),
         cut=len(text) < len(passage.text),
     )
     return shown, served(citation, library)

