@@ -90,7 +90,7 @@ def test_a_client_is_sent_no_kind_of_content_that_its_revision_does_not_know(
         assert "第一批茶叶在三月二十日采摘。" in result["content"][0]["text"]
     finally:
         server.process.kill()
-        server.process.communicate(timeout=30)
+        server.process.communicate(timeout=120)
 
 
 def test_a_call_that_is_cancelled_over_stdio_is_not_answered_and_the_next_one_is(
