@@ -21,13 +21,11 @@ class Exchange:
 
     Attributes:
         request_id: by which a client and a log speak of it.
-        caller: the name of the token that was verified, or empty.
         message: the JSON-RPC method, and a tool's name after a blank; empty where it is not known.
         stays_open: its answer is a stream that lasts as long as the client listens.
     """
 
     request_id: str = ""
-    caller: str = ""
     message: str = ""
     stays_open: bool = False
 

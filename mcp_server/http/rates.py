@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 
-from mcp_server.http.exchange import exchange_of
 from mcp_server.http.refusals import refusal
 
 if TYPE_CHECKING:
@@ -98,8 +97,7 @@ class RateLimit:
 def _caller(scope: Scope) -> str:
     user = scope.get("user")
     if isinstance(user, AuthenticatedUser):
-        exchange_of(scope).caller = user.access_token.client_id
-        return f"token {user.access_token.client_id}"
+        return f"token {user.username}"
     return f"address {network(scope['client'][0] if scope.get('client') else '')}"
 
 

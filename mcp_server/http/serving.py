@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import signal
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import uvicorn
 
@@ -31,7 +32,7 @@ from mcp_server.http.tls import Certificate, server_context
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import FrameType
 
@@ -139,10 +140,11 @@ def serve_http(
             timeout_graceful_shutdown=_LAST_SECONDS,
             ssl_context_factory=None if config_tls is None else lambda *_: config_tls,
         )
-        on_listening(Listening(url, exposure.host, port, asks, secure))
-        # What libraries print is no result of the command's.
-        with contextlib.redirect_stdout(sys.stderr):
-            _run(_Server(config, app.draining), listening)
+        with _until_a_signal():
+            on_listening(Listening(url, exposure.host, port, asks, secure))
+            # What libraries print is no result of the command's.
+            with contextlib.redirect_stdout(sys.stderr):
+                asyncio.run(_Server(config, app.draining).serve([listening]))
 
 
 class _Server(uvicorn.Server):
@@ -163,10 +165,23 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def _run(server: _Server, listening: socket.socket) -> None:
-    # uvicorn raises the signal again once it has ended, for whoever waits for that; nobody here does.
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(server.serve([listening]))
+@contextlib.contextmanager
+def _until_a_signal() -> Iterator[None]:
+    """Leave the block with SIGTERM or Ctrl-C, and go on behind it.
+
+    uvicorn takes these signals while it serves, and raises them again once it has ended.
+    """
+    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _quiet() -> None:

@@ -1,0 +1,149 @@
+"""The server ends within a few seconds of a signal, whatever is open, and breaks no stream."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from tests.mcp_server.http.conftest import HttpServer, Tokens, serving
+from tests.mcp_server.http.wire import bearer, call, headers_for, message
+from tests.processes import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+
+@pytest.fixture
+def server(tokens: Tokens) -> Iterator[HttpServer]:
+    """A server that a test may end; its machine never answers."""
+    with serving("--tokens", str(tokens.file.path)) as started:
+        yield started
+
+
+class Listener:
+    """A client that reads a stream in a thread until it ends."""
+
+    def __init__(self, server: HttpServer, asked: Mapping[str, object], headers: Mapping[str, str]) -> None:
+        self.status = 0
+        self.text = ""
+        self.broken: httpx.HTTPError | None = None
+        self._thread = threading.Thread(target=self._read, args=(server.url, asked, headers), daemon=True)
+        self._thread.start()
+
+    def _read(self, url: str, asked: Mapping[str, object], headers: Mapping[str, str]) -> None:
+        method = "POST" if asked else "GET"
+        try:
+            with httpx.stream(
+                method, url, json=asked or None, headers=dict(headers), timeout=240, trust_env=False
+            ) as response:
+                self.status = response.status_code
+                for text in response.iter_text():
+                    self.text += text
+        except httpx.HTTPError as error:
+            self.broken = error
+
+    def ended(self, seconds: float) -> bool:
+        """Whether the stream ended in time."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+
+def listen(server: HttpServer, token: str) -> Listener:
+    """Open a stream of changes, and wait until it is open."""
+    asked = message("subscriptions/listen", notifications={"toolsListChanged": True})
+    listener = Listener(server, asked, {**headers_for(asked), **bearer(token)})
+    assert wait_until(lambda: listener.status != 0)
+    assert listener.status == 200, listener.text
+    return listener
+
+
+def long_call(server: HttpServer, token: str) -> Listener:
+    """Call a tool that never answers, and wait until it works."""
+    asked = call("plan_deployment")
+    asked["params"]["_meta"]["progressToken"] = "p"
+    called = Listener(server, asked, {**headers_for(asked), **bearer(token)})
+    assert wait_until(lambda: "waiting for ever" in server.logged, 60)
+    return called
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_idle_server_ends_with_success_and_nothing_said(server: HttpServer, number: signal.Signals) -> None:
+    server.process.send_signal(number)
+    assert server.process.wait(60) == 0
+    assert server.logged == ""
+
+
+def test_open_streams_end_as_streams_do_and_calls_are_told(server: HttpServer, tokens: Tokens) -> None:
+    changes = listen(server, tokens.reader)
+    called = long_call(server, tokens.reader)
+
+    server.process.send_signal(signal.SIGTERM)
+
+    assert server.process.wait(60) == 0
+    for stream in (changes, called):
+        assert stream.ended(60)
+        assert stream.broken is None
+    # It was told of progress, or that the server ends; in no case was the connection broken.
+    assert called.status in {200, 503}
+    assert "Traceback" not in server.logged
+    assert "ERROR" not in server.logged
+
+
+def test_call_that_is_nearly_done_is_still_answered(server: HttpServer, tokens: Tokens) -> None:
+    asked = call("list_sources")
+    called = Listener(server, asked, {**headers_for(asked), **bearer(tokens.reader)})
+    assert wait_until(lambda: "stray text that is flushed" in server.logged, 60)
+    server.process.send_signal(signal.SIGTERM)
+    assert called.ended(60)
+    assert called.broken is None
+    assert json.loads(called.text)["result"]["isError"] is True
+
+
+def test_session_of_the_revision_before_ends_too(server: HttpServer, tokens: Tokens) -> None:
+    hello = {
+        "jsonrpc": "2.0",
+        "id": 0,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-11-25",
+            "capabilities": {},
+            "clientInfo": {"name": "t", "version": "1"},
+        },
+    }
+    old = {"Mcp-Protocol-Version": "2025-11-25"}
+    opened = server.send(hello, tokens.reader, headers=old)
+    old["Mcp-Session-Id"] = opened.headers["mcp-session-id"]
+    server.send({"jsonrpc": "2.0", "method": "notifications/initialized"}, tokens.reader, headers=old)
+    stream = Listener(server, {}, {**bearer(tokens.reader), **old, "Accept": "text/event-stream"})
+    assert wait_until(lambda: stream.status == 200)
+
+    server.process.send_signal(signal.SIGTERM)
+
+    assert server.process.wait(60) == 0
+    assert stream.ended(60)
+    assert stream.broken is None
+    assert "Traceback" not in server.logged
+
+
+def test_client_that_neither_reads_nor_goes_does_not_hold_the_end(server: HttpServer) -> None:
+    with server.connect() as silent, server.connect() as half:
+        half.sendall(b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\nx")
+        silent.sendall(b"GET /healthz HTTP/1.1\r\nHost")
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(60) == 0
+
+
+def test_stream_of_a_token_that_is_revoked_tells_nothing_more(tokens: Tokens, library_dir: Path) -> None:
+    token = tokens.add("leaving")
+    with serving("--tokens", str(tokens.file.path), "--library", str(library_dir)) as server:
+        called = long_call(server, token)
+        tokens.file.revoke("leaving")
+        # The next sign of life, five seconds after the one before, is the last thing that is tried.
+        assert called.ended(60)
+        server.require_alive(tokens.reader)

@@ -1,0 +1,199 @@
+"""Who is let in to do what: tokens, scopes, hosts and origins, as a client sees it on the wire."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from tests.mcp_server.http.conftest import HttpServer, serving
+from tests.mcp_server.http.wire import bearer, call, headers_for, message
+from tests.processes import wait_until
+
+if TYPE_CHECKING:
+    from tests.mcp_server.http.conftest import Tokens
+
+
+def test_request_without_a_token_is_told_that_one_is_needed_and_where_that_is_written(
+    guarded: HttpServer,
+) -> None:
+    response = guarded.send(message("tools/list"))
+
+    assert response.status_code == 401
+    challenge = response.headers["www-authenticate"]
+    assert challenge.startswith("Bearer ")
+    metadata = challenge.partition('resource_metadata="')[2].partition('"')[0]
+    written = httpx.get(metadata, trust_env=False).json()
+    assert written["resource"] == guarded.url
+    assert written["scopes_supported"] == ["read", "ingest", "agent"]
+    assert written["bearer_methods_supported"] == ["header"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Bearer wrong",
+        "Bearer",
+        "Basic cmVhZGVyOnJlYWRlcg==",
+        "stillroom_x",
+        "Bearer \xff\xfe",
+        "Bearer " + "x" * 8000,
+    ],
+)
+def test_wrong_token_is_refused(guarded: HttpServer, header: str) -> None:
+    asked = message("tools/list")
+    headers = {**headers_for(asked), "Authorization": header}
+    sent = {name.encode("ascii"): value.encode("latin-1") for name, value in headers.items()}
+    response = httpx.post(guarded.url, json=asked, headers=sent, trust_env=False)
+    assert response.status_code == 401
+
+
+def test_token_in_the_address_is_no_token_and_is_not_logged(guarded: HttpServer, tokens: Tokens) -> None:
+    asked = message("tools/list")
+    for place in (f"?token={tokens.owner}", f"?access_token={tokens.owner}", f"/{tokens.owner}"):
+        response = httpx.post(guarded.url + place, json=asked, headers=headers_for(asked), trust_env=False)
+        assert response.status_code in {401, 404}
+    assert tokens.owner not in guarded.logged
+
+
+def test_every_token_may_read(guarded: HttpServer, tokens: Tokens) -> None:
+    for token in (tokens.reader, tokens.writer, tokens.owner):
+        response = guarded.send(call("list_sources"), token)
+        assert response.status_code == 200
+        assert response.json()["result"]["isError"] is False
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_scheme_is_of_any_case(guarded: HttpServer, tokens: Tokens, scheme: str) -> None:
+    header = {"Authorization": f"{scheme} {tokens.reader}"}
+    assert guarded.send(message("tools/list"), headers=header).status_code == 200
+
+
+@pytest.mark.parametrize(("tool", "scope"), [("ingest", "ingest"), ("run_agent", "agent")])
+def test_call_beyond_the_tokens_scopes_is_refused_with_the_scope_it_needs(
+    guarded: HttpServer, tokens: Tokens, tool: str, scope: str
+) -> None:
+    asked = call(tool, question="x", path="/etc")
+    response = guarded.send(asked, tokens.reader)
+
+    assert response.status_code == 403
+    assert response.headers["www-authenticate"] == f'Bearer error="insufficient_scope", scope="read {scope}"'
+    error = response.json()
+    assert error["id"] == asked["id"]
+    assert error["error"]["message"] == (
+        f"{tool} needs the scope '{scope}', and the token 'reader' has read;"
+        f" try: stillroom mcp token add NAME --scope {scope}"
+    )
+
+
+def test_call_within_the_tokens_scopes_is_served(guarded: HttpServer, tokens: Tokens) -> None:
+    response = guarded.send(call("run_agent", question="x"), tokens.owner)
+    assert response.status_code == 200
+    assert "none is running" in response.text
+
+
+def test_scope_is_asked_for_whatever_the_headers_say_of_the_call(guarded: HttpServer, tokens: Tokens) -> None:
+    asked = call("run_agent", question="x")
+    response = guarded.send(asked, tokens.reader, headers={"Mcp-Name": "list_sources"})
+    assert response.status_code == 403
+    # Nor can a batch, which no revision in use has, carry one past the look at the message.
+    batch = httpx.post(
+        guarded.url,
+        json=[asked, asked],
+        headers={**headers_for(asked), **bearer(tokens.reader)},
+        trust_env=False,
+    )
+    assert batch.status_code == 400
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:8620", "127.0.0.1.evil.example", "localhost.evil.example:80", ""],
+)
+@pytest.mark.parametrize("path", ["/mcp", "/.well-known/oauth-protected-resource/mcp", "/elsewhere"])
+def test_foreign_host_is_refused_before_anything_else(guarded: HttpServer, host: str, path: str) -> None:
+    response = httpx.get(guarded.root + path, headers={"Host": host}, trust_env=False)
+    assert response.status_code == 421
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:1", "127.0.0.1", "[::1]:8620"])
+def test_this_machines_names_are_taken(guarded: HttpServer, tokens: Tokens, host: str) -> None:
+    assert guarded.send(message("tools/list"), tokens.reader, headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://evil.example", "null", "http://localhost.evil.example", "file://", "http://127.0.0.1.nip.io"],
+)
+def test_foreign_origin_is_refused_also_with_a_token(
+    guarded: HttpServer, unguarded: HttpServer, tokens: Tokens, origin: str
+) -> None:
+    for server, token in ((guarded, tokens.owner), (unguarded, "")):
+        response = server.send(message("tools/list"), token, headers={"Origin": origin})
+        assert response.status_code == 403
+
+
+def test_page_of_this_machine_is_let_in(unguarded: HttpServer) -> None:
+    response = unguarded.send(message("tools/list"), headers={"Origin": "http://localhost:6274"})
+    assert response.status_code == 200
+    # But no browser lets its script read the answer: no origin was allowed by name.
+    assert "access-control-allow-origin" not in response.headers
+
+
+def test_proxy_before_a_server_that_asks_nobody_is_refused(unguarded: HttpServer) -> None:
+    for header in ("X-Forwarded-For", "Forwarded", "Via", "X-Real-IP"):
+        response = unguarded.send(message("tools/list"), headers={header: "203.0.113.7"})
+        assert response.status_code == 403
+        assert "stillroom mcp token add" in response.text
+
+
+def test_forwarded_address_is_believed_of_a_trusted_proxy_alone(guarded: HttpServer, tokens: Tokens) -> None:
+    forwarded = {"X-Forwarded-For": "203.0.113.7"}
+    assert guarded.send(message("tools/list"), tokens.reader, headers=forwarded).status_code == 200
+    assert "203.0.113.7" not in guarded.logged
+
+    trusting = ("--trust-proxy", "127.0.0.1", "--allow-origin", "https://app.example")
+    with serving("--tokens", str(tokens.file.path), *trusting) as server:
+        page = {"Origin": "https://app.example", **forwarded}
+        response = server.send(message("tools/list"), tokens.reader, headers=page)
+        assert response.status_code == 200
+        assert response.headers["access-control-allow-origin"] == "https://app.example"
+        assert wait_until(lambda: " 203.0.113.7 reader POST /mcp tools/list 200 " in server.logged)
+        preflight = httpx.options(
+            server.url,
+            headers={
+                "Origin": "https://app.example",
+                "Access-Control-Request-Method": "POST",
+                "Access-Control-Request-Headers": "authorization,content-type",
+            },
+            trust_env=False,
+        )
+        assert preflight.status_code == 200
+
+
+def test_revoked_token_is_refused_by_the_running_server(guarded: HttpServer, tokens: Tokens) -> None:
+    token = tokens.add("passing")
+    assert guarded.send(message("tools/list"), token).status_code == 200
+    tokens.file.revoke("passing")
+    assert guarded.send(message("tools/list"), token).status_code == 401
+    guarded.require_alive(tokens.reader)
+
+
+def test_health_is_told_to_anybody_by_any_name_and_says_nothing_else(guarded: HttpServer) -> None:
+    response = httpx.get(f"{guarded.root}/healthz", headers={"Host": "10.1.2.3:80"}, trust_env=False)
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+    assert "server" not in response.headers
+    assert "/healthz" not in guarded.logged
+
+
+def test_tokens_and_what_is_asked_are_never_logged(guarded: HttpServer, tokens: Tokens) -> None:
+    guarded.send(call("search_library", query="canary in the question"), tokens.reader)
+    guarded.send(call("run_agent", question="canary in the question"), tokens.reader)
+    guarded.send(message("canary/method-that-is-none"), tokens.reader)
+    assert wait_until(lambda: "reader POST /mcp canary/method-that-is-none 404" in guarded.logged)
+    for token in (tokens.reader, tokens.writer, tokens.owner):
+        assert token not in guarded.logged
+        assert token.removeprefix("stillroom_")[:12] not in guarded.logged
+    assert "canary in" not in guarded.logged
+    assert "reader POST /mcp tools/call search_library 200" in guarded.logged
