@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -17,6 +18,7 @@ from stillroom.errors import McpError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mcp.server import MCPServer
     from rich.console import Console
 
     from mcp_server.http.serving import HttpOptions, Listening
@@ -146,9 +148,15 @@ def _serve_http(rooms: Rooms, http_options: HttpOptions, output: Output) -> None
 
     services = rooms.services()
     jobs = rooms.jobs(services)
-    with going_on(jobs):
+    with ExitStack() as working:
+
+        def make_server() -> MCPServer[Any]:
+            # Not before: a server that may not listen must not begin with the jobs of another.
+            working.enter_context(going_on(jobs))
+            return build_server(services, rooms.access, jobs=jobs, ingest_roots=rooms.ingest_roots)
+
         serve_http(
-            lambda: build_server(services, rooms.access, jobs=jobs, ingest_roots=rooms.ingest_roots),
+            make_server,
             http_options,
             verifier=_verifier(rooms.settings),
             on_listening=lambda listening: _tell(listening, output),

@@ -99,7 +99,9 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> Tokens:
 @pytest.fixture(scope="session")
 def guarded(tokens: Tokens, library_dir: Path) -> Iterator[HttpServer]:
     """A server that asks for tokens, over the library of three documents."""
-    with serving("--tokens", str(tokens.file.path), "--library", str(library_dir)) as server:
+    folder = library_dir.parent / "sources"
+    arguments = ("--library", str(library_dir), "--ingest-root", str(folder))
+    with serving("--tokens", str(tokens.file.path), *arguments) as server:
         yield server
 
 

@@ -1,5 +1,7 @@
 """Serves over HTTP as ``stillroom mcp serve --http`` does: a library, and a machine that never answers.
 
+An ingest works until it is ended. Jobs are kept beside the tokens.
+
 Prints where it listens as one line of JSON, as the command does.
 """
 
@@ -12,14 +14,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agents.toolbox import Services
+from agents.toolbox import Access, Services
 from deploy.catalog import load_catalog
 from mcp_server.http.addresses import Exposure
 from mcp_server.http.serving import HttpOptions, Listening, serve_http
 from mcp_server.http.tls import Certificate
 from mcp_server.http.tokens import TokenFile
 from mcp_server.http.verifier import FileTokenVerifier
-from mcp_server.server import build_server
+from mcp_server.job_kinds import job_kinds
+from mcp_server.jobs.runner import JobRunner
+from mcp_server.jobs.store import JobStore
+from mcp_server.server import build_server, going_on
 from tests.mcp_server.serving import no_library, no_machine, open_library
 
 if TYPE_CHECKING:
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--library", type=Path)
+    parser.add_argument("--ingest-root", type=Path)
     parser.add_argument("--tokens", type=Path, required=True)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--allow-origin", action="append", default=[])
@@ -44,8 +50,19 @@ def serve(given: argparse.Namespace) -> None:
     def library() -> Library:
         return no_library() if given.library is None else open_library(given.library)
 
+    services = Services(library, lambda: None, no_machine, load_catalog)
+    kinds = job_kinds(
+        services,
+        Access(),
+        ingest_command=(sys.executable, "-c", "import time; time.sleep(600)"),
+        ingest_environment={},
+        agent_seconds=60,
+    )
+    jobs = JobRunner(JobStore(given.tokens.with_name("jobs.sqlite3")), kinds)
+    roots = [given.ingest_root] if given.ingest_root else None
+
     def make_server() -> MCPServer[object]:
-        return build_server(Services(library, lambda: None, no_machine, load_catalog))
+        return build_server(services, jobs=jobs, ingest_roots=roots)
 
     def tell(listening: Listening) -> None:
         sys.stdout.write(json.dumps(asdict(listening)) + "\n")
@@ -60,7 +77,9 @@ def serve(given: argparse.Namespace) -> None:
         requests_per_minute=given.per_minute,
         certificate=Certificate(*given.tls) if given.tls else None,
     )
-    serve_http(make_server, options, verifier=FileTokenVerifier(TokenFile(given.tokens)), on_listening=tell)
+    with going_on(jobs):
+        verifier = FileTokenVerifier(TokenFile(given.tokens))
+        serve_http(make_server, options, verifier=verifier, on_listening=tell)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,9 @@ def test_client_lists_calls_and_reads(
         assert client.protocol_version == {"auto": "2026-07-28", "legacy": "2025-11-25"}[mode]
         names = {tool.name for tool in (await client.list_tools()).tools}
         assert {"search_library", "read_document", "run_agent"} <= names
-        found = await client.call_tool("search_library", {"query": "Marlow valve", "limit": 1})
+        found = await client.call_tool(
+            "search_library", {"query": "When does the Marlow valve open?", "limit": 1}
+        )
         assert found.structured_content is not None
         (citation,) = found.structured_content["citations"]
         assert citation["quote"] == "The Marlow valve opens at 4.2 bar."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from mcp_server.jobs.store import JobStore
 from tests.mcp_server.http.conftest import HttpServer, Tokens, serving
 from tests.mcp_server.http.wire import bearer, call, headers_for, message
 from tests.processes import wait_until
@@ -93,6 +94,18 @@ def test_open_streams_end_as_streams_do_and_calls_are_told(server: HttpServer, t
     assert called.status in {200, 503}
     assert "Traceback" not in server.logged
     assert "ERROR" not in server.logged
+
+
+def test_job_under_way_is_left_to_the_next_server(tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path / "tokens.json")
+    with serving("--tokens", str(tokens.file.path), "--ingest-root", str(tmp_path)) as server:
+        started = server.send(call("ingest", paths=[str(tmp_path)]), tokens.owner).json()
+        job = started["result"]["structuredContent"]["job_id"]
+        store = JobStore(tmp_path / "jobs.sqlite3")
+        assert wait_until(lambda: store.find(job, "owner").state == "running", 60)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(60) == 0
+    assert store.find(job, "owner").state == "queued"
 
 
 def test_call_that_is_nearly_done_is_still_answered(server: HttpServer, tokens: Tokens) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -12,6 +12,8 @@ from tests.mcp_server.http.wire import bearer, call, headers_for, message
 from tests.processes import wait_until
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.mcp_server.http.conftest import Tokens
 
 
@@ -91,6 +93,34 @@ def test_call_within_the_tokens_scopes_is_served(guarded: HttpServer, tokens: To
     response = guarded.send(call("run_agent", question="x"), tokens.owner)
     assert response.status_code == 200
     assert "none is running" in response.text
+
+
+def test_job_belongs_to_the_token_that_started_it(
+    guarded: HttpServer, tokens: Tokens, library_dir: Path
+) -> None:
+    started = guarded.send(call("ingest", paths=[str(library_dir.parent / "sources")]), tokens.writer).json()
+    job = started["result"]["structuredContent"]["job_id"]
+
+    def of(token: str, tool: str) -> dict[str, Any]:
+        wait = {"wait_seconds": 0} if tool == "job_status" else {}
+        result: dict[str, Any] = guarded.send(call(tool, job_id=job, **wait), token).json()["result"]
+        return result
+
+    for tool in ("job_status", "cancel_job"):
+        refused = of(tokens.owner, tool)
+        assert refused["isError"] is True
+        assert "there is no job" in refused["content"][0]["text"]
+    assert of(tokens.writer, "job_status")["structuredContent"]["state"] in {"queued", "running"}
+    cancelled = of(tokens.writer, "cancel_job")
+    assert cancelled["isError"] is False
+
+
+def test_files_outside_the_folders_that_are_allowed_are_not_ingested(
+    guarded: HttpServer, tokens: Tokens
+) -> None:
+    for path in ("/etc", "/etc/passwd", "../..", "~/.ssh"):
+        result = guarded.send(call("ingest", paths=[path]), tokens.owner).json()["result"]
+        assert result["isError"] is True, path
 
 
 def test_scope_is_asked_for_whatever_the_headers_say_of_the_call(guarded: HttpServer, tokens: Tokens) -> None:
