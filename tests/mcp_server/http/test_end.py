@@ -73,6 +73,13 @@ def long_call(server: HttpServer, token: str) -> Listener:
     return called
 
 
+def state(store: JobStore, job_id: str) -> str:
+    """What is kept of the job."""
+    job = store.find(job_id)
+    assert job is not None
+    return job.state
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_idle_server_ends_with_success_and_nothing_said(server: HttpServer, number: signal.Signals) -> None:
     server.process.send_signal(number)
@@ -102,10 +109,10 @@ def test_job_under_way_is_left_to_the_next_server(tmp_path: Path) -> None:
         started = server.send(call("ingest", paths=[str(tmp_path)]), tokens.owner).json()
         job = started["result"]["structuredContent"]["job_id"]
         store = JobStore(tmp_path / "jobs.sqlite3")
-        assert wait_until(lambda: store.find(job, "owner").state == "running", 60)
+        assert wait_until(lambda: state(store, job) == "running", 60)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(60) == 0
-    assert store.find(job, "owner").state == "queued"
+    assert state(store, job) == "queued"
 
 
 def test_call_that_is_nearly_done_is_still_answered(server: HttpServer, tokens: Tokens) -> None:
