@@ -185,10 +185,19 @@ def _is_named(document: Document, wanted: str) -> bool:
 
 
 def _while_wanted(events: Iterable[AnswerEvent]) -> Iterator[AnswerEvent]:
-    """The events, as long as somebody waits for the last one."""
+    """The events, as long as somebody waits for the last one, who is told how far the answer is."""
+    from rag.answering.events import Kept, Retrieved
+
     call = current_call()
+    kept = 0
     for event in events:
         call.check()
+        match event:
+            case Retrieved(_, hits):
+                call.progress(f"reads {len(hits)} passages", None)
+            case Kept():
+                kept += 1
+                call.progress(f"sentences with a checked quote: {kept}", None)
         yield event
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agents.call_context import CallContext
 from agents.toolbox import Services, toolbox
 from agents.toolkit.library_results import FoundPassage, SearchResults
 from agents.toolkit.library_tools import PAGE_CHARACTERS
@@ -168,6 +169,14 @@ def test_ask_without_a_model_answers_in_the_documents_own_words(tools: dict[str,
     assert "4.2 bar" in result.text
     assert result.citations
     assert all(citation.quote for citation in result.citations)
+
+
+def test_whoever_waits_for_an_answer_hears_how_far_it_is(tools: dict[str, Tool]) -> None:
+    told: list[str] = []
+    context = CallContext(progress=lambda message, _: told.append(message))
+    tools["ask_library"].call({"question": "At how many bar does the Marlow valve open?"}, context)
+    assert told[0].startswith("reads ")
+    assert told[0].endswith(" passages")
 
 
 def test_ask_refuses_what_the_library_does_not_know(tools: dict[str, Tool]) -> None:
