@@ -60,6 +60,7 @@ def ask(
         raise typer.BadParameter("--stream goes with --json; otherwise an answer is always shown as it comes")
     output = Output(as_json=json)
     rooms = open_rooms(context, library=library)
+    rooms.require_library(library)
     history = read_turns(rooms.settings.state_dir, rooms.library_dir) if go_on else ()
     only = _filter(where, paths, after, before, languages)
     with closing(_events(rooms, output, question, history, only)) as events:

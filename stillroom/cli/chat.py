@@ -137,7 +137,7 @@ def chat(
         agent_python=python,
         mcp_config=mcp_config,
     )
-    chat_values.require_library(rooms, library)
+    rooms.require_library(library)
     chat_values.require_writable(rooms, trace_file)
 
     from stillroom.cli.chatting.missing_tool import NoSuchToolError

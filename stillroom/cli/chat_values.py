@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from stillroom.cli import options
-from stillroom.errors import ConversationError, LibraryError
+from stillroom.errors import ConversationError
 
 if TYPE_CHECKING:
     from stillroom.cli.rooms import Rooms
@@ -21,8 +21,6 @@ _STDIN: Final = "-"
 # A pipe may have no end: what is longer than this is not counted any further.
 _MOST_COUNTED: Final = 1_000_000
 _CHUNK: Final = 65_536
-# The library that a person has who never named one; a chat may go without documents.
-_UNNAMED: Final = "default"
 
 
 def one_question(argument: str | None, once: str | None) -> str | None:
@@ -133,23 +131,3 @@ def require_writable(rooms: Rooms, typed: Path | None) -> None:
         from agents.running.trace_file import TraceFile
 
         TraceFile(path.expanduser().absolute())
-
-
-def require_library(rooms: Rooms, typed: str | None) -> None:
-    """Stop where a library is named that is not there: a chat makes none.
-
-    Raises:
-        LibraryError: there is none of that name.
-    """
-    name = rooms.settings.library
-    if typed is None and name == _UNNAMED:
-        return
-    from rag.upkeep.overview import find_libraries
-
-    known = [found.name for found in find_libraries(rooms.library_dir.parent)]
-    if name not in known:
-        there_are = f"there are {', '.join(known)}" if known else "there is none yet"
-        raise LibraryError(
-            f"there is no library {name!r} in {rooms.library_dir.parent}; {there_are}",
-            hint=f"stillroom ingest PATH --library {name}",
-        )

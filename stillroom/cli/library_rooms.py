@@ -8,9 +8,10 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stillroom.cli.deployment_rooms import DeploymentRooms
+from stillroom.errors import LibraryError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from rag.store.chroma_server import ChromaServer
     from rag.store.filters import Filter
     from stillroom.cli.recording import Recording
+
+# The library that a person has who never named one.
+_UNNAMED: Final = "default"
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,28 @@ class LibraryRooms(DeploymentRooms):
     @cached_property
     def _library(self) -> Library:
         return self.open_library()
+
+    def require_library(self, typed: str | None) -> None:
+        """Stop where a library is named that is not there: only ``ingest`` makes one.
+
+        Args:
+            typed: the name on the command line; the settings' own default may be missing, and is empty then.
+
+        Raises:
+            LibraryError: there is none of that name.
+        """
+        from rag.upkeep.overview import find_libraries
+
+        name = self.settings.library
+        if typed is None and name == _UNNAMED:
+            return
+        known = [found.name for found in find_libraries(self.library_dir.parent)]
+        if name not in known:
+            there_are = f"there are {', '.join(known)}" if known else "there is none yet"
+            raise LibraryError(
+                f"there is no library {name!r} in {self.library_dir.parent}; {there_are}",
+                hint=f"stillroom ingest PATH --library {name}",
+            )
 
     def open_library(self, *, for_rebuild: bool = False) -> Library:
         """Open the library; with ``for_rebuild`` also one that another embedder has indexed."""

@@ -62,7 +62,7 @@ def show_hits(console: Console, hits: Iterable[Hit], *, whole: bool = False) -> 
 
 def show_answer(console: Console, answer: Answer) -> None:
     """The answer, then what it rests on."""
-    console.print(Text.assemble(answer_label(answer.kind), answer.text))
+    console.print(Text.assemble(answer_label(answer.kind), answer.text), soft_wrap=not console.is_terminal)
     show_evidence(console, answer)
 
 
@@ -75,21 +75,20 @@ def answer_label(kind: AnswerKind) -> Text:
 def show_evidence(console: Console, answer: Answer) -> None:
     """The citations, then what should be known of the answer, what was dropped, and what was not read."""
     show_citations(console, answer.citations)
-    if answer.standalone:
-        console.print(Text(f"understood as: {answer.standalone}"), style="dim italic")
-    if answer.notice:
-        console.print(Text(answer.notice), style="dim italic")
-    for reason in answer.dropped:
-        console.print(Text(f"dropped: {reason}"), style="dim yellow")
-    for passage in answer.left_out:
-        console.print(Text(f"not read: {passage}"), style="dim yellow")
+    remarks = [(f"understood as: {answer.standalone}", "dim italic")] if answer.standalone else []
+    remarks += [(answer.notice, "dim italic")] if answer.notice else []
+    remarks += [(f"dropped: {reason}", "dim yellow") for reason in answer.dropped]
+    remarks += [(f"not read: {passage}", "dim yellow") for passage in answer.left_out]
+    for text, style in remarks:
+        console.print(Text(text), style=style, soft_wrap=not console.is_terminal)
 
 
 def show_citations(console: Console, citations: Iterable[Citation]) -> None:
-    """One line a citation: marker, document, place, quote."""
+    """One line a citation: marker, document, place, quote; in a file or pipe it is not broken."""
     for citation in citations:
         where = f"  [{citation.marker}] {Path(citation.path).name}, {citation.locator}: "
-        console.print(Text.assemble((where, "bold"), (f"“{citation.quote}”", "italic")))
+        line = Text.assemble((where, "bold"), (f"“{citation.quote}”", "italic"))
+        console.print(line, soft_wrap=not console.is_terminal)
 
 
 def show_step(console: Console, step: Step) -> None:

@@ -55,6 +55,7 @@ def search(
     """Find passages by meaning and by words."""
     output = Output(as_json=json)
     rooms = open_rooms(context, library=library)
+    rooms.require_library(library)
 
     from rag.retrieval.retrieve import search as find
     from rag.store.filters import parse_filter

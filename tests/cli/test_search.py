@@ -79,3 +79,18 @@ def test_a_reranker_that_is_not_installed_names_its_command(furnished: Home) -> 
         refused(furnished.run("search", "tea"), "pip install 'stillroom[sentence-transformers]'")
     finally:
         del furnished.environment["STILLROOM_RERANKER"]
+
+
+@pytest.mark.parametrize("command", ["search", "ask"])
+def test_a_library_that_is_not_there_is_refused_and_not_made(furnished: Home, command: str) -> None:
+    done = furnished.run(command, "tea", "--library", "nosuch")
+    refused(done, "there is no library 'nosuch' in", "stillroom ingest PATH --library nosuch")
+    assert not (furnished.data_dir / "libraries" / "nosuch").exists()
+
+
+def test_citations_are_whole_lines_in_a_pipe(furnished: Home) -> None:
+    shown = furnished.run("ask", "What is the temperature of knowledge distillation?").stdout
+    cited = [line for line in shown.splitlines() if line.startswith("  [")]
+    assert cited
+    assert all(line.endswith("”") for line in cited)
+    assert max(map(len, cited)) > 80
