@@ -17,6 +17,14 @@ CHINESE_README = REPOSITORY / "README.zh-CN.md"
 PAGES = sorted(
     [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *(REPOSITORY / "docs").glob("*.md")]
 )
+# Where clients look for their configuration instead of below the home.
+CLIENT_FOLDERS = (
+    "CLAUDE_CONFIG_DIR",
+    "CODEX_HOME",
+    "CONTINUE_GLOBAL_DIR",
+    "CLINE_DATA_DIR",
+    "CLINE_MCP_SETTINGS_PATH",
+)
 # `make demo` and `make test` are what CI runs around this test; the MCP server waits for a client.
 RUN_ELSEWHERE = ("stillroom demo", "stillroom mcp serve")
 
@@ -37,6 +45,9 @@ def commands(page: Path) -> list[str]:
 def test_every_command_on_the_page_runs(page: Path, home: Home) -> None:
     # That commands run is what is tested here; two turns of the agent are enough for it.
     home.environment["STILLROOM_AGENT_MAX_STEPS"] = "2"
+    # A client's configuration is that of a person whose home is here.
+    home.environment["HOME"] = str(home.folder)
+    home.environment.update(dict.fromkeys(CLIENT_FOLDERS, ""))
     # Pages show paths as seen from a checkout.
     (home.folder / "examples").symlink_to(REPOSITORY / "examples")
     targets = set(

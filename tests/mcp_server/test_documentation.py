@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from pathlib import Path
+
+from typer.testing import CliRunner
 
 from agents.toolbox import Services
 from agents.toolkit.access import Access
+from mcp_server.installation.registry import CLIENTS
 from mcp_server.jobs.runner import JobRunner
 from mcp_server.jobs.store import JobStore
 from mcp_server.tools.catalog import served_tools
+from stillroom.cli.main import build_app
+from stillroom.settings import CONFIG_VARIABLE, OWN_CONFIG
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "mcp.md").read_text(encoding="utf-8")
 
@@ -33,10 +37,19 @@ def test_page_lists_every_tool_with_its_arguments() -> None:
     }
 
 
-def test_configurations_start_the_server() -> None:
-    for block in blocks("json"):
-        ((_, servers),) = json.loads(block).items()
-        assert servers["stillroom"]["args"] == ["mcp", "serve"]
-        assert servers["stillroom"]["command"].startswith("/")
-    (codex,) = blocks("toml")
-    assert tomllib.loads(codex)["mcp_servers"]["stillroom"]["args"] == ["mcp", "serve"]
+def test_the_configuration_for_another_client_starts_the_server() -> None:
+    (block,) = blocks("json")
+    ((_, servers),) = json.loads(block).items()
+    assert servers["stillroom"]["args"] == ["mcp", "serve"]
+    assert servers["stillroom"]["command"].startswith("/")
+    assert servers["stillroom"]["env"] == {CONFIG_VARIABLE: OWN_CONFIG}
+
+
+def test_page_installs_into_each_client_and_has_each_option() -> None:
+    commands = re.findall(r"^\$ stillroom mcp install (\S+)(.*)$", PAGE, re.MULTILINE)
+    for client in CLIENTS:
+        assert client.id in {name for name, _ in commands}
+        assert client.title.removeprefix("JetBrains ").removesuffix(" Insiders") in PAGE
+    help_page = CliRunner().invoke(build_app(on_terminal=False), ["mcp", "install", "--help"]).output
+    for option in set(re.findall(r"--[a-z-]+", help_page)) - {"--help"}:
+        assert f"`{option}" in PAGE, option
