@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rag.model_call import json_objects
@@ -135,8 +136,10 @@ def _mended(text: str, names: Sequence[str]) -> list[WrittenCall]:
 def _python(text: str, names: Sequence[str]) -> list[WrittenCall]:
     """``name(key=value)``, of the names that can be called."""
     calls = []
-    for found in _PYTHON_CALL.finditer(text):
-        if found[1] in names and (end := _closing(text, found.end() - 1, "()")):
+    ours = (found for found in _PYTHON_CALL.finditer(text) if found[1] in names)
+    # Each looks for its closing bracket, which may be nowhere.
+    for found in islice(ours, _MOST_OBJECTS):
+        if end := _closing(text, found.end() - 1, "()"):
             arguments = _keywords(text[found.end() : end])
             if arguments is not None:
                 calls.append(WrittenCall(found[1], arguments))
