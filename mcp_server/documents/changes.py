@@ -14,6 +14,7 @@ from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated
 
 from mcp_server.addresses import Address
 from mcp_server.background import in_background
+from mcp_server.documents.listing import documents_of
 from stillroom.errors import StillroomError
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Changes:
         generation = await in_background(lambda: library.generation)
         if generation == self._generation:
             return
-        ids = await in_background(lambda: frozenset(one.id for one in library.documents()))
+        ids = await in_background(lambda: frozenset(one.id for one in documents_of(library)))
         known, first = self._ids, self._generation is None
         self._generation, self._ids = generation, ids
         if not first and ids != known:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mcp_server.documents.finding import file_name
+from mcp_server.documents.listing import documents_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -60,7 +61,7 @@ class Completing:
         if argument == LIBRARY:
             return _matching([name], typed)
         if argument in DOCUMENTS and library in {"", name}:
-            return _documents(self.services.library().documents(), typed)
+            return _documents(documents_of(self.services.library()), typed)
         if argument == MODEL:
             return _matching([model.tag for model in self.services.catalog().models], typed)
         if argument == LANGUAGE:

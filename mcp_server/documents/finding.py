@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
+from mcp_server.documents.listing import documents_of
 from rag.prompt_text import as_data
 from stillroom.errors import LibraryEmptyError, LibraryError
 
@@ -31,7 +32,7 @@ def find_document(library: Library, name: str) -> Document:
     try:
         return library.document(name)
     except LibraryError as error:
-        documents = library.documents()
+        documents = documents_of(library)
         if not documents:
             raise LibraryEmptyError(
                 f"the library {library.directory.name} is empty",

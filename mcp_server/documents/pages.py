@@ -14,6 +14,7 @@ from mcp.types import Annotations, ListResourcesResult, Resource, ResourceTempla
 from mcp_server.addresses import DOCUMENT_TEMPLATE, Address
 from mcp_server.cursors import Cursor, read_cursor
 from mcp_server.documents.finding import file_name, find_document
+from mcp_server.documents.listing import documents_of
 from mcp_server.documents.stretches import stretch
 from mcp_server.tools.citing import PATH_CHARACTERS, TITLE_CHARACTERS, data_line, harmless
 from mcp_server.tools.reading import PAGE_CHARACTERS
@@ -60,7 +61,7 @@ class DocumentPages:
             StillroomError: the library cannot be read.
         """
         library = self.services.library()
-        documents = library.documents()
+        documents = documents_of(library)
         begin = place_after(documents, read_cursor(cursor, _OF)) if cursor else 0
         shown = documents[begin : begin + _LISTED]
         sizes = library.text_bytes([document.id for document in shown])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from agents.toolkit.library_tools import Name  # noqa: TC001 (the tool's schema is read at run time)
 from mcp_server.addresses import Address
 from mcp_server.cursors import Cursor, digest, read_cursor
+from mcp_server.documents.listing import documents_of
 from mcp_server.result_size import FRAME_CHARACTERS, RESULT_CHARACTERS, first_that_fit
 from mcp_server.tools.citing import PATH_CHARACTERS, STRUCTURED_NOTE, TITLE_CHARACTERS, data_line
 from mcp_server.tools.search import CursorWord  # noqa: TC001
@@ -95,7 +96,7 @@ class SourcesTool:
         """
         wanted = name.strip()
         about = digest(wanted)
-        documents = [one for one in self.services.library().documents() if is_named(one, wanted)]
+        documents = [one for one in documents_of(self.services.library()) if is_named(one, wanted)]
         begin = place_after(documents, read_cursor(cursor, _OF, about=about)) if cursor else 0
         listed = (_source(one, self.services.library_name) for one in documents[begin:])
         shown = first_that_fit(listed, RESULT_CHARACTERS - FRAME_CHARACTERS)
