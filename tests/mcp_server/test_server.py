@@ -84,7 +84,7 @@ def test_bad_argument_comes_back_as_an_error_that_names_it(server: McpConnection
 
 
 def test_agent_without_a_model_is_an_error_with_the_next_command(tools: dict[str, Tool]) -> None:
-    with pytest.raises(ToolError, match="none is running") as caught:
+    with pytest.raises(ToolError, match="and none is running") as caught:
         tools["run_agent"].call({"question": "How large is a 7B model?"})
     assert caught.value.hint == "stillroom up"
 
