@@ -19,7 +19,7 @@ UV = $(eval UV := env UV_LINK_MODE=copy $(call handed_on,UV_DEFAULT_INDEX,index-
   $(call handed_on,UV_FIND_LINKS,find-links) $(call handed_on,SSL_CERT_FILE,cert) $(BIN)/uv)$(UV)
 INSTALL = $(UV) pip install --quiet --python $(BIN)/python
 
-.PHONY: help demo test lint types layers unit node test-sentence-transformers test-ollama vllm test-vllm lock wheel \
+.PHONY: help demo test lint types layers unit node test-sentence-transformers test-ollama vllm test-vllm lock wheel dist \
   clean
 
 help: ## what can be made
@@ -143,6 +143,11 @@ wheel: $(STAMP) ## dist/stillroom-*.whl, and the constraints to install it with
 	@rm -rf dist
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 	@cp requirements/constraints.txt dist/constraints.txt
+
+# Whose releases and whose name in the MCP registry; README.md says the name too.
+REPOSITORY ?= https://github.com/stillroom/stillroom
+dist: wheel ## dist/server.json for the MCP registry and dist/stillroom-*.mcpb, beside the wheel
+	$(BIN)/python release/mcp_files.py dist --repository $(call quoted,$(REPOSITORY))
 
 clean: ## remove the environment and what was built
 	rm -rf $(VENV) $(TORCH_VENV) $(VLLM_VENV) dist build $(NODE)/node_modules $(NODE)/runtime/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
