@@ -5,7 +5,6 @@ It reads the library's list of documents. It does not search what they say.
 
 from __future__ import annotations
 
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 from mcp_server.documents.listing import documents_of
@@ -46,7 +45,7 @@ def find_document(library: Library, name: str) -> Document:
 
 def file_name(document: Document) -> str:
     """The last part of its path, also of one in an archive."""
-    return PurePath(document.path.rpartition("!/")[2].replace("\\", "/")).name
+    return document.path.replace("\\", "/").rpartition("/")[2]
 
 
 def _names(document: Document) -> tuple[str, ...]:
