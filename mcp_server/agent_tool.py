@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from agents.running.events import AgentEvent
     from agents.services import Services
 
-# MCP clients give up on a call after 60 s. The run ends itself before that, with what its tools returned,
-# whatever its model or a tool is doing then, and within two seconds more.
+# Where a run cannot become a job: MCP clients give up on a call after 60 s. It ends itself before that, with
+# what its tools returned, whatever its model or a tool is doing then, and within two seconds more.
 AGENT_SECONDS = 45.0
 # A step's arguments and result are shown so that its use can be judged, not read in full.
 _STEP_CHARACTERS = 200
@@ -85,9 +85,9 @@ class AgentTool:
     def run_agent(self, question: Annotated[str, Field(min_length=1, max_length=2_000)]) -> AgentAnswer:
         """Let the user's local model work on a question with the library, the planner and a calculator.
 
-        It decides by itself which tools to call, and answers with citations. Takes up to 45 seconds and then
-        ends with what it has. For one look-up, search_library is quicker; use this for a task of several
-        steps that should stay on the user's machine.
+        It decides by itself which tools to call, and answers with citations. A run that takes long becomes a
+        job: then call job_status with its job_id. For one look-up, search_library is quicker; use this for a
+        task of several steps that should stay on the user's machine.
 
         Args:
             question: the task, in English or Chinese.

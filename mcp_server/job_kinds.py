@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from agents.toolkit.library_tools import LibraryTools
 from agents.tools import tool
 from mcp_server.agent_tool import AgentTool
+from mcp_server.tools.asking import ANSWER_SECONDS, AskingTool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from agents.tools import Tool
     from mcp_server.jobs.work import Kind
 
-# A slow model writes an answer for minutes.
-_ANSWER_SECONDS: Final = 600.0
 # The run ends itself before its tool does.
 _MARGIN_SECONDS: Final = 30.0
 # A second ingest of one library would only wait for the first.
@@ -47,7 +45,7 @@ def job_kinds(
         ingest_environment: variables that it gets beside this process's own.
         agent_seconds: what a run of the agent may take.
     """
-    ask = tool(LibraryTools(services).ask_library, timeout_seconds=_ANSWER_SECONDS)
+    ask = tool(AskingTool(services).ask_library, timeout_seconds=ANSWER_SECONDS)
     agent = tool(
         AgentTool(services, access, seconds=agent_seconds).run_agent,
         timeout_seconds=agent_seconds + _MARGIN_SECONDS,

@@ -140,7 +140,7 @@ def _takes_links(context: Context[Any, Any] | None) -> bool:
 
 def _listed(served: ServedTool) -> ListedTool:
     tool = served.tool
-    output = tool.output_schema
+    output = served.output_schema or tool.output_schema
     return ListedTool(
         name=tool.name,
         title=served.title,

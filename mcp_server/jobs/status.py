@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from mcp_server.jobs.job import JobState  # noqa: TC001 (pydantic reads the annotation)
-
-if TYPE_CHECKING:
-    from mcp_server.jobs.job import Job
+from mcp_server.jobs.job import Job, JobState  # noqa: TC001 (annotations are read when the schema is made)
 
 _GOES_ON: Final = "call job_status with this job_id; it waits for the end, 15 seconds at most"
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # seldom longer than a thousand tokens; one that is leaves room for three citations.
 _TOGETHER_CHARACTERS: Final = 6_200
 _ANSWER_CHARACTERS: Final = 5_000
+# A slow model writes an answer for minutes; who waits less gives up sooner.
+ANSWER_SECONDS: Final = 600.0
 _QUESTION_CHARACTERS: Final = 300
 _DROPPED_CHARACTERS: Final = 600
 _NOTICE_CHARACTERS: Final = 400
@@ -67,7 +69,8 @@ class AskingTool:
         """Answer a question from the user's private library; each quote was checked against its document.
 
         The user's local model writes the answer, which takes seconds to minutes; without a model the
-        documents' own sentences are given. Where the library holds no evidence the answer is a refusal:
+        documents' own sentences are given. One that takes long becomes a job: then call job_status with its
+        job_id. Where the library holds no evidence the answer is a refusal:
         then do not fill the gap from memory. search_library is quicker if you can write the answer.
 
         Args:

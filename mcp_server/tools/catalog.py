@@ -11,7 +11,8 @@ from agents.toolbox import toolbox
 from agents.tools import tool
 from mcp_server.agent_tool import AgentTool
 from mcp_server.job_tools import job_tools
-from mcp_server.tools.asking import AskingTool
+from mcp_server.patient_tool import patient
+from mcp_server.tools.asking import ANSWER_SECONDS, AskingTool
 from mcp_server.tools.citing import cited_links
 from mcp_server.tools.planning import PlanningTool
 from mcp_server.tools.reading import ReadingTool, rest_link
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from agents.toolkit.access import Access
     from mcp_server.jobs.runner import JobRunner
 
-# A slow model writes an answer for minutes; who waits less gives up sooner.
-_ANSWER_SECONDS: Final = 600.0
 # Offered where the settings name folders that may be read.
 _FILE_TITLES: Final = {
     "list_files": "List files",
@@ -52,15 +51,19 @@ def served_tools(
         jobs: does what takes long; without it there are no tools that start or watch such work.
         ingest_roots: as in ``mcp_server.job_tools.JobTools``.
     """
+    ask = ServedTool(
+        tool(AskingTool(services).ask_library, timeout_seconds=ANSWER_SECONDS),
+        "Ask the private library",
+        links=cited_links,
+    )
+    agent = ServedTool(
+        tool(AgentTool(services, access).run_agent), "Let the local agent work", links=cited_links
+    )
     return (
         ServedTool(
             tool(SearchTool(services).search_library), "Search the private library", links=cited_links
         ),
-        ServedTool(
-            tool(AskingTool(services).ask_library, timeout_seconds=_ANSWER_SECONDS),
-            "Ask the private library",
-            links=cited_links,
-        ),
+        patient(ask, jobs) if jobs else ask,
         ServedTool(
             tool(ReadingTool(services).read_document), "Read a document of the library", links=rest_link
         ),
@@ -68,9 +71,7 @@ def served_tools(
         *(job_tools(jobs, ingest_roots) if jobs else ()),
         ServedTool(tool(PlanningTool(services).plan_deployment), "Plan a model for this machine"),
         ServedTool(tool(StatusTool(services).deployment_status), "Show the local model that runs"),
-        ServedTool(
-            tool(AgentTool(services, access).run_agent), "Let the local agent work", links=cited_links
-        ),
+        patient(agent, jobs) if jobs else agent,
         *_file_tools(services, access),
     )
 

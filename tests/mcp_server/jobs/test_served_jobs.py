@@ -173,3 +173,28 @@ def test_bad_paths_and_handles_are_named(home: Home) -> None:
         assert "there is no job 'abc'" in server.refused("job_status", job_id="abc")
         assert "there is no job 'abc'" in server.refused("cancel_job", job_id="abc")
         assert not (home.state_dir / "jobs.sqlite3").exists()
+
+
+def test_slow_answer_becomes_a_job_and_a_quick_one_is_given_at_once(tmp_path: Path) -> None:
+    quote = "The Marlow valve opens at 4.2 bar."
+    answer = json.dumps({"answer": [{"passage": "P1", "quote": quote, "text": quote}]})
+    question = {"question": "At how many bar does the Marlow valve open?"}
+    slow = Reply(silent=True)
+    with model(Reply([answer]), slow) as environment:
+        home = Home(tmp_path, {**environment, "STILLROOM_CACHE_DIR": str(tmp_path / "cache")})
+        (tmp_path / "valve.md").write_text(f"# Marlow valve\n\n{quote}\n")
+        home.json("ingest", str(tmp_path / "valve.md"))
+        home.environment["STILLROOM_MCP_PATIENCE_SECONDS"] = str(PATIENT_S)
+        with served(home) as server:
+            quick = server.call("ask_library", **question)
+        assert quick["citations"][0]["quote"] == quote
+        assert not (home.state_dir / "jobs.sqlite3").exists()
+        home.environment["STILLROOM_MCP_PATIENCE_SECONDS"] = "0"
+        with served(home) as server:
+            handle = server.call("ask_library", **question)
+            assert (handle["kind"], handle["state"], handle["result"]) == ("ask_library", "running", None)
+            assert "job_status" in handle["hint"]
+            assert slow.sent.wait(PATIENT_S)
+            assert server.call("cancel_job", job_id=handle["job_id"])["kind"] == "ask_library"
+            assert server.ended(handle["job_id"])["state"] == "cancelled"
+            assert slow.left.wait(PATIENT_S)
