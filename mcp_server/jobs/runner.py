@@ -83,6 +83,8 @@ class JobRunner:
         self._closed = threading.Event()
         self._keeper: threading.Thread | None = None
         self._wake = threading.Event()
+        # Whichever thread asks first: two names would make a job of ours somebody else's.
+        self._naming = threading.Lock()
         self._holder: Holder | None = None
 
     def start(self, kind: str, arguments: Mapping[str, Any], owner: str) -> Job:
@@ -271,12 +273,13 @@ class JobRunner:
 
     def _me(self) -> Holder:
         """This runner, to other processes."""
-        if self._holder is None:
-            from deploy.supervision.deployment import mark
+        with self._naming:
+            if self._holder is None:
+                from deploy.supervision.deployment import mark
 
-            marked = mark(os.getpid())
-            self._holder = Holder(secrets.token_hex(8), marked.pid, marked.create_time)
-        return self._holder
+                marked = mark(os.getpid())
+                self._holder = Holder(secrets.token_hex(8), marked.pid, marked.create_time)
+            return self._holder
 
     def _lives(self, job: Job) -> bool:
         from deploy.supervision.deployment import ProcessMark, lives

@@ -31,6 +31,7 @@ def test_missing_folder_and_a_folder_in_place_of_a_file_are_refused(tmp_path: Pa
         ("crash", ("--out",)),
         ("ingest", ("share", "documents", "--json")),
         ("mcp_call", ("--results",)),
+        ("mcp_jobs", ("--results",)),
         ("memory", ("--json",)),
         ("memory_vllm", ("--vllm", "vllm", "--results")),
         ("toolcalling", ("--bundled", "--results")),

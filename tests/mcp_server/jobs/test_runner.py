@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agents.background import start_in_background
 from agents.call_context import CallContext
 from agents.tool_result import ToolResult
 from mcp_server.jobs.job import Holder, Job
@@ -136,6 +137,19 @@ def test_running_job_is_cancelled_from_another_process(make: Callable[..., JobRu
     cancelled = ended(there, job)
     assert (cancelled.state, cancelled.result) == ("cancelled", None)
     assert there.cancel(job.id, "ada").state == "cancelled"
+
+
+def test_runner_has_one_name_whichever_thread_asks_first(make: Callable[..., JobRunner]) -> None:
+    runner = make(patience_seconds=0)
+    runner.resume()
+    made = [
+        start_in_background(lambda: runner.run("gate", {"word": "valve"}, "ada", CallContext()))
+        for _ in range(4)
+    ]
+    jobs = [future.result(PATIENT_S) for future in made]
+    names = {job.holder for job in jobs if isinstance(job, Job)}
+    assert len(names) == 1
+    assert None not in names
 
 
 def test_quick_work_is_answered_at_once_and_leaves_no_job(make: Callable[..., JobRunner], gate: Gate) -> None:

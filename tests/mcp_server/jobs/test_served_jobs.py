@@ -197,4 +197,3 @@ def test_slow_answer_becomes_a_job_and_a_quick_one_is_given_at_once(tmp_path: Pa
             assert slow.sent.wait(PATIENT_S)
             assert server.call("cancel_job", job_id=handle["job_id"])["kind"] == "ask_library"
             assert server.ended(handle["job_id"])["state"] == "cancelled"
-            assert slow.left.wait(PATIENT_S)
