@@ -20,6 +20,7 @@ _LEVELS: Final[tuple[LoggingLevel, ...]] = get_args(LoggingLevel)
 _FIRST_OF_PER_REQUEST: Final = "2026-07-28"
 # A client that asks for more at once is not reading.
 MOST_SUBSCRIPTIONS: Final = 1_000
+MOST_URI_CHARACTERS: Final = 2_000
 _LEVEL: Final = "stillroom.level"
 
 

@@ -36,7 +36,7 @@ from agents.services import OpenedOnce
 from mcp_server.addresses import DOCUMENT_TEMPLATE, read_address
 from mcp_server.background import in_background
 from mcp_server.callers import current_caller
-from mcp_server.clients import MOST_SUBSCRIPTIONS, Clients, set_level
+from mcp_server.clients import MOST_SUBSCRIPTIONS, MOST_URI_CHARACTERS, Clients, set_level
 from mcp_server.documents.changes import Changes
 from mcp_server.documents.completion import Completing
 from mcp_server.documents.pages import DocumentPages
@@ -213,10 +213,16 @@ class LibraryServer(ToolServer):
     async def _subscribe(
         self, context: ServerRequestContext[Any, Any], params: SubscribeRequestParams
     ) -> EmptyResult:
+        uri = str(params.uri)
+        if len(uri) > MOST_URI_CHARACTERS:
+            raise MCPError(
+                INVALID_PARAMS,
+                f"the address has {len(uri)} characters: needed are {MOST_URI_CHARACTERS} at most",
+            )
         uris = self._clients.of(context).uris
         if len(uris) >= MOST_SUBSCRIPTIONS:
             raise MCPError(INVALID_PARAMS, f"{len(uris)} subscriptions are open, and no more are taken")
-        uris.add(str(params.uri))
+        uris.add(uri)
         return EmptyResult()
 
     async def _unsubscribe(

@@ -234,3 +234,21 @@ def test_a_bad_argument_of_a_prompt_is_named(
     error = anyio.run(ask)
     assert message in error.message
     assert error.code == -32602
+
+
+# The SDK warns where an older revision's way is used.
+@pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning")
+def test_a_client_that_subscribes_to_too_much_is_refused(shelf: Services) -> None:
+    async def ask() -> None:
+        async with connected(shelf, "legacy") as client:
+            subscribe = client.session.subscribe_resource  # type: ignore[deprecated]
+            error = await refused(lambda: subscribe("library://shelf/" + "x" * 2_000))
+            assert "the address has 2016 characters: needed are 2000 at most" in error.message
+            for number in range(1_000):
+                await subscribe(f"library://shelf/{number}")
+            error = await refused(lambda: subscribe("library://shelf/one-more"))
+            assert "1000 subscriptions are open, and no more are taken" in error.message
+            await client.session.unsubscribe_resource("library://shelf/1")  # type: ignore[deprecated]
+            await subscribe("library://shelf/one-more")
+
+    anyio.run(ask)
