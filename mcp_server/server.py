@@ -10,9 +10,11 @@ import contextlib
 import logging
 import signal
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agents.toolkit.access import Access
+from mcp_server.quick_start import Afterwards, importing_quickly
 from mcp_server.tools.catalog import served_tools
 
 if TYPE_CHECKING:
@@ -82,6 +84,7 @@ def serve_stdio(
     *,
     jobs: JobRunner | None = None,
     ingest_roots: Sequence[Path] | None = None,
+    warm_up: Callable[[], None] | None = None,
 ) -> None:
     """Speak MCP on stdin and stdout until the client closes them.
 
@@ -89,26 +92,47 @@ def serve_stdio(
 
     SIGTERM and Ctrl-C end the process at once, and a call that is under way with it: no tool writes, and a
     library repairs itself at the next open. Call it from the main thread.
+
+    Args:
+        services: what the tools work on.
+        access: what of the world beyond the library they may reach.
+        jobs: as for ``build_server``.
+        ingest_roots: likewise.
+        warm_up: opens what the first search needs; called in a thread after discovery, and raises nothing.
     """
     # Plain lines: without a handler the SDK installs one that draws boxes, which IDEs' logs do not want.
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
     )
-    with contextlib.redirect_stdout(sys.stderr):
+    afterwards = Afterwards([jobs.resume] if jobs else [], [warm_up] if warm_up else [])
+    with contextlib.redirect_stdout(sys.stderr), importing_quickly():
         server = build_server(
-            services, access, jobs=jobs, ingest_roots=ingest_roots, lifespan=_python_output_to_stderr
+            services,
+            access,
+            jobs=jobs,
+            ingest_roots=ingest_roots,
+            lifespan=partial(_while_a_client_listens, afterwards),
         )
-    with _interrupt_ends_the_process(), going_on(jobs):
+    server.middleware.append(afterwards)
+    with _interrupt_ends_the_process(), left_to_the_next(jobs):
         server.run("stdio")
 
 
 @contextlib.contextmanager
 def going_on(jobs: JobRunner | None) -> Iterator[None]:
     """Do the jobs that are there, and give them back to the next server at the end."""
+    if jobs is not None:
+        jobs.resume()
+    with left_to_the_next(jobs):
+        yield
+
+
+@contextlib.contextmanager
+def left_to_the_next(jobs: JobRunner | None) -> Iterator[None]:
+    """Give the jobs that are under way at the end back to the next server."""
     if jobs is None:
         yield
         return
-    jobs.resume()
     try:
         yield
     finally:
@@ -116,13 +140,13 @@ def going_on(jobs: JobRunner | None) -> Iterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def _python_output_to_stderr(_server: MCPServer[Any]) -> AsyncIterator[None]:
-    """Send what Python code prints to stderr while a client listens on stdout.
+async def _while_a_client_listens(afterwards: Afterwards, _server: MCPServer[Any]) -> AsyncIterator[None]:
+    """Begin what can wait when the client is quiet, and send what Python code prints to stderr meanwhile.
 
     The SDK points file descriptor 1 at stderr, which catches C libraries and child processes. But text that
     waits in Python's buffer would be flushed at exit, when the descriptor is the client's pipe again.
     """
-    with contextlib.redirect_stdout(sys.stderr):
+    with contextlib.redirect_stdout(sys.stderr), afterwards.while_served():
         yield
 
 

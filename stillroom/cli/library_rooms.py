@@ -6,12 +6,13 @@ It opens the library when it is first used, once.
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from stillroom.cli.deployment_rooms import DeploymentRooms
-from stillroom.errors import LibraryError
+from stillroom.errors import LibraryError, StillroomError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,6 +78,22 @@ class LibraryRooms(DeploymentRooms):
                 f"there is no library {name!r} in {self.library_dir.parent}; {there_are}",
                 hint=f"stillroom ingest PATH --library {name}",
             )
+
+    def warm_up(self) -> None:
+        """Open what the first search needs, where there is a library and the bundled embedder searches it.
+
+        Other embedders take a graphics card's memory or ask a server, which waits for somebody who searches.
+        What cannot be opened is said to whoever searches, so nothing is raised here.
+        """
+        from rag.embedders import BUNDLED_EMBEDDER
+        from rag.store.database import DATABASE_NAME
+
+        if self.settings.embedder != BUNDLED_EMBEDDER or not (self.library_dir / DATABASE_NAME).is_file():
+            return
+        from rag.retrieval.retrieve import search
+
+        with suppress(StillroomError):
+            search(self.library, "warm", limit=1)
 
     def open_library(self, *, for_rebuild: bool = False) -> Library:
         """Open the library; with ``for_rebuild`` also one that another embedder has indexed."""

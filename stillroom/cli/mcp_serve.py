@@ -139,7 +139,13 @@ def _serve_stdio(rooms: Rooms) -> None:
     from mcp_server.server import serve_stdio
 
     services = rooms.services()
-    serve_stdio(services, rooms.access, jobs=rooms.jobs(services), ingest_roots=rooms.ingest_roots)
+    serve_stdio(
+        services,
+        rooms.access,
+        jobs=rooms.jobs(services),
+        ingest_roots=rooms.ingest_roots,
+        warm_up=rooms.warm_up,
+    )
 
 
 def _serve_http(rooms: Rooms, http_options: HttpOptions, output: Output) -> None:

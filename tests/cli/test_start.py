@@ -9,8 +9,11 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from stillroom import __version__
+from stillroom.cli.main import MODULES, build_app
 
 if TYPE_CHECKING:
     from tests.conftest import Home
@@ -189,3 +192,14 @@ def test_a_reader_that_has_gone_is_told_nothing(home: Home, arguments: tuple[str
 
     assert done.returncode == 1
     assert done.stderr == b""
+
+
+def test_each_command_is_imported_by_the_word_that_names_it() -> None:
+    every = get_command(build_app(on_terminal=False))
+    assert isinstance(every, TyperGroup)
+    assert sorted(every.commands) == sorted(word for _, words in MODULES for word in words)
+    for _, words in MODULES:
+        for word in words:
+            of_word = get_command(build_app(word, on_terminal=False))
+            assert isinstance(of_word, TyperGroup)
+            assert list(of_word.commands) == list(words)
