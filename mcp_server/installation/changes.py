@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from mcp_server.installation.documents import editor, own_names, server_slot, with_server, without_server
 from mcp_server.installation.entries import Address, entry, is_ours, updated
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mcp_server.installation.client import Client
     from mcp_server.installation.entries import Server
 
+_MOST_LETTERS: Final = 200
 Status = Literal["added", "updated", "unchanged", "removed", "absent"]
 
 
@@ -127,7 +128,7 @@ def removal(
         if not _may_change(found, name, server):
             raise McpError(
                 f"{path} has a server {name!r} that is not Stillroom's: {_shown(found)}",
-                hint="take it out by hand",
+                hint="--http URL, if it is your server at that address; else take it out by hand",
             )
         after: str | None = without_server(client, text, name, original)
         if original is None and not (after or "").strip("\ufeff \t\r\n"):
@@ -160,11 +161,12 @@ def _unreadable(path: PurePath, error: ValueError) -> McpError:
 
 
 def _shown(found: object) -> str:
-    """What an entry starts or names, and none of its secrets."""
+    """What an entry starts or names, without its secrets and without what a terminal obeys."""
     if not isinstance(found, dict):
         return "something that is no server"
     known = ("command", "url", "httpUrl", "serverUrl")
-    return next((f"{key} {found[key]}" for key in known if key in found), "without command or address")
+    said = next((f"{key} {found[key]}" for key in known if key in found), "without command or address")
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in said[:_MOST_LETTERS])
 
 
 def _diff_lines(name: str, before: str | None, after: str | None) -> list[str]:

@@ -54,6 +54,8 @@ class Client:
         source: where its maker says so.
         user_file: of one person; None where the program has no such file.
         project_file: of one project; None where the program has no such file.
+        moved: where the person's file is instead, if this folder is there and that of the first is not.
+        moved_wins: even if that of the first is there, which an older version left.
         stdio_type: the value of ``type`` in an entry with a command; empty where there is none.
         http: None where the program reaches no server over HTTP by its file.
         id_key: where servers stand in a list, the member that holds the name.
@@ -73,6 +75,8 @@ class Client:
     source: str
     user_file: Locate | None = None
     project_file: LocateNamed | None = None
+    moved: Locate | None = None
+    moved_wins: bool = False
     stdio_type: str = ""
     http: HttpShape | None = None
     id_key: str = ""

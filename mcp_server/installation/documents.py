@@ -51,9 +51,11 @@ def with_server(client: Client, text: str, name: str, body: object, server: Serv
     """
     edit = editor(client.format)
     text = edit.put(text, server_slot(client, name), body)
-    if client.http and client.http.asks and isinstance(server, Address) and server.token_variable:
-        text = edit.put(text, input_slot(name), token_input(name))
-    return text
+    if client.http is None or not client.http.asks:
+        return text
+    if isinstance(server, Address) and server.token_variable:
+        return edit.put(text, input_slot(name), token_input(name))
+    return edit.drop(text, input_slot(name), text)  # of an entry that was one by address
 
 
 def without_server(client: Client, text: str, name: str, original: str | None) -> str:

@@ -101,7 +101,7 @@ def input_id(name: str) -> str:
 
 
 def is_ours(value: object, name: str) -> bool:
-    """An entry that starts Stillroom's server; or one by address that names our token, or has our name.
+    """An entry that starts Stillroom's server; or one by address that refers to our token, or has our name.
 
     Example:
         >>> is_ours({"command": "/x/python", "args": ["-m", "stillroom", "mcp", "serve"]}, "notes")
@@ -119,7 +119,9 @@ def is_ours(value: object, name: str) -> bool:
     ):
         return True
     address = next((str(value[key]) for key in _ADDRESSES if key in value), "")
-    return bool(address) and (TOKEN_VARIABLE in str(value) or (_is_local(address) and name == _PROGRAM))
+    if TOKEN_VARIABLE in str(value) or f"${{input:{input_id(name)}}}" in str(value):
+        return bool(address)
+    return name == _PROGRAM and _is_local(address)
 
 
 def updated(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

@@ -57,6 +57,23 @@ class Found:
     files: tuple[File, ...]
 
 
+def locate(client: Client, scope: Scope, around: Surroundings, name: str) -> Path | None:
+    """A client's file on this machine, whether it exists or not; None where the client has no such file.
+
+    Args:
+        client: which one.
+        scope: whose servers the file names.
+        around: whose machine.
+        name: of the server, by which a project's file may be named.
+    """
+    first = client.file(scope, around, name)
+    if first is None or scope == "project" or client.moved is None:
+        return Path(first) if first else None
+    moved = Path(client.moved(around))
+    is_moved = moved.parent.is_dir() and (client.moved_wins or not Path(first).parent.is_dir())
+    return moved if is_moved else Path(first)
+
+
 def plan(
     client: Client,
     path: Path,
@@ -128,9 +145,7 @@ def look(client: Client, around: Surroundings, variables: Mapping[str, str], nam
         evidence = next((program for program in programs if program), "")
     scopes: tuple[Scope, ...] = ("user", "project")
     files = tuple(
-        _file(client, scope, Path(path))
-        for scope in scopes
-        if (path := client.file(scope, around, name)) is not None
+        _file(client, scope, path) for scope in scopes if (path := locate(client, scope, around, name))
     )
     return Found(client, bool(evidence), evidence, files)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from mcp_server.installation.slot import place
@@ -61,6 +62,7 @@ class Child:
         return self.node.end
 
 
+@lru_cache(maxsize=4)  # one installation reads the same text several times, and some have megabytes
 def read_root(text: str) -> Node | None:
     """The text's value; None where it holds nothing but blanks and comments.
 

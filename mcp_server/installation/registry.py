@@ -42,6 +42,12 @@ def _claude_desktop(around: Surroundings) -> PurePath:
     return around.settings("Claude", "claude_desktop_config.json")
 
 
+def _packaged_claude_desktop(around: Surroundings) -> PurePath:
+    # Since February 2026 the installer for Windows makes a package, which sees its files elsewhere:
+    # https://github.com/anthropics/claude-code/issues/26073
+    return around.packaged("Claude_pzs8sxrjxfjjc", "Claude", "claude_desktop_config.json")
+
+
 def _claude_code(around: Surroundings) -> PurePath:
     return (around.named("CLAUDE_CONFIG_DIR") or around.home).joinpath(".claude.json")
 
@@ -90,7 +96,12 @@ CLIENTS: Final = (
         _SERVERS,
         "https://modelcontextprotocol.io/docs/develop/connect-local-servers",
         user_file=_claude_desktop,
-        seen=(lambda around: around.settings("Claude"),),
+        moved=_packaged_claude_desktop,
+        moved_wins=True,
+        seen=(
+            lambda around: around.settings("Claude"),
+            lambda around: _packaged_claude_desktop(around).parent,
+        ),
         then="Quit Claude Desktop and start it again.",
     ),
     Client(
@@ -224,8 +235,13 @@ CLIENTS: Final = (
         _SERVERS,
         "https://lmstudio.ai/docs/app/mcp",
         user_file=lambda around: around.home.joinpath(".lmstudio", "mcp.json"),
+        # https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/1371
+        moved=lambda around: around.home.joinpath(".cache", "lm-studio", "mcp.json"),
         http=HttpShape(),
-        seen=(lambda around: around.home.joinpath(".lmstudio"),),
+        seen=(
+            lambda around: around.home.joinpath(".lmstudio"),
+            lambda around: around.home.joinpath(".cache", "lm-studio"),
+        ),
         programs=("lms",),
         deeplink="lmstudio",  # https://lmstudio.ai/docs/app/mcp/deeplink
     ),

@@ -59,6 +59,11 @@ class Surroundings:
             return roaming.joinpath(*parts)
         return self.xdg(*parts)
 
+    def packaged(self, package: str, *parts: str) -> PurePath:
+        """Below the folder where a packaged program of Windows finds its settings."""
+        local = self.named("LOCALAPPDATA") or self.home.joinpath("AppData", "Local")
+        return local.joinpath("Packages", package, "LocalCache", "Roaming", *parts)
+
     def xdg(self, *parts: str) -> PurePath:
         """Below ``~/.config``, or where ``XDG_CONFIG_HOME`` says on Linux."""
         named = self.named("XDG_CONFIG_HOME") if self.system == "linux" else None

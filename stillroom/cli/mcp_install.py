@@ -118,7 +118,9 @@ def install(
     )
     secret = getattr(server, "token", "")
     if not chosen.paste:
-        done = _written(done, chosen, server, uninstall=uninstall, take_place=take_place, secret=secret)
+        done = _written(
+            done, chosen, server, uninstall=uninstall, take_place=take_place, secret=secret, shows_diff=json
+        )
     if secret:
         done = _without_secret(done, secret)
         output.note(f"the token itself stands in {done.path or 'what you paste'}: keep it from others")
@@ -126,7 +128,6 @@ def install(
 
 
 def clients(
-    context: typer.Context,
     name: Annotated[str, typer.Option("--name", help="The server's name, where a file is named by it.")] = (
         "stillroom"
     ),
@@ -136,7 +137,6 @@ def clients(
     from mcp_server.installation.installing import look
     from mcp_server.installation.registry import CLIENTS
 
-    del context
     around = _surroundings()
     found = [look(client, around, around.environment, name) for client in CLIENTS]
     rows = [
@@ -167,18 +167,18 @@ def _written(
     uninstall: bool,
     take_place: bool,
     secret: str,
+    shows_diff: bool,
 ) -> Installation:
     """What became of the client's file, or would."""
-    from mcp_server.installation.installing import apply, plan
+    from mcp_server.installation.installing import apply, locate, plan
 
     around = _surroundings()
     scope: Scope = "project" if done.scope == "project" else "user"
-    located = client.file(scope, around, done.name)
-    if located is None:
+    path = locate(client, scope, around, done.name)
+    if path is None:
         raise McpError(
             f"{client.title} has no file for one project's servers", hint=f"stillroom mcp install {client.id}"
         )
-    path = Path(located)
     change = plan(client, path, done.name, server, uninstall=uninstall, replace=take_place)
     backup = None
     if not done.dry_run:
@@ -188,7 +188,7 @@ def _written(
         done,
         status=change.status,
         path=str(path),
-        diff=change.diff(),
+        diff=change.diff() if done.dry_run or shows_diff else "",
         backup=str(backup or ""),
         then=done.then if change.status in {"added", "updated"} else "",
     )

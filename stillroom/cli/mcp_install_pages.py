@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from rich.table import Table
 from rich.text import Text
 
-from stillroom.cli.chatting.visible import harmless
+from stillroom.cli.chatting.visible import harmless, revealed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +63,7 @@ def show_clients(console: Console, found: Sequence[Found], *, home: Path, projec
             server = (
                 Text("unreadable", style="red")
                 if file.problem
-                else Text(", ".join(file.names), style="green")
+                else Text(revealed(", ".join(file.names)), style="green")
             )
             path = Text(_near(file.path, home, project), style="" if file.exists else "dim")
             table.add_row(*(first if index == 0 else ("", "", "")), server, path)

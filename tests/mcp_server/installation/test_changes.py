@@ -174,3 +174,28 @@ def test_a_line_comment_never_swallows_what_follows_the_entry() -> None:
     after = removal(client("cursor"), PATH, text, "stillroom", COMMAND).after
 
     assert after == '{"mcpServers": {"a": 1 // x\n}}'
+
+
+def test_what_a_foreign_entry_says_cannot_move_the_terminals_cursor() -> None:
+    text = json.dumps({"mcpServers": {"stillroom": {"command": "a\x1b[2J\u202eb" + "c" * 999}}})
+
+    with pytest.raises(McpError) as refusal:
+        installation(client("cursor"), PATH, text, "stillroom", COMMAND)
+
+    assert "command a\\x1b[2J\\u202ebccc" in refusal.value.message
+    assert len(refusal.value.message) < 400
+
+
+def test_the_question_for_a_token_goes_when_the_server_is_no_more_one_by_address() -> None:
+    text = '{"inputs": [{"id": "other"}]}'
+    server = Address("https://box.lan/mcp", "STILLROOM_MCP_TOKEN")
+
+    by_address = installation(client("vscode"), PATH, text, "stillroom", server).after
+    by_command = installation(client("vscode"), PATH, by_address, "stillroom", COMMAND)
+
+    assert len(json.loads(by_address or "")["inputs"]) == 2
+    assert json.loads(by_command.after or "")["inputs"] == [{"id": "other"}]
+    assert "url" not in json.loads(by_command.after or "")["servers"]["stillroom"]
+    assert (
+        removal(client("vscode"), PATH, by_command.after, "stillroom", COMMAND, original=text).after == text
+    )

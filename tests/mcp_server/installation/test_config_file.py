@@ -8,7 +8,7 @@ import pytest
 
 from mcp_server.installation.config_file import back_up, newest_backup, read
 from mcp_server.installation.entries import Command
-from mcp_server.installation.installing import apply, look, plan
+from mcp_server.installation.installing import apply, locate, look, plan
 from mcp_server.installation.registry import find_client
 from mcp_server.installation.surroundings import Surroundings
 from stillroom.errors import McpError
@@ -166,6 +166,32 @@ def test_a_client_is_found_by_its_folder_or_by_its_program(tmp_path: Path) -> No
     assert look(CURSOR, around, variables, "stillroom").evidence == str(program)
     (tmp_path / ".cursor").mkdir()
     assert look(CURSOR, around, variables, "stillroom").evidence == str(tmp_path / ".cursor")
+
+
+def test_a_packaged_claude_desktop_keeps_its_file_elsewhere(tmp_path: Path) -> None:
+    desktop = find_client("claude-desktop")
+    assert desktop is not None
+    variables = {"APPDATA": str(tmp_path / "Roaming"), "LOCALAPPDATA": str(tmp_path / "Local")}
+    around = Surroundings("windows", tmp_path, tmp_path, variables)
+    classic = tmp_path / "Roaming" / "Claude"
+    classic.mkdir(parents=True)
+
+    assert locate(desktop, "user", around, "stillroom") == classic / "claude_desktop_config.json"
+    package = tmp_path / "Local" / "Packages" / "Claude_pzs8sxrjxfjjc" / "LocalCache" / "Roaming" / "Claude"
+    package.mkdir(parents=True)
+    assert locate(desktop, "user", around, "stillroom") == package / "claude_desktop_config.json"
+
+
+def test_an_older_lm_studio_keeps_its_file_elsewhere(tmp_path: Path) -> None:
+    studio = find_client("lmstudio")
+    assert studio is not None
+    around = Surroundings("macos", tmp_path, tmp_path)
+    older = tmp_path / ".cache" / "lm-studio"
+    older.mkdir(parents=True)
+
+    assert locate(studio, "user", around, "stillroom") == older / "mcp.json"
+    (tmp_path / ".lmstudio").mkdir()
+    assert locate(studio, "user", around, "stillroom") == tmp_path / ".lmstudio" / "mcp.json"
 
 
 def test_our_entries_are_found_under_any_name_and_damage_is_said(tmp_path: Path) -> None:
