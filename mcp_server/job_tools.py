@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import Field
 
@@ -16,10 +16,11 @@ from agents.tools import tool
 from mcp_server.callers import LOCAL, Caller
 from mcp_server.jobs.folders import Folders
 from mcp_server.jobs.status import JobStatus, status_of
-from mcp_server.tools.served_tool import ServedTool
+from mcp_server.tools.citing import cited_links
+from mcp_server.tools.served_tool import Link, ServedTool
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from mcp_server.jobs.runner import JobRunner
@@ -53,7 +54,9 @@ class JobTools:
     def ingest(self, paths: Annotated[list[PathText], Field(min_length=1, max_length=20)]) -> JobStatus:
         """Bring files and folders of this machine into the private library; searching goes on meanwhile.
 
-        Only what is new or changed is read, and what was deleted leaves the library. Returns a job at once.
+        Use it when the user wants documents to be searched that list_sources does not show. Only what is new
+        or changed is read, and what was deleted leaves the library. Returns a job at once: job_status waits
+        for it.
 
         Args:
             paths: absolute paths of files or folders.
@@ -65,7 +68,9 @@ class JobTools:
     def job_status(
         self, job_id: JobId, wait_seconds: Annotated[float, Field(ge=0, le=25)] = STATUS_SECONDS
     ) -> JobStatus:
-        """Say how far a job is; its result once it is done. Waits for the end, some seconds at most.
+        """Wait for a job, some seconds at most: says how far it is, and gives its result once it is done.
+
+        Use it when ingest, ask_library or run_agent gave a job_id. Call it again while the job goes on.
 
         Args:
             job_id: as the tool that started the job gave it.
@@ -90,6 +95,11 @@ class JobTools:
         return status_of(job if job.finished else self.jobs.wait(job_id, _CANCEL_SECONDS))
 
 
+def _result_links(data: Mapping[str, Any]) -> tuple[Link, ...]:
+    """The documents that a finished job's result cites."""
+    return cited_links(data["result"] or {})
+
+
 def job_tools(jobs: JobRunner, roots: Sequence[Path] | None = None) -> tuple[ServedTool, ...]:
     """The three tools, each for whoever calls.
 
@@ -101,18 +111,20 @@ def job_tools(jobs: JobRunner, roots: Sequence[Path] | None = None) -> tuple[Ser
     return (
         ServedTool(
             # A client asks its person, as the annotations say that it writes.
-            tool(shared.ingest, read_only=False, needs_consent=False),
-            "Ingest files",
+            # What was changed or deleted on the disk is so in the library afterwards.
+            tool(shared.ingest, read_only=False, destructive=True, needs_consent=False),
+            "Ingest files into the library",
             function_for=lambda caller: JobTools(jobs, caller, roots).ingest,
         ),
         ServedTool(
             tool(shared.job_status),
-            "Job status",
+            "Wait for a job",
             waits=True,
+            links=_result_links,
             function_for=lambda caller: JobTools(jobs, caller, roots).job_status,
         ),
         ServedTool(
-            tool(shared.cancel_job, read_only=False, needs_consent=False),
+            tool(shared.cancel_job, read_only=False, destructive=True, needs_consent=False),
             "Cancel a job",
             waits=True,
             function_for=lambda caller: JobTools(jobs, caller, roots).cancel_job,

@@ -28,6 +28,7 @@ from stillroom.errors import StillroomError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from mcp.server.mcpserver import Context
     from mcp.types import CallToolResult as Result
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 # Each call may hold a model's attention or an index's page cache; more at once only wait for each other.
 _CALLS_AT_ONCE: Final = 4
+_SLOW_CALLS_AT_ONCE: Final = 4
 # The first revision that knows links in a result.
 _LINKS_SINCE: Final = "2025-06-18"
 
@@ -65,6 +67,7 @@ class ToolServer(MCPServer[Any]):
         self._progress_seconds = progress_seconds
         self._offered = {served.name: served for served in tools}
         self._slots = asyncio.Semaphore(_CALLS_AT_ONCE)
+        self._slow_slots = asyncio.Semaphore(_SLOW_CALLS_AT_ONCE)
 
     async def list_tools(self) -> list[ListedTool]:
         """The tools with schemas of arguments and results, and honest annotations."""
@@ -87,6 +90,12 @@ class ToolServer(MCPServer[Any]):
         known = ", ".join((*self._offered, *registered))
         raise MCPError(INVALID_PARAMS, f"there is no tool {name!r}; there are {known}")
 
+    def _place(self, served: ServedTool) -> AbstractAsyncContextManager[None]:
+        """What a call of the tool waits for before it begins."""
+        if served.waits:
+            return contextlib.nullcontext()
+        return self._slow_slots if served.slow else self._slots
+
     async def _call(
         self, served: ServedTool, arguments: dict[str, Any], context: Context[Any, Any] | None
     ) -> Result:
@@ -95,8 +104,7 @@ class ToolServer(MCPServer[Any]):
         began = time.monotonic()
         try:
             caller.require(name)
-            place = contextlib.nullcontext() if served.waits else self._slots
-            async with place, signs_of_life(context, name, self._progress_seconds) as tell:
+            async with self._place(served), signs_of_life(context, name, self._progress_seconds) as tell:
                 result = await _result(served.for_caller(caller), arguments, tell)
         except StillroomError as error:
             await _log(context, "warning", error_text(error))

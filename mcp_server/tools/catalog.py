@@ -55,9 +55,13 @@ def served_tools(
         tool(AskingTool(services).ask_library, timeout_seconds=ANSWER_SECONDS),
         "Ask the private library",
         links=cited_links,
+        slow=True,
     )
     agent = ServedTool(
-        tool(AgentTool(services, access).run_agent), "Let the local agent work", links=cited_links
+        tool(AgentTool(services, access).run_agent),
+        "Let the local agent work",
+        links=cited_links,
+        slow=True,
     )
     return (
         ServedTool(

@@ -44,6 +44,7 @@ class ServedTool:
         idempotent: calling it again with the same arguments changes nothing more.
         links: the resources that a result's data points to; they are sent beside it.
         waits: it does nothing but wait for work that goes on elsewhere, and keeps no other call waiting.
+        slow: a model works for it: it keeps none but its kind waiting, so that a search stays quick.
         output_schema: of the result's data, where it is not the tool's own.
         function_for: the tool's function on behalf of a caller; None where it is the same for all.
     """
@@ -53,6 +54,7 @@ class ServedTool:
     idempotent: bool = True
     links: Callable[[Mapping[str, Any]], tuple[Link, ...]] = _none
     waits: bool = False
+    slow: bool = False
     output_schema: Mapping[str, Any] | None = None
     function_for: Callable[[Caller], Callable[..., object]] | None = None
 

@@ -126,3 +126,32 @@ def test_mistake_of_ours_is_an_error_result_without_a_traceback() -> None:
     is_error, text = anyio.run(call)
     assert is_error
     assert "Traceback" not in text
+
+
+def test_calls_that_keep_a_model_busy_keep_no_search_waiting() -> None:
+    free = threading.Event()
+
+    def think() -> str:
+        """Think until told to stop."""
+        free.wait(60)
+        return "thought"
+
+    def search() -> str:
+        """Search."""
+        return "found"
+
+    async def call() -> object:
+        found: object = None
+        server = ToolServer(
+            "bridge",
+            [ServedTool(tool(think), "Think", slow=True), ServedTool(tool(search), "Search")],
+            log_level="CRITICAL",
+        )
+        async with Client(server) as client, anyio.create_task_group() as group:
+            for _ in range(20):
+                group.start_soon(client.call_tool, "think")
+            found = (await client.call_tool("search")).structured_content
+            free.set()
+        return found
+
+    assert anyio.run(call) == {"result": "found"}
