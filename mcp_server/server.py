@@ -115,7 +115,10 @@ def serve_stdio(
         )
     server.middleware.append(afterwards)
     with _interrupt_ends_the_process(), left_to_the_next(jobs):
-        server.run("stdio")
+        try:
+            server.run("stdio")
+        except* BrokenPipeError:  # the client was killed, and an answer to it was under way
+            pass
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from logging.handlers import WatchedFileHandler
@@ -21,7 +22,7 @@ from mcp_server.http.exchange import exchange_of
 from stillroom.errors import McpError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -141,8 +142,9 @@ class AccessLog:
         )
 
 
-def log_writer(path: Path | None, log_format: LogFormat) -> Callable[[AccessEntry], None]:
-    """A function that writes entries to a file, or to stderr where none is named.
+@contextmanager
+def log_writer(path: Path | None, log_format: LogFormat) -> Iterator[Callable[[AccessEntry], None]]:
+    """A function that writes entries to a file, or to stderr where none is named, for the length of a block.
 
     The file is appended to, read by its owner alone, and opened again after a log rotation took it away.
 
@@ -165,4 +167,7 @@ def log_writer(path: Path | None, log_format: LogFormat) -> Callable[[AccessEntr
         # No logger of the process's tree: what other parts log has other readers.
         handler.handle(logging.makeLogRecord({"msg": "%s", "args": (line,)}))
 
-    return tell
+    try:
+        yield tell
+    finally:
+        handler.close()

@@ -111,9 +111,11 @@ def serve_http(
     require_token(exposure, has_token=asks)
     secure = options.certificate is not None
     config_tls = server_context(options.certificate) if options.certificate else None
-    tell = log_writer(options.access_log, options.log_format)
     _quiet()
-    with listening_socket(exposure.host, options.port) as listening:
+    with (
+        log_writer(options.access_log, options.log_format) as tell,
+        listening_socket(exposure.host, options.port) as listening,
+    ):
         port = listening.getsockname()[1]
         url = server_url(exposure, port, secure=secure)
         app = build_app(

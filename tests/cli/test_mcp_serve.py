@@ -1,0 +1,145 @@
+"""``stillroom mcp serve --http`` and ``stillroom mcp token``, as a person types them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import stat
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from tests.cli.conftest import refused
+from tests.mcp_server.http.wire import bearer, call, headers_for, message
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+
+    from tests.conftest import Home
+
+MADE_UP = "made-up-by-a-person-0123456789"
+
+
+def ask(url: str, sent: dict[str, Any], token: str = "") -> httpx.Response:
+    headers = {**headers_for(sent), **(bearer(token) if token else {})}
+    return httpx.post(url, json=sent, headers=headers, timeout=120, trust_env=False)
+
+
+@contextmanager
+def serving(home: Home, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """The command while it serves, and what it said of where."""
+    with home.start("mcp", "serve", "--http", "--port", "0", "--json", *arguments) as process:
+        try:
+            assert process.stdout is not None
+            yield process, json.loads(process.stdout.readline())
+        finally:
+            process.kill()
+
+
+def test_token_is_made_shown_once_listed_and_revoked(home: Home) -> None:
+    made = home.run("mcp", "token", "add", "laptop", "--scope", "ingest")
+    assert made.returncode == 0, made.stderr
+    token = made.stdout.strip()
+    assert token.startswith("stillroom_")
+    assert "may: read, ingest. It is not shown again" in made.stderr
+    file = home.state_dir / "mcp-tokens.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert token not in file.read_text(encoding="utf-8")
+
+    (listed,) = home.json("mcp", "token", "list")["tokens"]
+    assert (listed["name"], listed["scopes"]) == ("laptop", ["read", "ingest"])
+    shown = home.run("mcp", "token", "list").stdout
+    assert "laptop" in shown
+    assert token not in shown
+
+    refused(home.run("mcp", "token", "add", "laptop"), "there is a token 'laptop' already")
+    assert home.json("mcp", "token", "revoke", "laptop")["revoked"] is True
+    refused(home.run("mcp", "token", "revoke", "laptop"), "there is no token 'laptop'; there are: none")
+    assert home.run("mcp", "token", "list").stdout == "no tokens\n"
+
+
+def test_scope_that_is_none_is_refused_with_those_there_are(home: Home) -> None:
+    refused(home.run("mcp", "token", "add", "x", "--scope", "root"), "'root' is none of read, ingest, agent")
+
+
+def test_command_says_where_it_listens_serves_and_ends_with_success(home: Home) -> None:
+    with serving(home) as (process, told):
+        assert told["url"] == f"http://127.0.0.1:{told['port']}/mcp"
+        assert (told["token_needed"], told["encrypted"], told["pid"]) == (False, False, process.pid)
+        tools = ask(told["url"], message("tools/list")).json()["result"]["tools"]
+        assert {"search_library", "ingest", "job_status", "run_agent"} <= {tool["name"] for tool in tools}
+        assert "library default is empty" in ask(told["url"], call("list_sources")).text
+        process.send_signal(signal.SIGTERM)
+        rest, errors = process.communicate(timeout=120)
+    assert (process.returncode, rest) == (0, "")
+    assert " - POST /mcp tools/call list_sources 200 " in errors
+    assert errors.endswith("stopped\n")
+
+
+def test_command_tells_a_person_how_to_connect(home: Home) -> None:
+    with home.start("mcp", "serve", "--http", "--port", "0") as process:
+        assert process.stdout is not None
+        first, second = process.stdout.readline(), process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=120)
+    assert first.startswith("Stillroom's MCP server listens on http://127.0.0.1:")
+    assert second == "Connect: stillroom mcp install CLIENT --http, or give your client the URL\n"
+    assert process.returncode == 0
+
+
+def test_listening_for_other_machines_needs_a_token_and_says_that_it_is_not_encrypted(home: Home) -> None:
+    everywhere = ("--host", "0.0.0.0")
+    refused(
+        home.run("mcp", "serve", "--http", "--port", "0", *everywhere),
+        "listening on 0.0.0.0 lets other machines in, and there is no token",
+        "stillroom mcp token add NAME",
+    )
+    token = home.json("mcp", "token", "add", "phone")["token"]
+    with serving(home, *everywhere, "--log-format", "json", "--access-log", str(home.folder / "log")) as (
+        process,
+        told,
+    ):
+        assert told["token_needed"] is True
+        assert ask(told["url"], message("tools/list")).status_code == 401
+        assert ask(told["url"], message("tools/list"), token).status_code == 200
+        home.json("mcp", "token", "revoke", "phone")
+        assert ask(told["url"], message("tools/list"), token).status_code == 401
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=120)
+    assert "Tokens travel unencrypted" in errors
+    lines = [json.loads(line) for line in (home.folder / "log").read_text(encoding="utf-8").splitlines()]
+    assert [(line["caller"], line["status"]) for line in lines] == [("", 401), ("phone", 200), ("", 401)]
+    assert token not in errors + json.dumps(lines)
+
+
+def test_token_of_the_environment_is_asked_for_and_has_its_scopes(home: Home) -> None:
+    home.environment["STILLROOM_MCP_TOKEN"] = MADE_UP
+    home.environment["STILLROOM_MCP_TOKEN_SCOPES"] = "read"
+    with serving(home) as (_, told):
+        assert ask(told["url"], message("tools/list")).status_code == 401
+        assert ask(told["url"], message("tools/list"), MADE_UP).status_code == 200
+        assert ask(told["url"], call("run_agent", question="x"), MADE_UP).status_code == 403
+    assert MADE_UP not in home.run("settings").stdout
+
+    home.environment["STILLROOM_MCP_TOKEN"] = "short"
+    refused(home.run("mcp", "serve", "--http", "--port", "0"), "at least 24 are needed")
+
+
+def test_file_of_tokens_that_others_may_read_keeps_the_server_from_starting(home: Home) -> None:
+    home.json("mcp", "token", "add", "x")
+    (home.state_dir / "mcp-tokens.json").chmod(0o644)
+    refused(home.run("mcp", "serve", "--http", "--port", "0"), "may be read by others", "chmod 600 ")
+
+
+@pytest.mark.parametrize("option", [("--host", "127.0.0.1"), ("--port", "1"), ("--tls-cert", "x")])
+def test_option_of_http_without_http_is_refused(home: Home, option: tuple[str, str]) -> None:
+    done = home.run("mcp", "serve", *option)
+    refused(done, f"{option[0]} needs --http")
+    assert done.returncode == 2
+
+
+def test_certificate_without_its_key_is_refused(home: Home) -> None:
+    refused(home.run("mcp", "serve", "--http", "--tls-cert", "x"), "--tls-cert and --tls-key go together")
