@@ -1,7 +1,8 @@
 """Whether this container can work: its folders can be written, and the endpoint it was told of answers.
 
-Run by the image's HEALTHCHECK, every 30 seconds, on the standard library alone. It does not load Stillroom,
-and it does not ask the model for anything: that a server is up is all that it looks at.
+Addresses among its arguments must answer as well. Run by the image's HEALTHCHECK, every 30 seconds, on the
+standard library alone. It does not load Stillroom, and it does not ask the model for anything: that a server
+is up is all that it looks at.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ _SERVER_ERROR = 500
 def main() -> int:
     """Print what is wrong, if anything; the process's exit code."""
     problems = [*_unwritable_folders(), *_silent_endpoint()]
+    problems += [problem for url in sys.argv[1:] for problem in _silent(url)]
     for problem in problems:
         print(problem)  # noqa: T201  `docker inspect` shows it
     return 1 if problems else 0
@@ -32,12 +34,14 @@ def _unwritable_folders() -> list[str]:
 
 def _silent_endpoint() -> list[str]:
     root = os.environ.get("STILLROOM_ENDPOINT_URL", "").rstrip("/")
-    if not root:
-        return []
+    return _silent(root, "/models") if root else []
+
+
+def _silent(root: str, path: str = "") -> list[str]:
     # Like every request of Stillroom to its engine's own network, this one ignores proxy settings.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{root}/models", timeout=_TIMEOUT_SECONDS):
+        with opener.open(f"{root}{path}", timeout=_TIMEOUT_SECONDS):
             return []
     except urllib.error.HTTPError as error:
         return [f"{root} answers {error.code}"] if error.code >= _SERVER_ERROR else []

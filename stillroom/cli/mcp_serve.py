@@ -149,8 +149,13 @@ def _serve_stdio(rooms: Rooms) -> None:
 
 
 def _serve_http(rooms: Rooms, http_options: HttpOptions, output: Output) -> None:
+    from agents.background import start_in_background
     from mcp_server.http.serving import serve_http
     from mcp_server.server import build_server, going_on
+
+    def begin(listening: Listening) -> None:
+        _tell(listening, output)
+        start_in_background(rooms.warm_up)
 
     services = rooms.services()
     jobs = rooms.jobs(services)
@@ -165,7 +170,7 @@ def _serve_http(rooms: Rooms, http_options: HttpOptions, output: Output) -> None
             make_server,
             http_options,
             verifier=_verifier(rooms.settings),
-            on_listening=lambda listening: _tell(listening, output),
+            on_listening=begin,
         )
     output.note("stopped")
 
@@ -206,8 +211,8 @@ def _tell(listening: Listening, output: Output) -> None:
 
 
 def _how_to_connect(listening: Listening) -> str:
-    header = ", header Authorization: Bearer TOKEN" if listening.asks_for_tokens else ""
-    return f"Connect: stillroom mcp install CLIENT --http, or give your client the URL{header}"
+    token = " --token-variable NAME" if listening.asks_for_tokens else ""
+    return f"Connect: stillroom mcp install CLIENT --http {listening.url}{token}"
 
 
 def _listed(text: str) -> list[str]:

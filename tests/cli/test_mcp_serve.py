@@ -85,8 +85,10 @@ def test_command_tells_a_person_how_to_connect(home: Home) -> None:
         first, second = process.stdout.readline(), process.stdout.readline()
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=120)
-    assert first.startswith("Stillroom's MCP server listens on http://127.0.0.1:")
-    assert second == "Connect: stillroom mcp install CLIENT --http, or give your client the URL\n"
+    said, url = first.split(" listens on ")
+    assert said == "Stillroom's MCP server"
+    assert url.startswith("http://127.0.0.1:")
+    assert second == f"Connect: stillroom mcp install CLIENT --http {url}"
     assert process.returncode == 0
 
 

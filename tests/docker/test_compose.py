@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -25,6 +27,9 @@ from tests.docker.conftest import (
     require_schema,
     without_health_check,
 )
+
+if TYPE_CHECKING:
+    from tests.conftest import Home
 
 FILE = DOCKER / "compose.yaml"
 ENGINES = ("ollama", "vllm")
@@ -76,7 +81,7 @@ def test_no_two_services_want_the_same_port_of_this_machine(compose: Document) -
         port["published"] for service in compose["services"].values() for port in service.get("ports", [])
     ]
 
-    assert len(ports) == len(set(ports)) == 3
+    assert len(ports) == len(set(ports)) == 5
 
 
 def test_both_engines_reserve_gpus(compose: Document) -> None:
@@ -123,6 +128,34 @@ def test_stillroom_is_told_where_its_engine_is_and_what_it_serves(
     assert words[words.index("--served-model-name" if engine == "vllm" else "create") + 1] == (
         settings.endpoint_model
     )
+
+
+@pytest.mark.parametrize("token", ["", "made-up-by-a-person-0123456789"])
+def test_stillroom_serves_mcp_beyond_its_container_only_with_a_token(
+    compose: Document, home: Home, token: str
+) -> None:
+    for engine in ENGINES:
+        service = compose["services"][f"stillroom-{engine}"]
+        assert service["ports"][0]["target"] == 8620
+        assert service["environment"]["STILLROOM_MCP_TOKEN"] == "${STILLROOM_MCP_TOKEN:-}"
+    replaced = {"${STILLROOM_MCP_TOKEN:+0.0.0.0}": "0.0.0.0" if token else "", "8620": "0"}
+    command = [str(word) for word in service["command"]]
+    for text, value in replaced.items():
+        command = [word.replace(text, value) for word in command]
+    home.environment["STILLROOM_MCP_TOKEN"] = token
+    *probe, url = service["healthcheck"]["test"][1:]
+
+    with home.start(*command, "--json") as process:
+        try:
+            assert process.stdout is not None
+            told = json.loads(process.stdout.readline())
+            script = str(DOCKER / Path(probe[-1]).name)
+            asked = [sys.executable, "-I", script, url.replace("8620", str(told["port"]))]
+            assert subprocess.run(asked, capture_output=True, check=False).returncode == 0
+        finally:
+            process.kill()
+    assert told["host"] == ("0.0.0.0" if token else "127.0.0.1")
+    assert told["token_needed"] is bool(token)
 
 
 def test_the_engines_carry_the_context_that_stillroom_counts_on(compose: Document) -> None:

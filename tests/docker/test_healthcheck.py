@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from deploy.endpoint import Endpoint
 
 
-def check(**environment: str) -> subprocess.CompletedProcess[str]:
+def check(*urls: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run it with these variables alone."""
-    script = [sys.executable, "-I", str(DOCKER / "healthcheck.py")]
+    script = [sys.executable, "-I", str(DOCKER / "healthcheck.py"), *urls]
     return subprocess.run(
         script,
         env=environment,
@@ -79,6 +79,14 @@ def test_an_engine_that_is_not_there_is_named() -> None:
 
     done = check(STILLROOM_ENDPOINT_URL=url)
 
+    assert done.returncode == 1
+    assert f"{url} does not answer" in done.stdout
+
+
+def test_an_address_among_the_arguments_must_answer_too() -> None:
+    with answering(200) as url:
+        assert check(url).returncode == 0
+    done = check(url)
     assert done.returncode == 1
     assert f"{url} does not answer" in done.stdout
 
