@@ -7,6 +7,7 @@ stays there. What the text means is not its to know.
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -39,6 +40,32 @@ def read(path: Path) -> str | None:
         ) from error
     except OSError as error:
         raise McpError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def refuse_elsewhere(path: Path, folder: Path) -> None:
+    """Return if the file is in the folder also where links lead.
+
+    A cloned repository may bring links, and a command that is told of a project writes nowhere else.
+
+    Raises:
+        McpError: it is not.
+    """
+    target = path.resolve()
+    if folder.resolve() not in target.parents:
+        raise McpError(f"{path} is a link that leads out of {folder}, to {target}; nothing was changed")
+
+
+def refuse_unwritable(path: Path, before: str | None) -> None:
+    """Return if the file may be written to, and holds what it was found to hold.
+
+    Raises:
+        McpError: it is read-only, or somebody else has written to it in the meantime.
+    """
+    if read(path) != before:
+        raise McpError(f"{path} was changed while it was read; it was left as it is", hint="try again")
+    if before is not None and not path.stat().st_mode & stat.S_IWUSR:
+        allow = f"chmod u+w {shlex.quote(str(path))}"
+        raise McpError(f"{path} is read-only; it was left as it is", hint=allow)
 
 
 def newest_backup(path: Path) -> Path | None:
@@ -77,9 +104,12 @@ def replace(path: Path, before: str | None, after: str, *, owner_only: bool = Fa
     Raises:
         McpError: it cannot be written, or somebody else has written to it in the meantime.
     """
-    if read(path) != before:
-        raise McpError(f"{path} was changed while it was read; it was left as it is", hint="try again")
+    refuse_unwritable(path, before)
     target = path.resolve()
+    if before is not None and not target.stat().st_mode & stat.S_IWUSR:
+        raise McpError(
+            f"{path} is read-only; it was left as it is", hint=f"chmod u+w {shlex.quote(str(path))}"
+        )
     part = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

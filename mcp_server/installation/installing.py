@@ -65,10 +65,18 @@ def locate(client: Client, scope: Scope, around: Surroundings, name: str) -> Pat
         scope: whose servers the file names.
         around: whose machine.
         name: of the server, by which a project's file may be named.
+
+    Raises:
+        McpError: the project's file is a link that leads out of the project.
     """
     first = client.file(scope, around, name)
-    if first is None or scope == "project" or client.moved is None:
-        return Path(first) if first else None
+    if first is None:
+        return None
+    if scope == "project":
+        config_file.refuse_elsewhere(Path(first), Path(around.project))
+        return Path(first)
+    if client.moved is None:
+        return Path(first)
     moved = Path(client.moved(around))
     is_moved = moved.parent.is_dir() and (client.moved_wins or not Path(first).parent.is_dir())
     return moved if is_moved else Path(first)
@@ -113,15 +121,13 @@ def apply(change: Change, *, top: Path, secret: bool = False) -> Path | None:
     path = Path(change.path)
     if not change.is_one:
         return None
-    backup = config_file.newest_backup(path)
+    config_file.refuse_unwritable(path, change.before)
     if change.after is None:
         config_file.remove(path, top=top)
         return None
+    backup = config_file.newest_backup(path)
     if change.status != "removed":
-        if change.before is not None and change.first:
-            backup = config_file.back_up(path, change.before)
-        config_file.replace(path, change.before, change.after, owner_only=secret)
-        return backup if change.before is not None else None
+        return _installed(change, path, backup, secret=secret)
     config_file.replace(path, change.before, change.after)
     if backup and change.last and config_file.read(backup) == change.after:
         backup.unlink(missing_ok=True)
@@ -144,14 +150,31 @@ def look(client: Client, around: Surroundings, variables: Mapping[str, str], nam
         programs = (shutil.which(program, path=variables.get("PATH", "")) for program in client.programs)
         evidence = next((program for program in programs if program), "")
     scopes: tuple[Scope, ...] = ("user", "project")
-    files = tuple(
-        _file(client, scope, path) for scope in scopes if (path := locate(client, scope, around, name))
-    )
-    return Found(client, bool(evidence), evidence, files)
+    files = tuple(_file(client, scope, around, name) for scope in scopes)
+    return Found(client, bool(evidence), evidence, tuple(file for file in files if file))
 
 
-def _file(client: Client, scope: Scope, path: Path) -> File:
+def _installed(change: Change, path: Path, backup: Path | None, *, secret: bool) -> Path | None:
+    if change.before is None:
+        config_file.replace(path, None, change.after or "", owner_only=secret)
+        return None
+    kept = config_file.back_up(path, change.before) if change.first else backup
     try:
+        config_file.replace(path, change.before, change.after or "")
+    except McpError:
+        if kept and kept != backup:
+            kept.unlink(missing_ok=True)
+        raise
+    return kept
+
+
+def _file(client: Client, scope: Scope, around: Surroundings, name: str) -> File | None:
+    first = client.file(scope, around, name)
+    if first is None:
+        return None
+    path = Path(first)
+    try:
+        path = locate(client, scope, around, name) or path
         text = config_file.read(path)
         names = own_names(client, text) if text is not None else ()
     except McpError as error:

@@ -10,16 +10,15 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from mcp_server.installation.json_layout import BLANKS, Layout
 from mcp_server.installation.json_nodes import Child, Node, read_root
-from mcp_server.installation.slot import line_ending, place
+from mcp_server.installation.slot import place
 
 if TYPE_CHECKING:
     from mcp_server.installation.slot import Slot
 
-_UNIT: Final = "  "
 # What may follow a value on its line and belongs to it.
 _LINE_REST: Final = re.compile(r"(?:[ \t]+|/\*[^\r\n]*?\*/|//[^\r\n]*)*")
-_BLANKS: Final = " \t"
 
 
 def entries(text: str, slot: Slot) -> dict[str, Any]:
@@ -63,8 +62,8 @@ def put(text: str, slot: Slot, value: object) -> str:
         missing.pop(0)
         _check(text, holder, slot, at_end=not missing)
     if not missing and (child := _entry(holder, slot)):
-        style = _Style(text, root)
-        written = style.written(value, style.indent_at(child.start), inline=style.is_inline(holder))
+        layout = Layout(text, root)
+        written = layout.written(value, layout.indent_at(child.start), inline=layout.is_inline(holder))
         return text[: child.node.start] + written + text[child.end :]
     key, content = _nested(missing, slot, value)
     return _with_child(text, root, holder, key, content)
@@ -104,64 +103,13 @@ def drop(text: str, slot: Slot, original: str | None = None) -> str:
     return text
 
 
-class _Style:
-    """How a text is laid out: its line ending, its indentation, and what stands on one line."""
-
-    def __init__(self, text: str, root: Node | None) -> None:
-        self.text = text
-        self.ending = line_ending(text)
-        self.root = root
-        outer = self.indent_at(root.start) if root else ""
-        indents = (self.indent_at(child.start) for child in root.children) if root else ()
-        self.unit = next((units for indent in indents if (units := indent.removeprefix(outer))), _UNIT)
-
-    def indent_at(self, position: int) -> str:
-        """The blanks that start the position's line."""
-        start = self.text.rfind("\n", 0, position) + 1
-        line = self.text[start:position].lstrip("\ufeff")
-        return line[: len(line) - len(line.lstrip(_BLANKS))]
-
-    def starts_line(self, position: int) -> bool:
-        start = self.text.rfind("\n", 0, position) + 1
-        return start > 0 and not self.text[start:position].strip(_BLANKS)
-
-    def is_inline(self, holder: Node) -> bool:
-        """What is added to a container on one line stands on that line, if there is anything on it."""
-        return any(
-            node is not None and node.children and "\n" not in self.text[node.start : node.end]
-            for node in (holder, self.root)
-        )
-
-    def child_indent(self, holder: Node) -> str:
-        indents = [self.indent_at(c.start) for c in holder.children if self.starts_line(c.start)]
-        return indents[-1] if indents else self.indent_at(holder.start) + self.unit
-
-    def written(self, value: object, indent: str, *, inline: bool) -> str:
-        """A value as JSON; its lines but the first are indented, and a list stands on one line."""
-        if inline or not isinstance(value, dict) or not value:
-            return self._listed(value, indent, inline=inline)
-        inner = f"{self.ending}{indent}{self.unit}"
-        members = [
-            f"{json.dumps(key, ensure_ascii=False)}: {self.written(item, indent + self.unit, inline=False)}"
-            for key, item in value.items()
-        ]
-        return "{" + inner + f",{inner}".join(members) + self.ending + indent + "}"
-
-    def _listed(self, value: object, indent: str, *, inline: bool) -> str:
-        if inline or not isinstance(value, list) or not any(isinstance(item, dict) for item in value):
-            return json.dumps(value, ensure_ascii=False)
-        inner = f"{self.ending}{indent}{self.unit}"
-        items = [self.written(item, indent + self.unit, inline=False) for item in value]
-        return "[" + inner + f",{inner}".join(items) + self.ending + indent + "]"
-
-
 def _with_root(text: str, slot: Slot, value: object) -> str:
-    style = _Style(text, None)
+    layout = Layout(text, None)
     key, content = _nested(list(slot.section), slot, value)
     document = {key: content} if key else content
     stands = text.lstrip("\ufeff")
-    gap = style.ending if stands and not stands.endswith("\n") else ""
-    return text + gap + style.written(document, "", inline=False) + style.ending
+    gap = layout.ending if stands and not stands.endswith("\n") else ""
+    return text + gap + layout.written(document, "", inline=False) + layout.ending
 
 
 def _without_root(text: str, root: Node, original: str | None) -> str:
@@ -172,13 +120,13 @@ def _without_root(text: str, root: Node, original: str | None) -> str:
 
 
 def _with_child(text: str, root: Node, holder: Node, key: str, value: object) -> str:
-    style = _Style(text, root)
-    inline = style.is_inline(holder)
-    indent = style.child_indent(holder)
+    layout = Layout(text, root)
+    inline = layout.is_inline(holder)
+    indent = layout.child_indent(holder)
     name = f"{json.dumps(key, ensure_ascii=False)}: " if key else ""
-    written = name + style.written(value, indent, inline=inline)
+    written = name + layout.written(value, indent, inline=inline)
     if not holder.children:
-        return _with_first_child(text, style, holder, written, inline=inline)
+        return _with_first_child(text, layout, holder, written, inline=inline)
     last = holder.children[-1]
     comma, trailing = (",", "") if last.comma is None else ("", ",")
     behind = last.end if last.comma is None else last.comma + 1
@@ -188,37 +136,36 @@ def _with_child(text: str, root: Node, holder: Node, key: str, value: object) ->
     at = rest.end() if rest else behind
     if text[at : at + 1] not in {"\r", "\n"}:  # the container is closed on this line
         at = behind
-    added = f"{style.ending}{indent}{written}{trailing}"
+    added = f"{layout.ending}{indent}{written}{trailing}"
     return text[: last.end] + comma + text[last.end : at] + added + text[at:]
 
 
-def _with_first_child(text: str, style: _Style, holder: Node, written: str, *, inline: bool) -> str:
+def _with_first_child(text: str, layout: Layout, holder: Node, written: str, *, inline: bool) -> str:
     at = holder.start + 1
     if inline:
         return text[:at] + written + text[at:]
     inside = text[at : holder.end - 1]
     # A closing bracket that has its line already needs none from us.
     own_line = "\n" in inside and not inside.strip()
-    tail = "" if own_line else style.ending + style.indent_at(holder.start)
-    return text[:at] + style.ending + style.child_indent(holder) + written + tail + text[at:]
+    tail = "" if own_line else layout.ending + layout.indent_at(holder.start)
+    return text[:at] + layout.ending + layout.child_indent(holder) + written + tail + text[at:]
 
 
 def _without(text: str, holder: Node, child: Child) -> str:
     index = holder.children.index(child)
+    inside = holder.start + 1
     end = child.end if child.comma is None else child.comma + 1
     if len(holder.children) == 1:
-        left = text[holder.start + 1 : child.start] + text[end : holder.end - 1]
-        start = (
-            holder.start + 1 if not left.strip() else _line_start(text, holder.start + 1, child.start, end)
-        )
-        return text[:start] + text[holder.end - 1 if not left.strip() else end :]
+        if not (text[inside : child.start] + text[end : holder.end - 1]).strip():
+            return text[:inside] + text[holder.end - 1 :]
+        return text[: _line_start(text, inside, child.start, end)] + text[end:]  # comments stay
+    before = holder.children[index - 1].comma if index else None
+    lowest = inside if before is None else before + 1
+    start = _line_start(text, lowest, child.start, end)
     if child.comma is None:  # the last one: the comma before it would be left over
-        comma = holder.children[index - 1].comma or holder.children[index - 1].end
-        return text[:comma] + text[comma + 1 : _line_start(text, comma + 1, child.start, end)] + text[end:]
-    behind = holder.start + 1 if index == 0 else (holder.children[index - 1].comma or 0) + 1
-    start = _line_start(text, behind, child.start, end)
-    if start == holder.start + 1 and "\n" not in text[start:end]:  # on one line with what follows
-        end += len(text[end:]) - len(text[end:].lstrip(_BLANKS))
+        return text[: lowest - 1] + text[lowest:start] + text[end:]
+    if start == inside and "\n" not in text[start:end]:  # on one line with what follows
+        end += len(text[end:]) - len(text[end:].lstrip(BLANKS))
     return text[:start] + text[end:]
 
 
@@ -228,11 +175,11 @@ def _line_start(text: str, lowest: int, position: int, end: int) -> int:
     The line's end stays where what follows would otherwise become part of a comment.
     """
     start = position
-    while start > lowest and text[start - 1] in _BLANKS:
+    while start > lowest and text[start - 1] in BLANKS:
         start -= 1
     if start <= lowest or text[start - 1] != "\n":
         return start
-    if "//" in text[lowest:start] and text[end:].lstrip(_BLANKS)[:1] not in {"\r", "\n"}:
+    if "//" in text[lowest:start] and text[end:].lstrip(BLANKS)[:1] not in {"\r", "\n"}:
         return start
     return start - (2 if text[start - 2 : start] == "\r\n" else 1)
 

@@ -121,6 +121,8 @@ def install(
         done = _written(
             done, chosen, server, uninstall=uninstall, take_place=take_place, secret=secret, shows_diff=json
         )
+    if project and not http and done.status in {"added", "updated"}:
+        output.note("it names this machine's paths: whoever shares the project needs an entry of their own")
     if secret:
         done = _without_secret(done, secret)
         output.note(f"the token itself stands in {done.path or 'what you paste'}: keep it from others")

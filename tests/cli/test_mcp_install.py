@@ -154,6 +154,7 @@ def test_a_persons_settings_are_kept_copied_and_restored(person: Person) -> None
 def test_a_projects_file_comes_and_goes(person: Person, client: Any) -> None:  # noqa: ANN401
     before = sorted(person.home.parent.rglob("*"))
 
+    assert "names this machine's paths" in person.run("install", client.id, "--project").stderr
     done = person.json("install", client.id, "--project")
     assert Path(done["path"]).is_file()
     assert person.project in Path(done["path"]).parents

@@ -84,6 +84,29 @@ def test_a_link_stays_a_link(tmp_path: Path, config: Path) -> None:
     assert (dotfiles / "cursor.json").read_bytes() == TEXT.encode()
 
 
+def test_a_file_that_is_read_only_stays_as_it_is(config: Path) -> None:
+    config.chmod(0o444)
+
+    with pytest.raises(McpError, match="is read-only") as refusal:
+        apply(planned(config), top=config.parent)
+    assert refusal.value.hint == f"chmod u+w {config}"
+    assert config.read_bytes() == TEXT.encode()
+    assert list(config.parent.iterdir()) == [config]
+
+
+def test_a_link_that_a_repository_brings_leads_nowhere(tmp_path: Path) -> None:
+    assert CURSOR is not None
+    around = Surroundings("linux", tmp_path, tmp_path / "project")
+    (tmp_path / "project").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "project" / ".cursor").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(McpError, match="is a link that leads out of"):
+        locate(CURSOR, "project", around, "stillroom")
+    _, project = look(CURSOR, around, {}, "stillroom").files
+    assert "leads out of" in project.problem
+
+
 def test_a_new_file_goes_with_the_folders_that_were_made_for_it(tmp_path: Path) -> None:
     path = tmp_path / "home" / ".cursor" / "deep" / "mcp.json"
     (tmp_path / "home").mkdir()
@@ -127,6 +150,7 @@ def test_a_file_that_somebody_else_writes_meanwhile_is_left_alone(config: Path) 
     with pytest.raises(McpError, match="was changed while it was read"):
         apply(change, top=config.parent)
     assert config.read_text(encoding="utf-8") == "{}"
+    assert list(config.parent.iterdir()) == [config]
 
 
 def test_text_that_is_not_utf_8_is_refused(config: Path) -> None:
