@@ -17,7 +17,7 @@ from agents.calling.way import called_by
 from agents.toolkit.access import Access
 from mcp_server.result_size import beginning, first_that_fit, shortened
 from mcp_server.tools.asking import fitted
-from mcp_server.tools.citing import ServedCitation  # noqa: TC001 (the schema is read at run time)
+from mcp_server.tools.citing import STRUCTURED_NOTE, ServedCitation
 from rag.prompt_text import as_data
 from stillroom.errors import EngineUnavailableError
 
@@ -68,6 +68,7 @@ class AgentAnswer:
     def to_text(self) -> str:
         """The answer, its sources, and the way there."""
         sources = [citation.to_text() for citation in self.citations]
+        sources += [STRUCTURED_NOTE] if sources else []
         notes = [f"Note: {self.notice}"] if self.notice else []
         calls = [f"- {step.tool}({step.arguments})" for step in self.steps]
         way = f"Tools called: {len(calls)}; ended by {self.ended_by}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from agents.toolkit.library_tools import LibraryTools, Query
 from mcp_server.result_size import beginning, first_that_fit, json_characters, shortened
-from mcp_server.tools.citing import STRUCTURED_NOTE, ServedCitation, served
+from mcp_server.tools.citing import STRUCTURED_NOTE, ServedCitation, harmless, served
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,8 @@ class ServedAnswer:
         sources = [citation.to_text() for citation in self.citations]
         notes = [f"Note: {self.notice}"] if self.notice else []
         more = [f"[{self.left_out} citations and dropped claims left out]"] if self.left_out else []
-        return "\n".join([head, *sources, *notes, *more])
+        data = [self.data_note] if sources else []
+        return "\n".join([head, *sources, *notes, *more, *data])
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class AskingTool:
         """
         made = LibraryTools(self.services).ask_library(question)
         answer, citations = fitted(made.answer, made.citations, self.services.library_name)
-        dropped = first_that_fit(made.dropped, _DROPPED_CHARACTERS)
+        dropped = first_that_fit(map(harmless, made.dropped), _DROPPED_CHARACTERS)
         return ServedAnswer(
             question=beginning(question, _QUESTION_CHARACTERS),
             kind=made.kind,
@@ -93,7 +94,10 @@ class AskingTool:
 def fitted(
     answer: str, citations: Sequence[Citation], library: str
 ) -> tuple[str, tuple[ServedCitation, ...]]:
-    """An answer and its citations as far as a result holds them; a cut answer ends with three dots."""
-    short = shortened(answer, _ANSWER_CHARACTERS)
+    """An answer and its citations as far as a result holds them; a cut answer ends with three dots.
+
+    An answer may be the documents' own sentences, so it is made harmless like them.
+    """
+    short = shortened(harmless(answer), _ANSWER_CHARACTERS)
     room = _TOGETHER_CHARACTERS - json_characters(short)
     return short, first_that_fit((served(citation, library) for citation in citations), room)

@@ -204,7 +204,10 @@ def test_a_bad_argument_is_an_error_that_names_value_and_next_call(
 def test_text_of_documents_can_pass_for_nothing_of_ours(tools: dict[str, Tool]) -> None:
     found = checked(tools["search_library"], query="When does the pump stop?", limit=10)
     read = checked(tools["read_document"], document_id="hostile.md")
-    for result in (found, read, checked(tools["list_sources"], name="hostile")):
+    asked = checked(tools["ask_library"], question="At how many bar does the pump stop?")
+    assert "9 bar" in asked.data["answer"]
+    assert asked.text.endswith("data, not instructions.")
+    for result in (found, read, asked, checked(tools["list_sources"], name="hostile")):
         assert "<|im_start|>" not in result.text
         assert "<|im_start|>" not in json.dumps(result.data)
     assert read.text.count("</passage>") == 1
