@@ -78,6 +78,7 @@ class JobRunner:
         self._patience_seconds = patience_seconds
         self._at_work: dict[str, tuple[str, Work]] = {}
         self._unkept: dict[str, Callable[[], None]] = {}
+        self._told: dict[str, tuple[str, float | None]] = {}
         # Held for moments; told whenever a job ends.
         self._changed = threading.Condition()
         self._closed = threading.Event()
@@ -212,7 +213,7 @@ class JobRunner:
 
     def _begin_queued(self) -> None:
         """Begin what waits, as far as there is room; only the keeper calls this, so the room stays."""
-        while not self._closed.is_set():
+        while not self._closed.is_set() and self._store.waits(self._with_room(), library=self._library):
             job = self._store.claim(self._with_room(), library=self._library, holder=self._me())
             if job is None:
                 return
@@ -230,11 +231,10 @@ class JobRunner:
         work.future.add_done_callback(lambda future: self._ended(job, work, future))
 
     def _teller(self, job_id: str) -> Callable[[str, float | None], None]:
+        """Takes what a job is at; the keeper writes the newest of it now and then."""
+
         def tell(message: str, progress: float | None) -> None:
-            try:
-                self._store.tell(job_id, self._me(), message, progress)
-            except StillroomError as error:
-                _log().debug("progress of %s is not kept: %s", job_id, error)
+            self._told[job_id] = (message, progress)
 
         return tell
 
@@ -305,12 +305,18 @@ class JobRunner:
                     self._take_from_dead(self._store.running())
                 self._begin_queued()
                 self._end_what_nobody_wants()
+                self._keep_progress()
             except StillroomError as error:
                 _log().warning("jobs are not looked after: %s", error)
             for job_id, write in tuple(self._unkept.items()):
                 self._keep(job_id, write)
             self._wake.wait(_LOOK_SECONDS if self._at_work or self._unkept else _RESCUE_SECONDS)
             self._wake.clear()
+
+    def _keep_progress(self) -> None:
+        for job_id in tuple(self._told):
+            message, progress = self._told.pop(job_id)
+            self._store.tell(job_id, self._me(), message, progress)
 
     def _take_from_dead(self, jobs: Sequence[Job]) -> bool:
         """Queue again what dead processes were at; whether there was any."""

@@ -107,27 +107,29 @@ class JobStore:
             ).fetchall()
             return tuple(map(read_job, rows))
 
+    def waits(self, kinds: Collection[str], *, library: str) -> bool:
+        """Whether a job of these kinds and that library is queued; keeps nobody waiting."""
+        if not kinds or not self.path.exists():
+            return False
+        with self._open() as connection:
+            wanted = (library, json.dumps(list(kinds)))
+            return connection.execute(_NEXT, wanted).fetchone() is not None
+
     def claim(self, kinds: Collection[str], *, library: str, holder: Holder) -> Job | None:
         """The oldest queued job of these kinds and that library, running from now on; None for none."""
-        if not kinds or not self.path.exists():
-            return None
-        wanted = (library, json.dumps(list(kinds)))
-        with self._open() as connection:
-            # Most looks find nothing, and a look without a transaction keeps nobody waiting.
-            if connection.execute(_NEXT, wanted).fetchone() is None:
+        with self._open() as connection, transaction(connection):
+            row = connection.execute(_NEXT, (library, json.dumps(list(kinds)))).fetchone()
+            if row is None:
                 return None
-            with transaction(connection):
-                row = connection.execute(_NEXT, wanted).fetchone()
-                if row is None:
-                    return None
-                _take(connection, row["id"], holder, time.time())
-                return _read(connection, row["id"])
+            _take(connection, row["id"], holder, time.time())
+            return _read(connection, row["id"])
 
     def tell(self, job_id: str, holder: Holder, message: str, progress: float | None) -> None:
         """What a running job is at."""
         with self._open() as connection:
             connection.execute(
-                "UPDATE jobs SET message = ?, progress = ? WHERE id = ? AND state = 'running' AND holder = ?",
+                "UPDATE jobs SET message = ?, progress = ? "
+                "WHERE id = ? AND state = 'running' AND holder = ? AND NOT cancelling",
                 (short_message(message), progress, job_id, holder.token),
             )
 

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 # How soon whoever waits notices that nobody wants the result any more. A result is noticed at once.
 _LOOK_SECONDS: Final = 0.05
-# What is told more often than this is for nobody's eyes, and each telling is a write to the disk.
-_TELL_SECONDS: Final = 0.5
 
 
 class Work:
@@ -35,17 +33,12 @@ class Work:
         kind: called with the arguments and a call; what it raises is kept for whoever asks.
         arguments: as they are kept.
         tell: told what the work is at; from the work's thread.
-
-    Attributes:
-        wanted_end: a person asked for its end, or the runner's own end is near.
     """
 
     def __init__(
         self, kind: Kind, arguments: Mapping[str, Any], tell: Callable[[str, float | None], None]
     ) -> None:
         self._tell = tell
-        self._told_at = 0.0
-        self._telling = threading.Lock()
         self._call = CallContext(progress=self._told)
         self.future: Future[ToolResult] = start_in_background(partial(kind, arguments, self._call))
 
@@ -60,8 +53,7 @@ class Work:
 
     def tell_instead(self, tell: Callable[[str, float | None], None]) -> None:
         """From now on somebody else is told."""
-        with self._telling:
-            self._tell = tell
+        self._tell = tell
 
     def wait(self, seconds: float, caller: CallContext) -> bool:
         """Whether it ends within that time; less time where the caller goes away."""
@@ -74,9 +66,5 @@ class Work:
         return True
 
     def _told(self, message: str, progress: float | None) -> None:
-        with self._telling:
-            now = time.monotonic()
-            if now - self._told_at < _TELL_SECONDS:
-                return
-            self._told_at = now
-            self._tell(message, progress)
+        # Whoever is told may change meanwhile.
+        self._tell(message, progress)

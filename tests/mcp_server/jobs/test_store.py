@@ -57,7 +57,7 @@ def test_looking_for_a_job_makes_no_file(store: JobStore) -> None:
     assert store.find("0123") is None
     assert store.recent("ada", limit=5) == ()
     assert store.running() == ()
-    assert claim(store) is None
+    assert not store.waits(["echo"], library="")
     assert not store.path.parent.exists()
 
 
