@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from tests.mcp_server.jobs.served import Served
 
 
+# A call becomes a job at once.
+IMPATIENT = {"STILLROOM_MCP_PATIENCE_SECONDS": "0"}
+
+
 @pytest.fixture
 def stories(home: Home) -> Path:
     """A folder of a few hundred documents, which an ingest takes seconds for."""
@@ -85,14 +89,12 @@ def test_question_is_answered_when_the_server_was_killed_over_it(tmp_path: Path)
     claim = {"passage": "P1", "quote": quote, "text": "The Marlow valve opens at 4.2 bar."}
     silent = Reply(silent=True)
     with model(silent, Reply([json.dumps({"answer": [claim]})])) as environment:
-        home = Home(tmp_path, {**environment, "STILLROOM_CACHE_DIR": str(tmp_path / "cache")})
+        home = Home(tmp_path, {**environment, **IMPATIENT, "STILLROOM_CACHE_DIR": str(tmp_path / "cache")})
         (tmp_path / "valve.md").write_text(f"# Marlow valve\n\n{quote}\n")
         home.json("ingest", str(tmp_path / "valve.md"))
-        library = home.data_dir / "libraries" / "default"
-        store = JobStore(home.state_dir / "jobs.sqlite3")
-        question = {"question": "At how many bar does the Marlow valve open?"}
-        job = store.add("ask_library", question, owner="local", library=str(library)).id
         with served(home) as server:
+            question = "At how many bar does the Marlow valve open?"
+            job = server.call("ask_library", question=question)["job_id"]
             assert silent.sent.wait(PATIENT_S)
             assert server.call("job_status", job_id=job, wait_seconds=0)["state"] == "running"
             server.kill()
@@ -189,7 +191,7 @@ def test_slow_answer_becomes_a_job_and_a_quick_one_is_given_at_once(tmp_path: Pa
             quick = server.call("ask_library", **question)
         assert quick["citations"][0]["quote"] == quote
         assert not (home.state_dir / "jobs.sqlite3").exists()
-        home.environment["STILLROOM_MCP_PATIENCE_SECONDS"] = "0"
+        home.environment.update(IMPATIENT)
         with served(home) as server:
             handle = server.call("ask_library", **question)
             assert (handle["kind"], handle["state"], handle["result"]) == ("ask_library", "running", None)
