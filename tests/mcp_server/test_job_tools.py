@@ -58,9 +58,9 @@ def test_tools_say_what_they_change(desk: Desk) -> None:
     offered = {served.name: served for served in job_tools(desk.jobs)}
     changes = {name: (one.tool.read_only, one.tool.destructive) for name, one in offered.items()}
     assert changes == {
-        "ingest": (False, False),
+        "ingest": (False, True),  # what was deleted on the disk leaves the library
         "job_status": (True, False),
-        "cancel_job": (False, False),
+        "cancel_job": (False, True),
     }
     # Four that wait for a job would keep a search waiting otherwise.
     assert [name for name, one in offered.items() if one.waits] == ["job_status", "cancel_job"]
