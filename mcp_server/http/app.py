@@ -21,9 +21,9 @@ from starlette.routing import Route
 
 from mcp_server.callers import SCOPES
 from mcp_server.http.access_log import AccessLog
-from mcp_server.http.addresses import MCP_PATH
 from mcp_server.http.bodies import MOST_BYTES, Bodies
 from mcp_server.http.draining import Draining
+from mcp_server.http.exposure import MCP_PATH
 from mcp_server.http.guard import Guard
 from mcp_server.http.health import HEALTH_PATH, healthy
 from mcp_server.http.messages import Messages

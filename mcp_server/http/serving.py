@@ -16,18 +16,16 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import uvicorn
 
 from mcp_server.http.access_log import LogFormat, log_writer
-from mcp_server.http.addresses import (
-    DEFAULT_PORT,
+from mcp_server.http.addresses import DEFAULT_PORT, listening_socket, own_names, server_url
+from mcp_server.http.app import build_app
+from mcp_server.http.connections import PatientProtocol
+from mcp_server.http.exposure import (
     Exposure,
     accepted_hosts,
     accepted_origins,
-    listening_socket,
-    own_names,
+    require_sound,
     require_token,
-    server_url,
 )
-from mcp_server.http.app import build_app
-from mcp_server.http.connections import PatientProtocol
 from mcp_server.http.tls import Certificate, server_context
 
 if TYPE_CHECKING:
@@ -108,6 +106,7 @@ def serve_http(
     """
     exposure = options.exposure
     asks = bool(verifier.records())
+    require_sound(exposure)
     require_token(exposure, has_token=asks)
     secure = options.certificate is not None
     config_tls = server_context(options.certificate) if options.certificate else None

@@ -95,7 +95,8 @@ def serve(
         raise typer.BadParameter("--tls-cert and --tls-key go together")
     rooms = open_rooms(context, library=library, mcp_tokens_file=tokens)
 
-    from mcp_server.http.addresses import DEFAULT_HOST, DEFAULT_PORT, Exposure
+    from mcp_server.http.addresses import DEFAULT_PORT
+    from mcp_server.http.exposure import DEFAULT_HOST, Exposure
     from mcp_server.http.serving import HttpOptions
     from mcp_server.http.tls import Certificate
 
@@ -202,7 +203,7 @@ def _tell(listening: Listening, output: Output) -> None:
 
     output.result(data, show)
     output.flush()
-    from mcp_server.http.addresses import is_loopback_host
+    from mcp_server.http.exposure import is_loopback_host
 
     if not listening.encrypted and not is_loopback_host(listening.host):
         output.note(

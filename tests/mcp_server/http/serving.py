@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from agents.toolbox import Access, Services
 from deploy.catalog import load_catalog
-from mcp_server.http.addresses import Exposure
+from mcp_server.http.exposure import Exposure
 from mcp_server.http.serving import HttpOptions, Listening, serve_http
 from mcp_server.http.tls import Certificate
 from mcp_server.http.tokens import TokenFile
@@ -41,6 +41,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--allow-origin", action="append", default=[])
     parser.add_argument("--trust-proxy", action="append", default=[])
+    parser.add_argument("--public-url", default="")
     parser.add_argument("--per-minute", type=int, default=0)
     parser.add_argument("--tls", type=Path, nargs=2)
     return parser.parse_args()
@@ -69,7 +70,10 @@ def serve(given: argparse.Namespace) -> None:
         sys.stdout.flush()
 
     exposure = Exposure(
-        given.host, allowed_origins=tuple(given.allow_origin), trusted_proxies=tuple(given.trust_proxy)
+        given.host,
+        allowed_origins=tuple(given.allow_origin),
+        trusted_proxies=tuple(given.trust_proxy),
+        public_url=given.public_url,
     )
     options = HttpOptions(
         exposure=exposure,

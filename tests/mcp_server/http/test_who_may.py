@@ -184,7 +184,14 @@ def test_forwarded_address_is_believed_of_a_trusted_proxy_alone(guarded: HttpSer
     assert "203.0.113.7" not in guarded.logged
 
     trusting = ("--trust-proxy", "127.0.0.1", "--allow-origin", "https://app.example")
-    with serving("--tokens", str(tokens.file.path), *trusting) as server:
+    public = ("--public-url", "https://box.example/mcp")
+    with serving("--tokens", str(tokens.file.path), *trusting, *public) as server:
+        assert server.url == "https://box.example/mcp"
+        server.url = f"http://127.0.0.1:{server.port}/mcp"
+        unknown = server.send(message("tools/list"), headers={"Host": "box.example"})
+        assert unknown.status_code == 401
+        metadata = "https://box.example/.well-known/oauth-protected-resource/mcp"
+        assert metadata in unknown.headers["www-authenticate"]
         page = {"Origin": "https://app.example", **forwarded}
         response = server.send(message("tools/list"), tokens.reader, headers=page)
         assert response.status_code == 200
