@@ -211,7 +211,7 @@ CLIENTS: Final = (
         http=HttpShape(url_key="httpUrl", reference="${{{}}}"),
         seen=(lambda around: around.home.joinpath(".gemini"),),
         programs=("gemini",),
-        then="/mcp shows the server.",
+        then="/mcp shows the server; in a folder that Gemini CLI does not trust, all servers are off.",
     ),
     Client(
         "codex",
@@ -253,11 +253,16 @@ def client_ids() -> tuple[str, ...]:
     return tuple(client.id for client in CLIENTS)
 
 
-def find_client(client_id: str) -> Client | None:
-    """The client of that id; None where there is none.
+def find_client(name: str) -> Client | None:
+    """The client of that id or title, however it is spelt; None where there is none.
 
     Example:
-        >>> find_client("zed").section
-        ('context_servers',)
+        >>> find_client("VS Code").id, find_client("gemini-cli").id
+        ('vscode', 'gemini')
     """
-    return next((client for client in CLIENTS if client.id == client_id), None)
+    wanted = _letters(name)
+    return next((one for one in CLIENTS if wanted in (_letters(one.id), _letters(one.title))), None)
+
+
+def _letters(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())

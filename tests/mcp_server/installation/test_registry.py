@@ -146,3 +146,22 @@ def test_each_client_names_its_source_and_has_a_file_or_a_place_to_paste() -> No
         assert client.source.startswith("https://")
         assert bool(client.user_file) != bool(client.paste)
         assert client.seen
+
+
+@pytest.mark.parametrize(
+    ("spelt", "client_id"),
+    [
+        ("VS Code", "vscode"),
+        ("vs-code-insiders", "vscode-insiders"),
+        ("Gemini CLI", "gemini"),
+        ("codex-cli", "codex"),
+        ("lm-studio", "lmstudio"),
+        ("claude_code", "claude-code"),
+    ],
+)
+def test_a_client_is_found_however_it_is_spelt(spelt: str, client_id: str) -> None:
+    found = find_client(spelt)
+
+    assert found is not None
+    assert found.id == client_id
+    assert find_client("claude") is None
