@@ -16,6 +16,8 @@ from tests.processes import runs, wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import psutil
+
     from tests.mcp_server.jobs.served import Served
 
 
@@ -34,6 +36,15 @@ def stories(home: Home) -> Path:
 def writes(server: Served, job_id: str) -> bool:
     """Whether the job's child has begun to take documents in."""
     return "passages" in server.call("job_status", job_id=job_id, wait_seconds=0)["message"]
+
+
+def holds(child: psutil.Process, home: Home) -> bool:
+    """Whether the child holds the library's lock: it is in the middle of writing."""
+    try:
+        holder = (home.data_dir / "libraries" / "default" / "writer.pid").read_text()
+    except FileNotFoundError:
+        return False
+    return holder == str(child.pid)
 
 
 def titles(server: Served, query: str) -> list[str]:
@@ -59,7 +70,7 @@ def test_search_answers_while_an_ingest_is_in_the_middle_of_writing_and_sees_it_
         assert (job["kind"], job["state"]) == ("ingest", "queued")
         assert "job_status" in job["hint"]
         child = server.child()
-        assert wait_until(lambda: writes(server, job["job_id"]), PATIENT_S)
+        assert wait_until(lambda: holds(child, home), PATIENT_S)
         # It stands still with the library's lock in its hand: a search that needed it would never answer.
         child.suspend()
         assert titles(server, "At how many bar does the Marlow valve open?")[0] == "Marlow valve"
@@ -108,8 +119,11 @@ def test_question_is_answered_when_the_server_was_killed_over_it(tmp_path: Path)
 def test_job_is_cancelled_and_what_it_took_in_is_kept(home: Home, stories: Path) -> None:
     with served(home) as server:
         job = server.call("ingest", paths=[str(stories)])["job_id"]
-        assert wait_until(lambda: writes(server, job), PATIENT_S)
+        child = server.child()
+        assert wait_until(lambda: holds(child, home), PATIENT_S)
+        child.suspend()
         server.call("cancel_job", job_id=job)
+        child.resume()
         cancelled = server.ended(job)
     assert cancelled["state"] == "cancelled"
     assert "stopped on the way" in cancelled["error"]
@@ -133,7 +147,7 @@ def test_second_server_searches_sees_the_job_and_says_who_writes(home: Home, sto
     with served(home) as first, served(home) as second:
         job = first.call("ingest", paths=[str(stories)])["job_id"]
         child = first.child()
-        assert wait_until(lambda: writes(second, job), PATIENT_S)
+        assert wait_until(lambda: holds(child, home), PATIENT_S)
         child.suspend()
         (home.folder / "valve.md").write_text("# Marlow valve\n\nThe Marlow valve opens at 4.2 bar.\n")
         waiting = second.call("ingest", paths=[str(home.folder / "valve.md")])["job_id"]
