@@ -145,7 +145,7 @@ def _serve_stdio(rooms: Rooms) -> None:
         rooms.access,
         jobs=rooms.jobs(services),
         ingest_roots=rooms.ingest_roots,
-        warm_up=rooms.warm_up,
+        warm_up=rooms.warm_up if rooms.settings.mcp_warm_up else None,
     )
 
 

