@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from deploy.loopback import is_loopback
+
 if TYPE_CHECKING:
     from mcp_server.installation.client import Client, HttpShape
 
@@ -24,7 +26,6 @@ _OURS: Final = frozenset(
     }
 )
 _ADDRESSES: Final = ("url", "httpUrl", "serverUrl")
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,5 +164,4 @@ def _stem(program: str) -> str:
 
 
 def _is_local(address: str) -> bool:
-    parts = urlsplit(address)
-    return parts.hostname in _LOOPBACK and parts.path.rstrip("/") == "/mcp"
+    return is_loopback(address) and urlsplit(address).path.rstrip("/") == "/mcp"

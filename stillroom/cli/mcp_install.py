@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # What every client takes as a name, and TOML as a bare key.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# RFC 6750, section 2.1. No format writes such a token in another way: it can be hidden in what is shown.
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _SYSTEMS: dict[str, System] = {"darwin": "macos", "win32": "windows"}
 _HIDDEN = "•••"
 
@@ -101,7 +103,8 @@ def install(
     output = Output(as_json=json)
     server: Address | Command
     if http:
-        server = _address(chosen, http, token_variable, write_token=write_token and not uninstall)
+        server = _address(chosen, http, "" if uninstall else token_variable, write_token=write_token)
+        _warn_of_plain_text(server, output)
     else:
         server = _command(context, library, output, quiet=uninstall)
     done = Installation(
@@ -251,7 +254,17 @@ def _address(client: Client, url: str, token_variable: str, *, write_token: bool
     token = os.environ.get(token_variable, "")
     if not token:
         raise McpError(f"the variable {token_variable} is not set, and the token is read from it")
+    if not _TOKEN.fullmatch(token):
+        raise McpError(f"the variable {token_variable} holds something that is no bearer token")
     return Address(url, token_variable, token)
+
+
+def _warn_of_plain_text(server: Address, output: Output) -> None:
+    from deploy.loopback import is_loopback
+
+    if server.token_variable and server.url.startswith("http:") and not is_loopback(server.url):
+        host = urlsplit(server.url).hostname
+        output.note(f"the token travels unencrypted to {host}: https:// would encrypt it")
 
 
 def _without_secret(done: Installation, secret: str) -> Installation:

@@ -7,13 +7,17 @@ import os
 import subprocess
 import sys
 import tomllib
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from mcp_server.installation.registry import CLIENTS
 from stillroom.cli.main import run
+from stillroom.cli.mcp_install import Installation
+from stillroom.cli.mcp_install_pages import show_installation
 from tests.cli.conftest import refused
 
 TOKEN = "tok-very-secret-9"
@@ -223,6 +227,51 @@ def test_a_token_itself_is_only_written_where_that_is_said_and_never_shown(perso
     assert f"the token itself stands in {path}: keep it from others" in done.stderr
     for output in (done, shown, as_json):
         assert TOKEN not in output.stdout + output.stderr
+
+
+def test_what_is_no_bearer_token_is_refused_and_not_shown(person: Person) -> None:
+    person.set(LM_TOKEN='with "quotes"')
+
+    options = ("--http", "https://box.lan/mcp", "--token-variable", "LM_TOKEN", "--write-token")
+    done = person.run("install", "lmstudio", *options)
+
+    refused(done, "the variable LM_TOKEN holds something that is no bearer token")
+    assert "quotes" not in done.stderr
+
+
+def test_a_server_by_address_is_uninstalled_without_its_token(person: Person) -> None:
+    person.set(LM_TOKEN=TOKEN)
+    options = ("--http", "https://box.lan/mcp", "--token-variable", "LM_TOKEN")
+    person.json("install", "lmstudio", *options, "--write-token")
+
+    assert person.json("install", "lmstudio", *options, "--uninstall")["status"] == "removed"
+    assert not own(person, ".lmstudio").exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://box.lan/mcp", True),
+        ("https://box.lan/mcp", False),
+        ("http://127.0.0.1:8620/mcp", False),
+    ],
+)
+def test_a_token_that_would_travel_unencrypted_is_said(person: Person, url: str, *, said: bool) -> None:
+    done = person.run("install", "cursor", "--http", url, "--token-variable", "T", "--dry-run")
+
+    assert ("travels unencrypted to box.lan" in done.stderr) is said
+
+
+def test_on_a_terminal_the_difference_has_colours_and_moves_no_cursor() -> None:
+    diff = "--- a\n+++ a\n@@ -1 +1 @@\n-// \x1b[2J\n+new\n"
+    done = Installation("c", "C", "user", "n", "added", {}, dry_run=True, path="/a", diff=diff)
+    screen = StringIO()
+
+    show_installation(Console(file=screen, force_terminal=True, color_system="standard", width=99), done)
+
+    assert "\x1b[32m+new" in screen.getvalue()
+    assert "\x1b[31m-// \\x1b[2J" in screen.getvalue()
+    assert "nothing was written: /a" in screen.getvalue()
 
 
 def test_what_cannot_be_done_is_refused_with_what_to_do(person: Person) -> None:
