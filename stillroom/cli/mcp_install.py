@@ -128,7 +128,7 @@ def install(
         output.note("it names this machine's paths: whoever shares the project needs an entry of their own")
     if secret:
         done = _without_secret(done, secret)
-        output.note(f"the token itself stands in {done.path or 'what you paste'}: keep it from others")
+        output.note(_keep_safe(done))
     output.result(done, lambda console: mcp_install_pages.show_installation(console, done))
 
 
@@ -270,6 +270,15 @@ def _warn_of_plain_text(server: Address, output: Output) -> None:
 def _without_secret(done: Installation, secret: str) -> Installation:
     headers = {key: _HIDDEN if secret in str(value) else value for key, value in done.entry.items()}
     return replace(done, entry=headers, diff=done.diff.replace(secret, _HIDDEN))
+
+
+def _keep_safe(done: Installation) -> str:
+    if not done.path:
+        return f"put the token in the place of {_HIDDEN}"
+    path = Path(done.path)
+    said = f"the token itself stands in {path}: keep it from others"
+    open_to_others = path.is_file() and path.stat().st_mode & 0o077
+    return f"{said}, who may read it now: chmod 600 {path}" if open_to_others else said
 
 
 def _surroundings() -> Surroundings:

@@ -229,6 +229,22 @@ def test_a_token_itself_is_only_written_where_that_is_said_and_never_shown(perso
         assert TOKEN not in output.stdout + output.stderr
 
 
+def test_a_token_in_a_file_that_others_may_read_is_said(person: Person) -> None:
+    person.set(LM_TOKEN=TOKEN)
+    path = own(person, ".lmstudio", "mcp.json")
+    path.parent.mkdir()
+    path.write_text("{}", encoding="utf-8")
+    path.chmod(0o644)
+
+    options = ("--http", "https://box.lan/mcp", "--token-variable", "LM_TOKEN", "--write-token")
+    done = person.run("install", "lmstudio", *options)
+    pasted = person.run("install", "jetbrains", *options)
+
+    assert f"keep it from others, who may read it now: chmod 600 {path}" in done.stderr
+    assert "put the token in the place of •••" in pasted.stderr
+    assert TOKEN not in pasted.stdout
+
+
 def test_what_is_no_bearer_token_is_refused_and_not_shown(person: Person) -> None:
     person.set(LM_TOKEN='with "quotes"')
 
