@@ -16,8 +16,6 @@ from datetime import UTC, datetime
 from logging.handlers import WatchedFileHandler
 from typing import TYPE_CHECKING, Final, Literal
 
-from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
-
 from mcp_server.http.exchange import exchange_of
 from stillroom.errors import McpError
 
@@ -127,12 +125,12 @@ class AccessLog:
                 self._tell(self._entry(scope, at, status, sent_bytes, time.monotonic() - began))
 
     def _entry(self, scope: Scope, at: str, status: int, sent_bytes: int, seconds: float) -> AccessEntry:
-        exchange, user = exchange_of(scope), scope.get("user")
+        exchange = exchange_of(scope)
         return AccessEntry(
             at=at,
             request_id=exchange.request_id,
             address=scope["client"][0] if scope.get("client") else "-",
-            caller=user.username if isinstance(user, AuthenticatedUser) else "",
+            caller=exchange.token.client_id if exchange.token else "",
             method=scope["method"] if scope["method"] in _METHODS else _OTHER,
             path=scope["path"] if scope["path"] in self._paths else _OTHER,
             message=exchange.message,

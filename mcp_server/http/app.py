@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
-from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend, RequireAuthMiddleware
+from mcp.server.auth.middleware.bearer_auth import RequireAuthMiddleware
 from mcp.server.auth.routes import build_resource_metadata_url, create_protected_resource_routes
 from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import AnyHttpUrl
@@ -30,6 +30,7 @@ from mcp_server.http.messages import Messages
 from mcp_server.http.rates import RateLimit, Rates
 from mcp_server.http.request_ids import HEADER, RequestIds
 from mcp_server.http.slots import Slots
+from mcp_server.http.verifier import TokenBackend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -92,7 +93,7 @@ def build_app(
         endpoint = RateLimit(endpoint, Rates(requests_per_minute))
     if verifier is not None:
         endpoint = AuthContextMiddleware(endpoint)
-        endpoint = AuthenticationMiddleware(endpoint, backend=BearerAuthBackend(verifier))
+        endpoint = AuthenticationMiddleware(endpoint, backend=TokenBackend(verifier))
     routes = [Route(MCP_PATH, endpoint=endpoint), Route(HEALTH_PATH, endpoint=healthy)]
     if verifier is not None:
         routes += _metadata_routes(url)

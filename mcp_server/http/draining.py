@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import anyio
-from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 
 from mcp_server.http.exchange import exchange_of
 from mcp_server.http.refusals import refusal
@@ -91,10 +90,8 @@ class Draining:
             await response(scope, receive, send)
 
     def _may_hear(self, scope: Scope) -> bool:
-        user = scope.get("user")
-        if self._still_holds is None or not isinstance(user, AuthenticatedUser):
-            return True
-        return self._still_holds(user.access_token)
+        token = exchange_of(scope).token
+        return self._still_holds is None or token is None or self._still_holds(token)
 
 
 def _ending() -> ASGIApp:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
     from typing import Any
 
+    from mcp.server.auth.provider import AccessToken
+
 _KEY = "stillroom"
 
 
@@ -21,17 +23,19 @@ class Exchange:
 
     Attributes:
         request_id: by which a client and a log speak of it.
+        token: that was verified, its digest in the token's place; None without one.
         message: the JSON-RPC method, and a tool's name after a blank; empty where it is not known.
         stays_open: its answer is a stream that lasts as long as the client listens.
     """
 
     request_id: str = ""
+    token: AccessToken | None = None
     message: str = ""
     stays_open: bool = False
 
 
 def exchange_of(scope: MutableMapping[str, Any]) -> Exchange:
-    """The exchange that this ASGI scope belongs to; the first layer that asks makes it."""
+    """The exchange that this ASGI scope belongs to, or a copy of it; the first layer that asks makes it."""
     state: dict[str, Any] = scope.setdefault("state", {})
     made: Exchange = state.setdefault(_KEY, Exchange())
     return made

@@ -99,7 +99,7 @@ def require_sound(exposure: Exposure) -> None:
 
 
 def accepted_hosts(exposure: Exposure, own_names: Iterable[str] = ()) -> list[str]:
-    """What the ``Host`` header may say, in the SDK's way: each name bare, and with any port.
+    """What the ``Host`` header may say in small letters, in the SDK's way: each name bare, and with any port.
 
     Args:
         exposure: what was allowed.
@@ -112,7 +112,7 @@ def accepted_hosts(exposure: Exposure, own_names: Iterable[str] = ()) -> list[st
     listening = own_names if exposure.host in _EVERY_ADDRESS else (exposure.host,)
     public = urlsplit(exposure.public_url).hostname
     allowed = (*exposure.allowed_hosts, *((public,) if public else ()))
-    names = dict.fromkeys(map(_bracketed, (*_LOOPBACK_NAMES, *listening, *allowed)))
+    names = dict.fromkeys(_bracketed(name.lower()) for name in (*_LOOPBACK_NAMES, *listening, *allowed))
     return [form for name in names for form in ((name,) if _has_port(name) else (name, f"{name}:*"))]
 
 
@@ -121,7 +121,7 @@ def accepted_origins(exposure: Exposure) -> list[str]:
     if exposure.this_machine_alone:
         local = [f"{scheme}://{name}" for scheme in ("http", "https") for name in _LOOPBACK_NAMES]
         return [form for origin in local for form in (origin, f"{origin}:*")]
-    return list(exposure.allowed_origins)
+    return [origin.lower() for origin in exposure.allowed_origins]
 
 
 def _bracketed(name: str) -> str:

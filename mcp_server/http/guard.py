@@ -15,7 +15,7 @@ from starlette.requests import Request
 from mcp_server.http.refusals import refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from mcp.server.transport_security import TransportSecuritySettings
     from starlette.responses import Response
@@ -35,6 +35,7 @@ _ONCE: Final = frozenset(
         b"mcp-name",
     }
 )
+_HOSTS: Final = frozenset({b"host", b"origin"})
 _OF_PROXIES: Final = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
 
 
@@ -64,6 +65,7 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it."""
         if scope["type"] == "http" and scope["path"] not in self._open_paths:
+            scope = {**scope, "headers": _in_small_letters(scope["headers"])}
             refused = self._twice(scope) or self._proxied(scope)
             refused = refused or await self._security.validate_request(Request(scope))
             if refused is not None:
@@ -84,3 +86,8 @@ class Guard:
         return refusal(
             403, "a proxy stands before a server that asks for no token; try: stillroom mcp token add NAME"
         )
+
+
+def _in_small_letters(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The headers with hosts as they are compared: their case means nothing, and the SDK's check minds it."""
+    return [(name, value.lower() if name in _HOSTS else value) for name, value in headers]

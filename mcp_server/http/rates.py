@@ -12,8 +12,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
-
+from mcp_server.http.exchange import exchange_of
 from mcp_server.http.refusals import refusal
 
 if TYPE_CHECKING:
@@ -95,9 +94,9 @@ class RateLimit:
 
 
 def _caller(scope: Scope) -> str:
-    user = scope.get("user")
-    if isinstance(user, AuthenticatedUser):
-        return f"token {user.username}"
+    token = exchange_of(scope).token
+    if token is not None:
+        return f"token {token.client_id}"
     return f"address {network(scope['client'][0] if scope.get('client') else '')}"
 
 

@@ -9,12 +9,17 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser, BearerAuthBackend
 from mcp.server.auth.provider import AccessToken
 
+from mcp_server.http.exchange import exchange_of
 from mcp_server.http.tokens import holder
 from stillroom.errors import McpError
 
 if TYPE_CHECKING:
+    from starlette.authentication import AuthCredentials
+    from starlette.requests import HTTPConnection
+
     from mcp_server.http.tokens import TokenFile, TokenRecord
 
 _LOGGER = logging.getLogger(__name__)
@@ -70,3 +75,14 @@ class FileTokenVerifier:
             return None
         # The mode is among them: a file that others may read is refused, and taken again once mended.
         return (found.st_ino, found.st_mtime_ns, found.st_size, found.st_mode)
+
+
+class TokenBackend(BearerAuthBackend):
+    """The SDK's reading of the ``Authorization`` header, which tells the other layers whose token it was."""
+
+    async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, AuthenticatedUser] | None:
+        """Who sent the request, if its token is good."""
+        found: tuple[AuthCredentials, AuthenticatedUser] | None = await super().authenticate(conn)
+        if found is not None:
+            exchange_of(conn.scope).token = found[1].access_token
+        return found

@@ -15,6 +15,7 @@ from tests.mcp_server.http.wire import bearer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
     from typing import Literal
 
     from tests.mcp_server.http.conftest import HttpServer, Tokens
@@ -92,6 +93,32 @@ def test_client_is_told_which_scope_it_lacks(
         assert not (await client.call_tool("list_sources")).is_error
 
     with_client(guarded, tokens.reader, mode, use)
+
+
+def test_job_belongs_to_its_token_whatever_the_revision(
+    guarded: HttpServer, tokens: Tokens, library_dir: Path, mode: Literal["auto", "legacy"]
+) -> None:
+    async def start(client: Client) -> str:
+        started = await client.call_tool("ingest", {"paths": [str(library_dir.parent / "sources")]})
+        assert started.structured_content is not None
+        job_id: str = started.structured_content["job_id"]
+        return job_id
+
+    job_id = with_client(guarded, tokens.writer, mode, start)
+
+    async def status(client: Client) -> bool:
+        given = {"job_id": job_id, "wait_seconds": 0}
+        return not (await client.call_tool("job_status", given)).is_error
+
+    async def cancel(client: Client) -> bool:
+        return not (await client.call_tool("cancel_job", {"job_id": job_id})).is_error
+
+    other: Literal["auto", "legacy"] = "legacy" if mode == "auto" else "auto"
+    for use in (status, cancel):
+        assert with_client(guarded, tokens.owner, mode, use) is False
+        assert with_client(guarded, tokens.owner, other, use) is False
+    assert with_client(guarded, tokens.writer, other, status) is True
+    assert with_client(guarded, tokens.writer, mode, cancel) is True
 
 
 def test_client_whose_token_is_revoked_is_told_so_at_its_next_call(

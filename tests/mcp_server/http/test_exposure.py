@@ -74,7 +74,7 @@ def test_hosts_are_this_machines_names_bare_and_with_a_port() -> None:
 
 
 def test_server_on_every_address_may_be_called_by_each_and_by_names_that_are_allowed() -> None:
-    exposure = Exposure("0.0.0.0", allowed_hosts=("mcp.example", "box.lan:9000", "fe80::1"))
+    exposure = Exposure("0.0.0.0", allowed_hosts=("MCP.example", "box.lan:9000", "fe80::1"))
     hosts = accepted_hosts(exposure, own_names=["box", "10.0.0.7", "2001:db8::7"])
     for wanted in ("box:*", "10.0.0.7:*", "[2001:db8::7]:*", "mcp.example", "mcp.example:*", "[fe80::1]:*"):
         assert wanted in hosts

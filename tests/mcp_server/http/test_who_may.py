@@ -147,7 +147,7 @@ def test_foreign_host_is_refused_before_anything_else(guarded: HttpServer, host:
     assert response.status_code == 421
 
 
-@pytest.mark.parametrize("host", ["localhost", "localhost:1", "127.0.0.1", "[::1]:8620"])
+@pytest.mark.parametrize("host", ["localhost", "LocalHost:1", "127.0.0.1", "[::1]:8620"])
 def test_this_machines_names_are_taken(guarded: HttpServer, tokens: Tokens, host: str) -> None:
     assert guarded.send(message("tools/list"), tokens.reader, headers={"Host": host}).status_code == 200
 
