@@ -40,7 +40,7 @@ async def signs_of_life(
         return
     began = time.monotonic()
     loop = asyncio.get_running_loop()
-    told: asyncio.Queue[str] = asyncio.Queue(_MOST_WAITING_MESSAGES)
+    told: asyncio.Queue[str | None] = asyncio.Queue()
 
     def tell(message: str, done: float | None) -> None:
         share = "" if done is None else f" ({done:.0%})"
@@ -50,9 +50,11 @@ async def signs_of_life(
 
     async def report() -> None:
         while True:
-            message = ""
+            message: str | None = ""
             with suppress(TimeoutError):
                 message = await asyncio.wait_for(told.get(), interval_seconds)
+            if message is None:
+                return
             elapsed = time.monotonic() - began
             if message:
                 await log_to_client(context.request_context, "info", message)
@@ -61,10 +63,13 @@ async def signs_of_life(
     reporter = asyncio.create_task(report())
     try:
         yield tell
+        # What was said last goes out before the answer.
+        told.put_nowait(None)
+        await asyncio.wait([reporter])
     finally:
         reporter.cancel()
 
 
-def _put(told: asyncio.Queue[str], message: str) -> None:
-    with suppress(asyncio.QueueFull):
+def _put(told: asyncio.Queue[str | None], message: str) -> None:
+    if told.qsize() < _MOST_WAITING_MESSAGES:
         told.put_nowait(message)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from agents.toolbox import toolbox
 from agents.tools import tool
 from mcp_server.agent_tool import AgentTool
 from mcp_server.job_tools import job_tools
@@ -81,5 +80,9 @@ def served_tools(
 
 
 def _file_tools(services: Services, access: Access) -> tuple[ServedTool, ...]:
+    if not access.file_roots:
+        return ()
+    from agents.toolbox import toolbox
+
     offered = {entry.name: entry for entry in toolbox(services, access)}
     return tuple(ServedTool(offered[name], title) for name, title in _FILE_TITLES.items() if name in offered)

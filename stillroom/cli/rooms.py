@@ -65,7 +65,7 @@ class Rooms(LibraryRooms):
 
     def services(self) -> Services:
         """What the toolbox works on, each part opened when a tool first needs it."""
-        from agents.toolbox import Services
+        from agents.services import Services
         from deploy.catalog import load_catalog
 
         return Services(
@@ -86,7 +86,7 @@ class Rooms(LibraryRooms):
     @property
     def access(self) -> Access:
         """What of the world beyond the library the settings let tools reach."""
-        from agents.toolbox import Access
+        from agents.toolkit.access import Access
 
         settings = self.settings
         return Access(settings.agent_file_roots, web=settings.agent_web, python=settings.agent_python)

@@ -111,6 +111,26 @@ def test_what_a_tool_says_it_does_reaches_a_client_that_asks(mode: str) -> None:
     assert heard.is_set(), messages
 
 
+def test_what_a_tool_says_last_reaches_its_client_before_the_answer() -> None:
+    messages: list[str | None] = []
+
+    def work() -> str:
+        """Work."""
+        for share in (0.0, 0.5, 1.0):
+            current_call().progress("reading", share)
+        return "done"
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG001
+        messages.append(message)
+
+    async def call() -> None:
+        async with Client(serve(tool(work))) as client:
+            await client.call_tool("work", progress_callback=on_progress)
+
+    anyio.run(call)
+    assert messages == [f"work: reading ({share}%)" for share in (0, 50, 100)]
+
+
 def test_mistake_of_ours_is_an_error_result_without_a_traceback() -> None:
     def stumble() -> str:
         """Stumble."""
