@@ -49,6 +49,7 @@ async def signs_of_life(
             loop.call_soon_threadsafe(_put, told, f"{name}: {message}{share}")
 
     async def report() -> None:
+        logged = ""
         while True:
             message: str | None = ""
             with suppress(TimeoutError):
@@ -56,7 +57,8 @@ async def signs_of_life(
             if message is None:
                 return
             elapsed = time.monotonic() - began
-            if message:
+            if message and message != logged:
+                logged = message
                 await log_to_client(context.request_context, "info", message)
             await context.report_progress(elapsed, message=message or f"{name}: {elapsed:.0f} s")
 

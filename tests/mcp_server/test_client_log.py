@@ -56,19 +56,22 @@ def test_a_client_that_asks_for_nothing_hears_nothing(shelf: Services, mode: str
     assert anyio.run(logged, shelf, mode, None) == []
 
 
-def test_what_a_tool_does_is_logged_as_it_begins() -> None:
+def test_each_thing_that_a_tool_does_is_logged_once() -> None:
     heard = anyio.Event()
     told: list[str] = []
 
     def work() -> str:
         """Work."""
-        current_call().progress("reading", 0.5)
+        for _ in range(3):
+            current_call().progress("reading", 0.5)
+        current_call().progress("writing", None)
         current_call().cancelled.wait(60)
         return ""
 
     async def on_log(params: LoggingMessageNotificationParams) -> None:
         told.append(f"{params.level}: {params.data}")
-        heard.set()
+        if "writing" in told[-1]:
+            heard.set()
 
     async def call() -> None:
         server = ToolServer("bridge", [ServedTool(tool(work), "Work")], log_level="CRITICAL")
@@ -82,4 +85,4 @@ def test_what_a_tool_does_is_logged_as_it_begins() -> None:
             group.cancel_scope.cancel()
 
     anyio.run(call)
-    assert told == ["info: work: reading (50%)"]
+    assert told == ["info: work: reading (50%)", "info: work: writing"]
