@@ -30,11 +30,13 @@ from mcp_server.http.tls import Certificate, server_context
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterator
+    import ssl
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from types import FrameType
 
     from mcp.server import MCPServer
+    from starlette.types import ASGIApp
 
     from mcp_server.http.draining import Draining
     from mcp_server.http.verifier import FileTokenVerifier
@@ -108,8 +110,8 @@ def serve_http(
     asks = bool(verifier.records())
     require_sound(exposure)
     require_token(exposure, has_token=asks)
-    secure = options.certificate is not None
-    config_tls = server_context(options.certificate) if options.certificate else None
+    context = server_context(options.certificate) if options.certificate else None
+    secure = context is not None
     _quiet()
     with (
         log_writer(options.access_log, options.log_format) as tell,
@@ -127,25 +129,31 @@ def serve_http(
             pages=exposure.allowed_origins,
             requests_per_minute=options.requests_per_minute,
         )
-        config = uvicorn.Config(
-            app.serve,
-            http=PatientProtocol,
-            ws="none",
-            loop="asyncio",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=bool(exposure.trusted_proxies),
-            forwarded_allow_ips=list(exposure.trusted_proxies),
-            timeout_graceful_shutdown=_LAST_SECONDS,
-            ssl_context_factory=None if config_tls is None else lambda *_: config_tls,
-        )
+        config = _config(app.serve, exposure.trusted_proxies, context)
         with _until_a_signal():
             on_listening(Listening(url, exposure.host, port, asks, secure))
             # What libraries print is no result of the command's.
             with contextlib.redirect_stdout(sys.stderr):
                 asyncio.run(_Server(config, app.draining).serve([listening]))
+
+
+def _config(serve: ASGIApp, trusted_proxies: Sequence[str], context: ssl.SSLContext | None) -> uvicorn.Config:
+    """Uvicorn with nothing of its own: its environment variables, logs and headers are not asked for."""
+    return uvicorn.Config(
+        serve,
+        http=PatientProtocol,
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        workers=1,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=list(trusted_proxies),
+        timeout_graceful_shutdown=_LAST_SECONDS,
+        ssl_context_factory=None if context is None else lambda *_: context,
+    )
 
 
 class _Server(uvicorn.Server):

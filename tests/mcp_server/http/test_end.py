@@ -59,7 +59,7 @@ def listen(server: HttpServer, token: str) -> Listener:
     """Open a stream of changes, and wait until it is open."""
     asked = message("subscriptions/listen", notifications={"toolsListChanged": True})
     listener = Listener(server, asked, {**headers_for(asked), **bearer(token)})
-    assert wait_until(lambda: listener.status != 0)
+    assert wait_until(lambda: listener.status != 0, 60)
     assert listener.status == 200, listener.text
     return listener
 
@@ -141,7 +141,7 @@ def test_session_of_the_revision_before_ends_too(server: HttpServer, tokens: Tok
     old["Mcp-Session-Id"] = opened.headers["mcp-session-id"]
     server.send({"jsonrpc": "2.0", "method": "notifications/initialized"}, tokens.reader, headers=old)
     stream = Listener(server, {}, {**bearer(tokens.reader), **old, "Accept": "text/event-stream"})
-    assert wait_until(lambda: stream.status == 200)
+    assert wait_until(lambda: stream.status == 200, 60)
 
     server.process.send_signal(signal.SIGTERM)
 

@@ -25,12 +25,35 @@ if TYPE_CHECKING:
 MANY_BYTES = 64 * 1024 * 1024
 
 
-class Hasty(PatientProtocol):
-    """Gives up at once where the other waits."""
+class Patient(PatientProtocol):
+    """Waits longer than any test takes; each test is hasty in what it is about."""
 
-    head_seconds = 0.2
-    linger_seconds = 0.2
+    head_seconds = 600.0
+    linger_seconds = 600.0
+    unread_seconds = 600.0
+
+
+class HastyForHeads(Patient):
+    """The first request of an honest client is there long before."""
+
+    head_seconds = 1.5
+
+
+class HastyForReaders(Patient):
+    """Gives up at once on who does not read."""
+
     unread_seconds = 0.2
+
+
+class HastyToLeave(Patient):
+    """Hears a refused client on for as long as it takes to read the refusal."""
+
+    linger_seconds = 1.5
+
+
+class Few(Patient):
+    """Takes few connections."""
+
     most_connections = 4
 
 
@@ -56,7 +79,7 @@ class Application:
 
 
 @contextmanager
-def listening(app: ASGIApp, protocol: type[asyncio.Protocol] = Hasty) -> Iterator[tuple[int, uvicorn.Server]]:
+def listening(app: ASGIApp, protocol: type[asyncio.Protocol]) -> Iterator[tuple[int, uvicorn.Server]]:
     """Uvicorn over the application in a thread of this process."""
     config = uvicorn.Config(
         app, http=protocol, ws="none", loop="asyncio", lifespan="off", log_config=None, access_log=False
@@ -98,19 +121,19 @@ def read_all(connection: socket.socket) -> bytes:
 
 @pytest.mark.parametrize("sent", [b"", b"GET /", b"GET / HTTP/1.1\r\nHost: x\r\nA: b"])
 def test_client_that_never_ends_its_head_is_cut(sent: bytes) -> None:
-    with listening(Application()) as (port, _), connect(port) as connection:
+    with listening(Application(), HastyForHeads) as (port, _), connect(port) as connection:
         connection.sendall(sent)
         assert read_all(connection) == b""
 
 
 def test_client_that_sends_a_byte_now_and_then_gets_no_more_time_by_it() -> None:
-    with listening(Application()) as (port, server), connect(port) as connection:
+    with listening(Application(), HastyForHeads) as (port, server), connect(port) as connection:
         assert wait_until(lambda: len(server.server_state.connections) == 1)
         assert wait_until(lambda: is_cut(connection))
 
 
 def test_second_request_of_a_connection_has_its_own_time() -> None:
-    with listening(Application()) as (port, _), connect(port) as connection:
+    with listening(Application(), HastyForHeads) as (port, _), connect(port) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         first = connection.recv(65_536)
         assert b"served" in first or b"served" in connection.recv(65_536)
@@ -120,7 +143,7 @@ def test_second_request_of_a_connection_has_its_own_time() -> None:
 
 def test_client_that_never_reads_is_cut_and_its_request_ends() -> None:
     app = Application()
-    with listening(app) as (port, server), connect(port) as connection:
+    with listening(app, HastyForReaders) as (port, server), connect(port) as connection:
         connection.sendall(b"GET /many HTTP/1.1\r\nHost: x\r\n\r\n")
         assert wait_until(lambda: app.ended == ["/many"])
         assert wait_until(lambda: not server.server_state.connections)
@@ -128,15 +151,12 @@ def test_client_that_never_reads_is_cut_and_its_request_ends() -> None:
 
 
 def test_client_that_reads_slowly_gets_all_of_it() -> None:
-    with listening(Application(), PatientProtocol) as (port, _), connect(port) as connection:
+    with listening(Application(), Patient) as (port, _), connect(port) as connection:
         connection.sendall(b"GET /many HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert len(read_all(connection)) > MANY_BYTES
 
 
 def test_connections_beyond_the_most_are_dropped_and_later_ones_served() -> None:
-    class Few(Hasty):
-        head_seconds = 60.0
-
     with listening(Application(), Few) as (port, server):
         held = [connect(port) for _ in range(Few.most_connections)]
         assert wait_until(lambda: len(server.server_state.connections) == Few.most_connections)
@@ -151,7 +171,10 @@ def test_connections_beyond_the_most_are_dropped_and_later_ones_served() -> None
 
 
 def test_client_that_goes_on_sending_after_it_was_refused_reads_the_refusal_and_is_cut() -> None:
-    with listening(Bodies(Application(), most_bytes=10)) as (port, server), connect(port) as connection:
+    with (
+        listening(Bodies(Application(), most_bytes=10), HastyToLeave) as (port, server),
+        connect(port) as connection,
+    ):
         connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n" + b"x" * 11)
         assert b" 413 " in connection.recv(65_536)
         connection.sendall(b"x" * 1000)
@@ -160,7 +183,7 @@ def test_client_that_goes_on_sending_after_it_was_refused_reads_the_refusal_and_
 
 def test_body_that_does_not_come_is_waited_for_so_long() -> None:
     app = Application()
-    with listening(Bodies(app, seconds=0.1), PatientProtocol) as (port, _), connect(port) as connection:
+    with listening(Bodies(app, seconds=0.1), Patient) as (port, _), connect(port) as connection:
         connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx")
         assert b" 408 " in connection.recv(65_536)
     assert app.ended == []
@@ -168,7 +191,7 @@ def test_body_that_does_not_come_is_waited_for_so_long() -> None:
 
 def test_client_that_goes_away_in_the_middle_of_its_body_is_forgotten() -> None:
     app = Application()
-    with listening(Bodies(app), PatientProtocol) as (port, server):
+    with listening(Bodies(app), Patient) as (port, server):
         with connect(port) as connection:
             connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx")
             assert wait_until(lambda: bool(server.server_state.tasks))
