@@ -49,12 +49,12 @@ def no_library() -> Library:
     print("stray text that waits in Python's buffer")  # noqa: T201 -- as some libraries do
     print("stray text that is flushed", flush=True)  # noqa: T201
     os.write(1, b"stray bytes on descriptor 1\n")
+    subprocess.run([sys.executable, "-c", "print('stray text of a child process')"], check=True)
     assert sys.__stdout__ is not None
     sys.__stdout__.write("stray text of a handler that kept stdout as it was\n")
     ctypes.CDLL(None).printf(b"stray text that waits in C's buffer\n")
     warnings.warn("stray warning", stacklevel=1)
     logging.getLogger("a.library").warning("stray message of a logger")
-    subprocess.run([sys.executable, "-c", "print('stray text of a child process')"], check=True)
     raise LibraryEmptyError("the library is empty", hint="stillroom ingest PATH")
 
 

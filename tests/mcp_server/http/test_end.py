@@ -118,7 +118,7 @@ def test_job_under_way_is_left_to_the_next_server(tmp_path: Path) -> None:
 def test_call_that_is_nearly_done_is_still_answered(server: HttpServer, tokens: Tokens) -> None:
     asked = call("list_sources")
     called = Listener(server, asked, {**headers_for(asked), **bearer(tokens.reader)})
-    assert wait_until(lambda: "stray text that is flushed" in server.logged, 60)
+    assert wait_until(lambda: "stray message of a logger" in server.logged, 60)
     server.process.send_signal(signal.SIGTERM)
     assert called.ended(60)
     assert called.broken is None
