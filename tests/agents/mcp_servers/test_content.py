@@ -112,6 +112,6 @@ def test_own_server_is_one_of_them(workshop: Workshop, tools_of: ToolsOf) -> Non
     }
     with workshop.servers(patience_seconds=60) as servers:
         tools = tools_of(servers)
-        estimate = tools["stillroom__vram_estimate"]
-        assert not estimate.needs_consent
-        assert "4.2 GB" in estimate.call({"params_billion": "7", "bits": 4}).text
+        plan = tools["stillroom__plan_deployment"]
+        assert not plan.needs_consent
+        assert "4.2 GB" in plan.call({"params_billion": "7", "bits": 4}).text
