@@ -37,11 +37,11 @@ from mcp_server.addresses import DOCUMENT_TEMPLATE, read_address
 from mcp_server.background import in_background
 from mcp_server.callers import current_caller
 from mcp_server.clients import MOST_SUBSCRIPTIONS, MOST_URI_CHARACTERS, Clients, set_level
-from mcp_server.documents.changes import Changes
-from mcp_server.documents.completion import Completing
-from mcp_server.documents.pages import DocumentPages
 from mcp_server.prompts import PROMPTS
 from mcp_server.protocol_errors import answered, error_text
+from mcp_server.resources.changes import Changes
+from mcp_server.resources.completion import Completing
+from mcp_server.resources.pages import DocumentPages
 from mcp_server.served_prompts import FilledPrompts, listed_prompts
 from mcp_server.tool_server import ToolServer
 from stillroom.errors import LibraryError, StillroomError, ToolError

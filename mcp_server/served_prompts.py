@@ -17,13 +17,13 @@ from mcp.types import (
     TextContent,
 )
 
-from mcp_server.documents.completion import DOCUMENTS
 from mcp_server.prompts import PROMPTS
+from mcp_server.resources.completion import DOCUMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mcp_server.documents.pages import DocumentPages
+    from mcp_server.resources.pages import DocumentPages
 
 
 def listed_prompts() -> list[Prompt]:

@@ -14,8 +14,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agents.toolkit.access import Access
+from mcp_server.catalog import served_tools
 from mcp_server.quick_start import Afterwards, importing_quickly
-from mcp_server.tools.catalog import served_tools
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence

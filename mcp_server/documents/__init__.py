@@ -1,1 +1,1 @@
-"""The library's documents as MCP resources: listed, completed, read in pages, and watched for changes."""
+"""The library's documents: listed, found by what a person calls them, cut into stretches."""

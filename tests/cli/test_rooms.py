@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agents.mcp_client import open_server
-from mcp_server.tools.catalog import served_tools
+from mcp_server.catalog import served_tools
 from stillroom.cli.rooms import Rooms
 from stillroom.errors import ToolError
 from stillroom.settings import load_settings

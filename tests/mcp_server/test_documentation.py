@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 from agents.toolbox import Services
 from agents.toolkit.access import Access
+from mcp_server.catalog import served_tools
 from mcp_server.installation.registry import CLIENTS
 from mcp_server.jobs.runner import JobRunner
 from mcp_server.jobs.store import JobStore
-from mcp_server.tools.catalog import served_tools
 from stillroom.cli.main import build_app
 from stillroom.settings import CONFIG_VARIABLE, OWN_CONFIG
 

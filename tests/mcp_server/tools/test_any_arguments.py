@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agents.toolkit.access import Access
-from mcp_server.tools.catalog import served_tools
+from mcp_server.catalog import served_tools
 from stillroom.errors import ToolError
 
 if TYPE_CHECKING:

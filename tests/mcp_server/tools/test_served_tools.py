@@ -10,9 +10,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from agents.toolkit.access import Access
+from mcp_server.catalog import served_tools
 from mcp_server.result_size import json_characters
 from mcp_server.tools.asking import fitted
-from mcp_server.tools.catalog import served_tools
 from rag.document import Citation
 from stillroom.errors import ToolError
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mcp_server.documents.completion import Completing
 from mcp_server.documents.finding import find_document
+from mcp_server.resources.completion import Completing
 from tests.mcp_server.shelf import NOTES, TEXTS
 
 if TYPE_CHECKING:
