@@ -23,7 +23,8 @@ from agents.running.limits import Limits
 from agents.running.loops import is_notice_copied
 from agents.running.partial import partial_run
 from agents.running.speech import Speech
-from agents.running.trace import Step, Trace
+from agents.running.step import Step
+from agents.running.trace import Trace
 from agents.running.wording import wording
 from deploy.chat import chat_model, split_reasoning
 from deploy.chat_errors import model_errors

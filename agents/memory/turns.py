@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from agents.running.trace import Step
+    from agents.running.step import Step
 
 INTERRUPTED: Final = "interrupted"
 _COLUMNS: Final = (

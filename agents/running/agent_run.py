@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from agents.running.limits import EndedBy
-    from agents.running.trace import Step
+    from agents.running.step import Step
     from rag.document import Citation
 
 

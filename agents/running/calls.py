@@ -17,7 +17,8 @@ from agents.call_context import CallContext
 from agents.running.ending import outcome
 from agents.running.events import ToolEnded, ToolProgressed, ToolStarted
 from agents.running.loops import AGAIN, LoopGuard, call_key
-from agents.running.trace import SHOWN_CHARACTERS, Step, shorten
+from agents.running.step import Step
+from agents.running.trace import SHOWN_CHARACTERS, shorten
 from agents.tools import ToolResult
 from rag.prompt_text import as_data, without_turns
 from stillroom.errors import ToolError

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agents.running.trace import Step
+    from agents.running.step import Step
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from agents.running.agent_run import AgentRun
 from agents.running.trace import shorten
 
 if TYPE_CHECKING:
-    from agents.running.trace import Step, Trace
+    from agents.running.step import Step
+    from agents.running.trace import Trace
     from agents.running.wording import Wording
 
 _SHOWN_CHARACTERS: Final = 300

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from agents.running.agent_run import AgentRun
-    from agents.running.trace import Step
+    from agents.running.step import Step
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from agents.running.agent_run import AgentRun
     from agents.running.recorder import Turn
     from agents.running.redaction import Redactor
-    from agents.running.trace import Step
+    from agents.running.step import Step
 
 _NS: Final = 1_000_000_000
 

@@ -7,48 +7,20 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from agents.running.recorder import Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from agents.running.limits import EndedBy, Limits
+    from agents.running.step import Step
     from agents.tools import ToolResult
     from rag.document import Citation
 
 # What a step keeps of a result, for a person to read. The model gets all of it.
 SHOWN_CHARACTERS: Final = 600
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One tool call.
-
-    Attributes:
-        number: from 1, in the order in which the model wrote the calls.
-        thought: what the model thought before it, or empty.
-        result: what the tool gave, at most about 600 characters of it.
-        failed: the tool refused, now or when the same call came before; ``result`` says why.
-        repeated: the same call came before; the earlier result was given back.
-        model_seconds: what the model took to decide.
-        tool_seconds: what the tool took.
-        tokens: prompt and reply together of that decision, where the server reported them.
-        citations: the quotes that the tool gave with its result.
-    """
-
-    number: int
-    thought: str
-    tool: str
-    arguments: Mapping[str, Any]
-    result: str
-    failed: bool
-    repeated: bool
-    model_seconds: float
-    tool_seconds: float
-    tokens: int | None
-    citations: tuple[Citation, ...] = ()
 
 
 @dataclass

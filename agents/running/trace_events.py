@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from agents.running.agent_run import AgentRun
     from agents.running.recorder import Turn
-    from agents.running.trace import Step
+    from agents.running.step import Step
 
 TraceEvent: TypeAlias = "Mapping[str, Any]"
 

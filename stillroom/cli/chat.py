@@ -142,7 +142,7 @@ def chat(
 
     from stillroom.cli.chatting.missing_tool import NoSuchToolError
     from stillroom.cli.chatting.session import ChatOptions, Session
-    from stillroom.cli.chatting.texts import texts_in
+    from stillroom.cli.chatting.wordings import texts_in
     from stillroom.settings import interface_language
 
     chosen = ChatOptions(

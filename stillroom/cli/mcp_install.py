@@ -6,14 +6,15 @@ import difflib
 import os
 import re
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
 
 from stillroom.cli import mcp_install_pages, options
+from stillroom.cli.mcp_outcomes import Installation
 from stillroom.cli.output import Output
 from stillroom.cli.rooms import open_rooms
 from stillroom.errors import McpError
@@ -29,34 +30,6 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _SYSTEMS: dict[str, System] = {"darwin": "macos", "win32": "windows"}
 _HIDDEN = "•••"
-
-
-@dataclass(frozen=True, slots=True)
-class Installation:
-    """What ``mcp install`` did, or would do.
-
-    Attributes:
-        status: ``added``, ``updated``, ``unchanged``, ``removed``, ``absent``; ``paste`` without a file.
-        path: the file; empty for a program that has none.
-        backup: the copy of the file as it was before; empty where none is needed.
-        diff: what changes, as ``diff -u`` shows it.
-        where: where the entry is pasted, for a program without a file.
-        then: what is left to do by hand.
-    """
-
-    client: str
-    title: str
-    scope: str
-    name: str
-    status: str
-    entry: dict[str, Any]
-    dry_run: bool
-    path: str = ""
-    backup: str = ""
-    diff: str = ""
-    deeplink: str = ""
-    where: str = ""
-    then: str = ""
 
 
 def register(group: typer.Typer) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mcp_server.installation.installing import Found
-    from stillroom.cli.mcp_install import Installation
+    from stillroom.cli.mcp_outcomes import Installation
 
 _SAID: Final = {
     "added": "{name} is in {path}",

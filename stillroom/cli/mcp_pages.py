@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from agents.mcp_servers.config import McpConfig, ServerConfig
     from agents.mcp_servers.fingerprints import Change
     from agents.tools import Tool
-    from stillroom.cli.mcp_servers import ServerRow, ServerTest
+    from stillroom.cli.mcp_outcomes import ServerRow, ServerTest
 
 _STATE_STYLE: Final = {"ready": "green", "not approved": "yellow", "disabled": "dim", "unusable": "red"}
 _APPROVAL: Final = {

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json as json_text
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stillroom.cli import mcp_pages, options
 from stillroom.cli.chatting.visible import revealed
+from stillroom.cli.mcp_outcomes import ServerRow, ServerTest
 from stillroom.cli.output import Output
 from stillroom.cli.rooms import Rooms, open_rooms
 from stillroom.errors import McpError, StillroomError, ToolError
@@ -21,45 +21,6 @@ if TYPE_CHECKING:
     from agents.tools import Tool, ToolResult
 
 ServerName = Annotated[str, typer.Argument(metavar="NAME", help="The server, as mcp.json calls it.")]
-
-
-@dataclass(frozen=True, slots=True)
-class ServerRow:
-    """One line of ``mcp list``.
-
-    Attributes:
-        state: ``ready`` (approved and enabled), ``not approved``, ``disabled`` or ``unusable``.
-        approved_tools: how many tools were approved.
-    """
-
-    name: str
-    state: str
-    transport: str
-    shown: str
-    source: str
-    approved_tools: int
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ServerTest:
-    """What came of starting one server.
-
-    Attributes:
-        ok: it was started and listed its tools; None where it was not tried.
-        approval: ``approved``, ``changed`` (its tools differ from what was approved) or ``none``.
-        seconds: from its start until its tools were listed.
-    """
-
-    name: str
-    ok: bool | None
-    approval: str
-    server: str = ""
-    protocol: str = ""
-    tools: int = 0
-    seconds: float = 0.0
-    problem: str = ""
-    hint: str = ""
 
 
 def register(group: typer.Typer) -> None:

@@ -16,8 +16,8 @@ from rich.console import Console
 
 from mcp_server.installation.registry import CLIENTS
 from stillroom.cli.main import run
-from stillroom.cli.mcp_install import Installation
 from stillroom.cli.mcp_install_pages import show_installation
+from stillroom.cli.mcp_outcomes import Installation
 from tests.cli.conftest import refused
 
 TOKEN = "tok-very-secret-9"

@@ -17,7 +17,7 @@ from stillroom.cli.chatting.visible import harmless
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agents.running.trace import Step
+    from agents.running.step import Step
     from stillroom.cli.chatting.texts import Texts
 
 # Of the arguments, before the gist, which a reader wants more.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from agents.agent import AgentRun
     from agents.running.events import AgentEvent
-    from agents.running.trace import Step
+    from agents.running.step import Step
     from rag.document import Citation
     from stillroom.cli.chatting.blocks import Block
     from stillroom.cli.chatting.texts import Texts

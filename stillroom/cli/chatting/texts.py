@@ -6,10 +6,6 @@ A language is complete by construction: a ``Texts`` cannot be made with one miss
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +105,3 @@ class Texts:
     nothing_to_copy: str
     copied: str
     commands: dict[str, str]
-
-
-def texts_in(language: Literal["en", "zh"]) -> Texts:
-    """The texts of a language."""
-    if language == "zh":
-        from stillroom.cli.chatting.chinese import CHINESE
-
-        return CHINESE
-    from stillroom.cli.chatting.english import ENGLISH
-
-    return ENGLISH

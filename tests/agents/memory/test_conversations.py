@@ -16,7 +16,7 @@ import pytest
 from agents.memory.conversations import Conversations
 from agents.memory.export import to_markdown
 from agents.running.agent_run import AgentRun
-from agents.running.trace import Step
+from agents.running.step import Step
 from rag.document import Citation
 from stillroom.errors import ConversationBusyError, ConversationError, EnvironmentUnfitError
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from agents.running.consent import Decision
 from agents.tools import tool
 from stillroom.cli.chatting.asking import ask_consent
-from stillroom.cli.chatting.texts import texts_in
+from stillroom.cli.chatting.wordings import texts_in
 from tests.cli.chatting.conftest import action, final
 from tests.terminal import CTRL_C, RETURN
 

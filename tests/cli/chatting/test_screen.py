@@ -20,11 +20,11 @@ from agents.running.events import (
     ToolProgressed,
     ToolStarted,
 )
-from agents.running.trace import Step
+from agents.running.step import Step
 from rag.document import Citation
 from stillroom.cli.chatting.screen import Screen, show_evidence
-from stillroom.cli.chatting.texts import texts_in
 from stillroom.cli.chatting.unshown import unshown
+from stillroom.cli.chatting.wordings import texts_in
 
 if TYPE_CHECKING:
     from stillroom.cli.chatting.thinking import ThinkMode

@@ -11,7 +11,7 @@ from prompt_toolkit.document import Document
 from stillroom.cli.chatting.completion import SlashCompleter
 from stillroom.cli.chatting.prompt_line import is_open, unwrapped
 from stillroom.cli.chatting.slash import COMMANDS, nearest, read_command
-from stillroom.cli.chatting.texts import texts_in
+from stillroom.cli.chatting.wordings import texts_in
 
 if TYPE_CHECKING:
     from pathlib import Path

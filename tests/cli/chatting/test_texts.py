@@ -12,7 +12,8 @@ import pytest
 from agents.calling.way import CALLING_WAYS
 from agents.running.limits import EndedBy
 from stillroom.cli.chatting.slash import COMMANDS
-from stillroom.cli.chatting.texts import Texts, texts_in
+from stillroom.cli.chatting.texts import Texts
+from stillroom.cli.chatting.wordings import texts_in
 from stillroom.settings import interface_language, load_settings
 
 ENGLISH, CHINESE = texts_in("en"), texts_in("zh")
