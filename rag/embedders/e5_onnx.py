@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rag.embedders.e5_graph import INPUT, OUTPUT
 from rag.embedders.e5_tokenizer import E5Tokenizer
 from rag.embedders.e5_weights import unpacked
+from rag.embedders.onnx_telemetry import switch_off_telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,6 +105,7 @@ class OnnxE5:
 
 
 def _session(model: bytes) -> Any:  # noqa: ANN401 - an untyped package's class
+    switch_off_telemetry()
     import onnxruntime as ort
     from onnxruntime.capi import onnxruntime_pybind11_state as failures
 

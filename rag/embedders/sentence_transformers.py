@@ -11,6 +11,7 @@ import threading
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
+from rag.embedders.onnx_telemetry import switch_off_telemetry
 from rag.embedders.options import EmbedderOptions
 from rag.embedders.outline import PROBE, outline_hash
 from rag.embedders.prompts import Prompts, chosen, prompts_of
@@ -124,6 +125,7 @@ class SentenceTransformersEmbedder:
 
 
 def _loaded(model: str, options: EmbedderOptions) -> Any:  # noqa: ANN401 - an untyped package's class
+    switch_off_telemetry()
     try:
         import sentence_transformers
     except ImportError as error:

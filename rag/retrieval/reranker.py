@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from rag.embedders.onnx_telemetry import switch_off_telemetry
 from stillroom.errors import LibraryError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class CrossEncoderReranker:
     """
 
     def __init__(self, model: str, *, device: str = "", batch: int = _BATCH) -> None:
+        switch_off_telemetry()
         try:
             import sentence_transformers
             import torch

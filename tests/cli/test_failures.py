@@ -176,7 +176,7 @@ def test_a_chat_without_a_terminal_names_what_is_missing(home: Home) -> None:
 
 
 @pytest.mark.parametrize("command", ["search", "ask", "chat"])
-@pytest.mark.parametrize(("text", "problem"), [("  ", "it is empty"), ("word " * 1000, "4,999 characters")])
+@pytest.mark.parametrize(("text", "problem"), [("  ", "is empty"), ("word " * 1000, "4,999 characters")])
 def test_a_question_that_is_none_is_a_usage_error(home: Home, command: str, text: str, problem: str) -> None:
     done = home.run(command, text)
 
