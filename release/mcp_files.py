@@ -38,6 +38,7 @@ _SYSTEMS: Final = {
     "Operating System :: POSIX :: Linux": "linux",
 }
 _LIBRARY: Final = "Which of your libraries to serve."
+_CONFIG: Final = "Settings come from your own stillroom.toml, never from one in the folder it is started in."
 _LONG: Final = (
     "Search, read and cite your own documents, plan and watch local models, and let a local agent work with "
     "them. Documents and models stay on your machine. The tool ingest fills the library, and so does "
@@ -73,6 +74,8 @@ def server_json(project: Mapping[str, Any], version: str, repository: str, bundl
     """The registry's record: the package on PyPI, and the bundle among the repository's releases."""
     name = project["name"]
     library = {"name": "STILLROOM_LIBRARY", "description": _LIBRARY, "format": "string", "default": "default"}
+    # A host starts servers in folders that may be anybody's; nobody is asked about a value that is fixed.
+    config = {"name": "STILLROOM_CONFIG", "description": _CONFIG, "format": "string", "value": "own"}
     return {
         "$schema": SCHEMA,
         "name": registry_name(repository),
@@ -95,7 +98,7 @@ def server_json(project: Mapping[str, Any], version: str, repository: str, bundl
                     {"type": "positional", "value": "mcp"},
                     {"type": "positional", "value": "serve"},
                 ],
-                "environmentVariables": [library],
+                "environmentVariables": [config, library],
                 "transport": {"type": "stdio"},
             },
             {

@@ -39,6 +39,8 @@ _TYPED = {
     "agent_max_steps": "max-steps",
     "agent_max_seconds": "max-seconds",
 }
+# An @ wherever it stands: a password may hold the / at which a proper address would end.
+_NAMES_SOMEBODY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.*@", re.DOTALL)
 # Where a locale says its language, the first that is set.
 _LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
 
@@ -269,7 +271,8 @@ def handed_on(settings: Settings, config: Path | None = None) -> tuple[dict[str,
 
     Returns:
         The variables that it needs, and the names of secrets that it would need and that are not among them:
-        what starts it writes them down, often where others can read.
+        what starts it writes them down, often where others can read. An address with a name or a password in
+        it is a secret too.
     """
     path = config or _find_config(os.environ)
     told = {CONFIG_VARIABLE: str(path.absolute()) if path and path != _own_config() else OWN_CONFIG}
@@ -277,7 +280,7 @@ def handed_on(settings: Settings, config: Path | None = None) -> tuple[dict[str,
     unset = {"hub_url": PUBLIC_HUB, "hub_token": None, "ollama_url": _ollama_url(""), "visible_gpus": None}
     there = _WithoutVariables(**{**unset, **values})
     differing = [name for name in setting_names() if getattr(settings, name) != getattr(there, name)]
-    secret = tuple(name for name in differing if isinstance(getattr(settings, name), SecretStr))
+    secret = tuple(name for name in differing if _holds_secret(getattr(settings, name)))
     for name in differing:
         value = getattr(settings, name)
         if name not in secret and value is not None:
@@ -433,6 +436,11 @@ def _absolute(value: object) -> object:
     if isinstance(value, tuple):
         return tuple(_absolute(item) for item in value)
     return value.expanduser().absolute() if isinstance(value, Path) else value
+
+
+def _holds_secret(value: object) -> bool:
+    """A secret, or an address before whose host somebody is named."""
+    return isinstance(value, SecretStr) or (isinstance(value, str) and bool(_NAMES_SOMEBODY.match(value)))
 
 
 def _secret(value: str | None) -> SecretStr | None:

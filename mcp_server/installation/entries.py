@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mcp_server.installation.client import Client, HttpShape
 
 TOKEN_VARIABLE: Final = "STILLROOM_MCP_TOKEN"  # noqa: S105 -- a variable's name
+# Of the tokens that `stillroom mcp token add` makes.
+TOKEN_PREFIX: Final = "stillroom_"  # noqa: S105 -- what tokens begin with
 _PROGRAM: Final = "stillroom"
 _OWN_VARIABLES: Final = "STILLROOM_"
 # Members that we write: what a person adds beside them stays.

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # What every client takes as a name, and TOML as a bare key.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# What every shell takes as a variable's name.
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # RFC 6750, section 2.1. No format writes such a token in another way: it can be hidden in what is shown.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _SYSTEMS: dict[str, System] = {"darwin": "macos", "win32": "windows"}
@@ -71,8 +73,7 @@ def install(
     chosen = _client(client)
     if not _NAME.fullmatch(name):
         raise typer.BadParameter(f"{name!r}: letters, digits, - and _ are allowed, 64 at most")
-    if token_variable and not http:
-        raise typer.BadParameter("--token-variable is for --http")
+    _refuse_options(http, library, token_variable, write_token=write_token)
     output = Output(as_json=json)
     server: Address | Command
     if http:
@@ -172,6 +173,38 @@ def _written(
     )
 
 
+def _refuse_options(http: str | None, library: str | None, token_variable: str, *, write_token: bool) -> None:
+    """Return if each option that was given has an effect, and none holds what must not be written down.
+
+    Raises:
+        BadParameter: one has none, or the token's variable is no variable.
+    """
+    from mcp_server.installation.entries import TOKEN_PREFIX
+
+    if http == "":
+        raise typer.BadParameter(
+            "--http: an address such as http://127.0.0.1:8620/mcp is needed, not nothing"
+        )
+    if http and library is not None:
+        raise typer.BadParameter(
+            "--library is for a server that the client starts; the one at --http serves its own library"
+        )
+    if token_variable and not http:
+        raise typer.BadParameter("--token-variable is for --http")
+    if write_token and not token_variable:
+        raise typer.BadParameter(
+            "--write-token writes the token that --token-variable names; both are for --http"
+        )
+    # What it is instead may be a token that somebody pasted: it is not repeated.
+    if token_variable and (
+        not _VARIABLE.fullmatch(token_variable) or token_variable.startswith(TOKEN_PREFIX)
+    ):
+        raise typer.BadParameter(
+            "--token-variable is the name of a variable that holds the token, such as STILLROOM_MCP_TOKEN,"
+            " and never the token itself; letters, digits and _ are allowed, and no digit comes first"
+        )
+
+
 def _client(client_id: str) -> Client:
     from mcp_server.installation.registry import client_ids, find_client
 
@@ -195,7 +228,7 @@ def _command(context: typer.Context, library: str | None, output: Output, *, qui
         if variables[CONFIG_VARIABLE] != OWN_CONFIG:
             output.note(f"the server reads its settings from {variables[CONFIG_VARIABLE]}")
         for setting in set(withheld) - {"mcp_token"}:  # which a server on stdin does not ask for
-            output.note(f"{setting} is a secret and is not written down: set it in your stillroom.toml")
+            output.note(f"{setting} holds a secret and is not written down: set it in your stillroom.toml")
         if "archive-v0" in Path(sys.prefix).parts:
             output.note("this Stillroom is in uv's cache, which is cleaned up: uv tool install stillroom")
     # -P: the folder that a client starts servers in is the project's, and must not be searched for modules.

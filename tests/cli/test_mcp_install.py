@@ -3,65 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tomllib
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from rich.console import Console
 
 from mcp_server.installation.registry import CLIENTS
-from stillroom.cli.main import run
 from stillroom.cli.mcp_install_pages import show_installation
 from stillroom.cli.mcp_outcomes import Installation
 from tests.cli.conftest import refused
+
+if TYPE_CHECKING:
+    from tests.cli.person import Person
 
 TOKEN = "tok-very-secret-9"
 SETTINGS = (
     '// mine\n{\n\t"theme": "One", // dark\n\t"context_servers": {\n\t\t"git": {"command": "x"},\n\t},\n}\n'
 )
-
-
-class Person:
-    """Somebody whose home is empty, and who stands in a project's folder; commands run in this process."""
-
-    def __init__(self, folder: Path, patch: pytest.MonkeyPatch, printed: pytest.CaptureFixture[str]) -> None:
-        self.home = folder / "home"
-        self.project = folder / "project"
-        self._patch, self._printed = patch, printed
-        for path in (self.home, self.project):
-            path.mkdir()
-        patch.chdir(self.project)
-        for name in [name for name in os.environ if name.startswith("STILLROOM_")]:
-            patch.delenv(name)
-        self.set(HOME=str(self.home), XDG_CONFIG_HOME=str(self.home / ".config"), COLUMNS="200", NO_COLOR="1")
-        self.set(STILLROOM_DATA_DIR=str(folder / "data"))
-
-    def set(self, **variables: str) -> None:
-        """Set variables of the shell."""
-        for name, value in variables.items():
-            self._patch.setenv(name, value)
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run ``stillroom mcp ARGUMENTS``."""
-        code = run(["mcp", *arguments])
-        printed = self._printed.readouterr()
-        return subprocess.CompletedProcess(arguments, code, printed.out, printed.err)
-
-    def json(self, *arguments: str) -> Any:  # noqa: ANN401 - whatever the command prints
-        """The same with ``--json``; it must succeed."""
-        done = self.run(*arguments, "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-
-@pytest.fixture
-def person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Person:
-    return Person(tmp_path, monkeypatch, capsys)
 
 
 def own(person: Person, *parts: str) -> Path:
@@ -116,7 +79,17 @@ def test_the_settings_of_this_shell_go_with_the_server_and_secrets_do_not(person
     assert entry["env"]["STILLROOM_DATA_DIR"] == str(person.home.parent / "data")
     assert "STILLROOM_LIBRARY" not in entry["env"]
     assert TOKEN not in text
-    assert "endpoint_api_key is a secret and is not written down" in done.stderr
+    assert "endpoint_api_key holds a secret and is not written down" in done.stderr
+
+
+def test_an_address_with_a_password_is_not_written_into_the_clients_file(person: Person) -> None:
+    person.set(STILLROOM_ENDPOINT_URL="http://u:secretpw@x/v1")
+
+    done = person.run("install", "windsurf")
+
+    text = own(person, ".codeium", "windsurf", "mcp_config.json").read_text(encoding="utf-8")
+    assert "secretpw" not in text + done.stdout + done.stderr
+    assert "endpoint_url holds a secret and is not written down" in done.stderr
 
 
 def test_a_dry_run_shows_the_difference_and_writes_nothing(person: Person) -> None:

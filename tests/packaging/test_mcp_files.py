@@ -112,6 +112,15 @@ def test_the_record_starts_the_server_and_knows_the_bundle(record: dict[str, Any
     assert mcpb["identifier"].endswith(bundle.name)
 
 
+def test_neither_package_reads_settings_that_a_cloned_repository_brings(
+    record: dict[str, Any], manifest: dict[str, Any]
+) -> None:
+    variables = {one["name"]: one for one in record["packages"][0]["environmentVariables"]}
+
+    assert variables["STILLROOM_CONFIG"]["value"] == "own"
+    assert manifest["server"]["mcp_config"]["env"]["STILLROOM_CONFIG"] == "own"
+
+
 def test_the_readme_says_the_name_that_the_registry_looks_for(record: dict[str, Any], checkout: Path) -> None:
     assert f"mcp-name: {record['name']} " in (checkout / "README.md").read_text(encoding="utf-8")
 

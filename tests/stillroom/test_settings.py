@@ -163,6 +163,21 @@ def test_a_process_that_somebody_else_starts_is_told_what_this_shell_sets(
     assert withheld == ("endpoint_api_key",)
 
 
+@pytest.mark.parametrize(
+    "url", ["http://u:secretpw@x/v1", "https://secretpw@x/v1", "http://u:secret/pw@x/v1"]
+)
+def test_an_address_that_holds_a_password_is_withheld_as_secrets_are(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("STILLROOM_ENDPOINT_URL", url)
+    monkeypatch.setenv("STILLROOM_VLLM_URL", "http://x/v1")
+
+    assert handed_on(load_settings()) == (
+        {"STILLROOM_CONFIG": "own", "STILLROOM_VLLM_URL": "http://x/v1"},
+        ("endpoint_url",),
+    )
+
+
 def test_a_process_that_somebody_else_starts_is_pointed_to_a_file_that_it_would_not_find(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
