@@ -63,7 +63,9 @@ class JobTools:
         """
         roots = self.roots if self.roots is not None or self.caller == LOCAL else ()
         checked = Folders(roots).checked(paths)
-        return status_of(self.jobs.start("ingest", {"paths": checked}, self.caller.name))
+        # The ingest itself stays within them, too: it alone sees where each link leads as it reads.
+        within = {"within": [str(root) for root in roots]} if roots is not None else {}
+        return status_of(self.jobs.start("ingest", {"paths": checked, **within}, self.caller.name))
 
     def job_status(
         self, job_id: JobId, wait_seconds: Annotated[float, Field(ge=0, le=25)] = STATUS_SECONDS

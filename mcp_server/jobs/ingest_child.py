@@ -44,7 +44,7 @@ _LAST_LINES: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class IngestChild:
-    """A kind of job: takes ``paths``, gives what the ingest did.
+    """A kind of job: takes ``paths`` and the folders to stay ``within``, gives what the ingest did.
 
     Attributes:
         command: the program and its arguments up to the paths, such as ``python -m stillroom ingest``.
@@ -67,7 +67,8 @@ class IngestChild:
             EnvironmentUnfitError: no process can be started.
         """
         call.check()
-        options = ("--json", "--json-progress", "--wait", str(_WAIT_SECONDS), "--")
+        within = (f"--within={root}" for root in arguments.get("within", ()))
+        options = ("--json", "--json-progress", "--wait", str(_WAIT_SECONDS), *within, "--")
         process = self._started(*options, *arguments["paths"])
         group = ProcessGroup(process, guard(process.pid, grace_seconds=self.grace_seconds))
         try:

@@ -73,7 +73,7 @@ def ingest(
     """
     started = time.monotonic()
     options = options or IngestOptions()
-    found = find_files(paths, ignoring=options.ignoring, excluding=library.directory)
+    found = find_files(paths, ignoring=options.ignoring, excluding=library.directory, bounds=options.bounds)
     with writing(library.directory, library.embedder, library.chroma, mend=False) as writer:
         run = _Run(writer, found, options, stop or threading.Event(), on_progress)
         run.begin(paths)
@@ -144,7 +144,7 @@ class _Run:
             str(path) for path in self._found.deleted(Path(container_path(f)) for f in self._failed_before)
         }
         with transaction(self._writer.connection, self._writer.directory):
-            for path in filter(Path.exists, paths):
+            for path in filter(self._is_source, paths):
                 add_source(self._writer.connection, str(path.absolute()))
             for failed in self._failed_before:
                 if container_path(failed) in gone:
@@ -159,6 +159,9 @@ class _Run:
         self._meter.skip(
             len(self._plan.unchanged), sum(self._plan.sizes[path] for path in self._plan.unchanged)
         )
+
+    def _is_source(self, path: Path) -> bool:
+        return path.exists() and path.absolute() not in self._found.outside
 
     def read(self) -> None:
         """Read what is new or changed, and once more what that made necessary."""
@@ -201,7 +204,11 @@ class _Run:
         options = self._options
         readers = min(options.readers or usable_readers(), len(jobs))
         with ReaderPool(
-            readers=readers, options=options.parse, limits=options.limits, parser=options.parser
+            readers=readers,
+            options=options.parse,
+            limits=options.limits,
+            bounds=options.bounds,
+            parser=options.parser,
         ) as pool:
             stored = {file.document_id for file in self._storing.known.values() if file.document_id}
             pipeline = Pipeline(pool, self._vectors, options.metadata, stored, self._stop)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from rag.ingesting.bounds import Bounds
 from rag.ingesting.reading import ReadLimits
 from rag.parsers.options import ParseOptions
 
@@ -25,6 +26,7 @@ class IngestOptions:
         readers: processes that read at once; None for as many as the machine has cores, less one.
         ignoring: whether ``.gitignore``, ``.stillroomignore`` and the list of never wanted names count.
         metadata: what is said of every file: ``{"tag": ("tax", "2026")}``.
+        bounds: below which folders every file has to lie, links followed.
         parser: another function than `rag.parsers.parse_document`, as ``module:function``.
     """
 
@@ -33,4 +35,5 @@ class IngestOptions:
     readers: int | None = None
     ignoring: bool = True
     metadata: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    bounds: Bounds = field(default_factory=Bounds)
     parser: str = "rag.parsers:parse_document"

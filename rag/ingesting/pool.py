@@ -12,6 +12,7 @@ import tempfile
 import threading
 from typing import TYPE_CHECKING, Self
 
+from rag.ingesting.bounds import Bounds
 from rag.ingesting.reader_process import ReaderProcess
 from rag.ingesting.reading import FailedFile, FileRead, ReaderSetup, ReadLimits
 from rag.parsers.options import ParseOptions
@@ -46,6 +47,7 @@ class ReaderPool:
         readers: how many processes at most; fewer are started for fewer files.
         options: what a person said about how files are read.
         limits: what one file may cost.
+        bounds: below which folders every file has to lie; None for anywhere.
         parser: ``module:function``; see `rag.ingesting.reading.ReaderSetup`.
 
     Example:
@@ -59,12 +61,18 @@ class ReaderPool:
         readers: int,
         options: ParseOptions | None = None,
         limits: ReadLimits | None = None,
+        bounds: Bounds | None = None,
         parser: str = "rag.parsers:parse_document",
     ) -> None:
         self._most_readers = readers
         self._directory = tempfile.TemporaryDirectory(prefix="stillroom-", ignore_cleanup_errors=True)
         self._setup = ReaderSetup(
-            os.getpid(), self._directory.name, options or ParseOptions(), limits or ReadLimits(), parser
+            os.getpid(),
+            self._directory.name,
+            options or ParseOptions(),
+            limits or ReadLimits(),
+            bounds or Bounds(),
+            parser,
         )
         self._answers: queue.Queue[FileRead | None] = queue.Queue(_WAITING_A_READER * readers)
         self._taking = threading.Lock()

@@ -83,7 +83,7 @@ def look(
     directory: Path, paths: Sequence[Path], options: IngestOptions
 ) -> tuple[Found, dict[str, KnownFile], IngestPlan]:
     """What stands on the disk, what the library holds, and what an ingest would have to do."""
-    found = find_files(paths, ignoring=options.ignoring, excluding=directory)
+    found = find_files(paths, ignoring=options.ignoring, excluding=directory, bounds=options.bounds)
     known: dict[str, KnownFile] = {}
     named: Collection[str] = ()
     failed: list[str] = []

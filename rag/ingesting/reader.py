@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rag.document import ParsedDocument
+    from rag.ingesting.bounds import Bounds
     from rag.parsers.options import ParseOptions
 
     Parse = Callable[[bytes, PurePath, ParseOptions], ParsedDocument]
@@ -138,7 +139,7 @@ class _Reading:
     def read(self, job: ReadJob) -> FileRead:
         """The answer to a job; only memory that runs out is an error."""
         try:
-            content, stamp, settled = _content(Path(job.path))
+            content, stamp, settled = _content(Path(job.path), self.setup.bounds)
         except StillroomError as error:
             return FileRead(job.path, failed=(FailedFile(job.path, error.message, error.hint),))
         content_hash = hashlib.sha256(content).hexdigest()
@@ -198,15 +199,17 @@ class _Reading:
         return found
 
 
-def _content(path: Path) -> tuple[bytes, FileStamp, bool]:
+def _content(path: Path, bounds: Bounds) -> tuple[bytes, FileStamp, bool]:
     """A file's bytes, its stamp, and whether a later change must show in that stamp.
 
     Raises:
-        ParseError: it is too large, cannot be read, or its name cannot be stored.
+        ParseError: it is too large, cannot be read, lies out of the bounds, or its name cannot be stored.
     """
     try:
         str(path).encode("utf-8")
         with path.open("rb") as file:
+            if refusal := bounds.refusal_of_open(path, file.fileno()):
+                raise ParseError(f"{path} is not read: {refusal}")
             before = os.fstat(file.fileno())
             if before.st_size > MAX_FILE_BYTES:
                 raise ParseError(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from rag.document import ParsedDocument, Section
+from rag.ingesting.bounds import Bounds
 from rag.ingesting.walk import FileStamp
 from rag.parsers.options import ParseOptions
 
@@ -55,6 +56,7 @@ class ReaderSetup:
     Attributes:
         parent_pid: it ends when that process does.
         temporary_directory: for whatever its parsers write; deleted with the pool.
+        bounds: below which folders each file has to lie when it is open.
         parser: ``module:function`` that turns bytes into a document, as `rag.parsers.parse_document` does.
     """
 
@@ -62,6 +64,7 @@ class ReaderSetup:
     temporary_directory: str
     options: ParseOptions = field(default_factory=ParseOptions)
     limits: ReadLimits = field(default_factory=ReadLimits)
+    bounds: Bounds = field(default_factory=Bounds)
     parser: str = "rag.parsers:parse_document"
 
 

@@ -1,7 +1,8 @@
 """Which files stand below the paths that a person names.
 
 Hidden files and folders are passed over, and so is what ignore files name; symbolic links are followed but
-never in a circle, and what cannot be looked into is reported. It reads names and sizes, not contents.
+never in a circle nor out of the bounds that are set, and what cannot be looked into is reported. It reads
+names and sizes, not contents.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rag.ingesting.bounds import Bounds
 from rag.ingesting.ignoring import IgnoreRules, NoRules
 
 if TYPE_CHECKING:
@@ -41,12 +43,14 @@ class Found:
         complete: directories below which every file was seen, so that what is missing there was deleted.
         unreadable: what could not be looked into, with the reason.
         ignored: files, and whole folders, that were left out because an ignore file or common sense says so.
+        outside: files and folders that lead out of the bounds; the unreadable ones name them too.
     """
 
     files: dict[Path, FileStamp] = field(default_factory=dict)
     complete: list[Path] = field(default_factory=list)
     unreadable: list[tuple[Path, str]] = field(default_factory=list)
     ignored: list[Path] = field(default_factory=list)
+    outside: set[Path] = field(default_factory=set)
 
     def deleted(self, paths: Iterable[Path], *, named: Collection[Path] = ()) -> Iterator[Path]:
         """Those of ``paths`` that are no longer wanted: gone from where the walk was, or ignored there now.
@@ -54,41 +58,67 @@ class Found:
         Args:
             paths: files that the library has.
             named: what a person named itself, once: it stays although it is hidden or ignored.
+
+        What lies where this walk had no business to look stays as well.
         """
         kept = {*self.files, *(path for path, _ in self.unreadable)}
         for path in paths:
             below = (path.relative_to(root).parts for root in self.complete if path.is_relative_to(root))
             wanted = any(not any(map(_is_hidden, names)) for names in below)
-            if path not in kept and wanted and not (path in named and path.exists()):
+            seen = self.outside.isdisjoint((path, *path.parents))
+            if path not in kept and wanted and seen and not (path in named and path.exists()):
                 yield path
 
+    def is_inside(self, path: Path, real: Path, bounds: Bounds) -> bool:
+        """Whether a path leads to where the walk may look; it is noted where it does not."""
+        if refusal := bounds.refusal(real):
+            self.outside.add(path)
+            self.unreadable.append((path, refusal))
+        return not refusal
 
-def find_files(paths: Sequence[Path], *, ignoring: bool = True, excluding: Path | None = None) -> Found:
+
+def find_files(
+    paths: Sequence[Path],
+    *,
+    ignoring: bool = True,
+    excluding: Path | None = None,
+    bounds: Bounds | None = None,
+) -> Found:
     """The files at and below ``paths``; a path that is named itself may be hidden or ignored.
 
     Args:
         paths: files and folders.
         ignoring: whether ``.gitignore``, ``.stillroomignore`` and the list of never wanted names count.
         excluding: a folder that is passed over: the library's own, where it stands among the documents.
+        bounds: below which folders all of it has to lie, links followed; None for anywhere.
     """
+    bounds = bounds or Bounds()
     found = Found()
     seen_files: set[Path] = set()
     seen_directories = {excluding.resolve()} if excluding else set()
     for path in paths:
         root = Path(os.path.abspath(path))  # noqa: PTH100 (resolve() would rename what a link points to)
+        if not found.is_inside(root, Path(os.path.realpath(root)), bounds):
+            continue
         if root.is_dir():
-            _walk(root, found, seen_files, set(seen_directories), ignoring=ignoring)
+            _walk(root, found, seen_files, set(seen_directories), bounds, ignoring=ignoring)
         elif root.exists() and not root.is_file():
             found.unreadable.append((root, "it is neither a file nor a folder"))
         elif root.exists():
-            _add(root, found, seen_files)
+            _add(root, found, seen_files, bounds)
         else:
             found.unreadable.append((root, "it does not exist"))
     return found
 
 
 def _walk(
-    root: Path, found: Found, seen_files: set[Path], seen_directories: set[Path], *, ignoring: bool
+    root: Path,
+    found: Found,
+    seen_files: set[Path],
+    seen_directories: set[Path],
+    bounds: Bounds,
+    *,
+    ignoring: bool,
 ) -> None:
     failures: list[OSError] = []
     rules: dict[Path, IgnoreRules | NoRules] = {root: IgnoreRules.above(root) if ignoring else NoRules()}
@@ -96,14 +126,14 @@ def _walk(
         here = Path(folder)
         own = rules.pop(here)
         real = here.resolve()
-        if real in seen_directories:
+        if real in seen_directories or not found.is_inside(here, real, bounds):
             folders.clear()
             continue
         seen_directories.add(real)
         folders[:] = _wanted(here, folders, own, found, are_folders=True)
         rules |= {here / name: own.within(here / name) for name in folders}
         for name in _wanted(here, names, own, found, are_folders=False):
-            _add(here / name, found, seen_files)
+            _add(here / name, found, seen_files, bounds)
     for failure in failures:
         found.unreadable.append((Path(failure.filename), failure.strerror or str(failure)))
     if not failures:
@@ -142,9 +172,12 @@ def printable(path: Path) -> str:
     )
 
 
-def _add(path: Path, found: Found, seen_files: set[Path]) -> None:
+def _add(path: Path, found: Found, seen_files: set[Path], bounds: Bounds) -> None:
     if printable(path) != str(path):
         found.unreadable.append((path, "its name is not UTF-8, or holds control characters; rename it"))
+        return
+    # Before anything says whether there is something outside.
+    if not found.is_inside(path, Path(os.path.realpath(path)), bounds):
         return
     try:
         # Path.resolve raises RuntimeError for a link to itself before Python 3.13; this is always an OSError.

@@ -73,6 +73,10 @@ def ingest(
     ignore: Annotated[
         bool, typer.Option("--ignore/--no-ignore", help="Follow .gitignore and .stillroomignore.")
     ] = True,
+    within: Annotated[
+        list[Path] | None,
+        typer.Option("--within", help="Take in nothing that lies elsewhere, links followed; repeatable."),
+    ] = None,
     jobs: Annotated[
         int | None,
         typer.Option("--jobs", min=1, max=64, help="Files read at once.", show_default="cores less one"),
@@ -93,6 +97,8 @@ def ingest(
         raise typer.BadParameter("--watch goes with neither --dry-run nor --rebuild")
     if (wait or json_progress) and (watch or dry_run):
         raise typer.BadParameter("--wait and --json-progress go with neither --watch nor --dry-run")
+    from rag.ingesting.bounds import Bounds
+
     metadata = _metadata(tag or (), meta or ())
     rooms = open_rooms(context, library=library, ocr_languages=ocr_languages)
     output = Output(as_json=json)
@@ -101,6 +107,7 @@ def ingest(
         ignoring=ignore,
         readers=jobs,
         metadata=metadata,
+        bounds=Bounds.below(within or ()),
     )
     chosen = replace(chosen, parse=replace(chosen.parse, ocr=ocr))
     if dry_run:

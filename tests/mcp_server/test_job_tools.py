@@ -113,7 +113,10 @@ def test_holder_of_a_token_ingests_below_the_roots_alone_and_nowhere_without_any
     (desk.folder / "notes").mkdir()
     with pytest.raises(ToolError, match="outside the folders"):
         desk.tools(TOKEN, [desk.folder / "notes"])["ingest"].call(paths)
-    assert desk.tools(TOKEN, [desk.folder])["ingest"].call(paths).data["state"] == "queued"
+    taken = desk.tools(TOKEN, [desk.folder])["ingest"].call(paths).data
+    assert taken["state"] == "queued"
+    kept = desk.jobs.find(taken["job_id"], TOKEN.name).arguments
+    assert kept == {**paths, "within": [str(desk.folder)]}  # what enforces it for each file
     with pytest.raises(ToolError, match="outside the folders"):
         desk.tools(LOCAL, [desk.folder / "notes"])["ingest"].call(paths)
 

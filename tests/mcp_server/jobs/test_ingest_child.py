@@ -172,3 +172,17 @@ def test_usage_error_and_program_that_is_missing_are_told(folder: Path) -> None:
         ingest("--no-such-option")({"paths": [str(folder)]}, CallContext())
     with pytest.raises(EnvironmentUnfitError, match="cannot be started"):
         IngestChild(("/nowhere/python",))({"paths": [str(folder)]}, CallContext())
+
+
+def test_child_takes_in_nothing_from_outside_the_folders_wherever_links_lead(
+    folder: Path, tmp_path: Path
+) -> None:
+    write(folder, 1)
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "secret.md").write_text("# Secret\n\nThe secret word is heliotrope.\n")
+    (folder / "link").symlink_to(tmp_path / "secret")
+    (folder / "file.md").symlink_to(tmp_path / "secret" / "secret.md")
+    result = ingest()({"paths": [str(folder)], "within": [str(folder)]}, CallContext())
+    assert (result.data["added"], result.data["failed"]) == (1, 2)
+    assert "leads out of the folders that may be ingested" in result.text
+    assert result.data["documents"] == 1
