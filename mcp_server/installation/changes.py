@@ -36,6 +36,7 @@ class Change:
         status: what happens to the entry.
         first: no entry of ours was in the text before, so that it is worth a copy.
         last: no entry of ours is in the text afterwards.
+        loses: comments in the entry, or its layout, or an entry of somebody else, so that it is worth a copy.
     """
 
     path: PurePath
@@ -44,6 +45,7 @@ class Change:
     status: Status
     first: bool = False
     last: bool = False
+    loses: bool = False
 
     @property
     def is_one(self) -> bool:
@@ -78,23 +80,29 @@ def installation(
         McpError: the text cannot be read, or the name belongs to somebody else's entry.
     """
     try:
-        found = editor(client.format).entries(text or "", server_slot(client, name)).get(name)
+        edit, slot = editor(client.format), server_slot(client, name)
+        found = edit.entries(text or "", slot).get(name)
         body = entry(client, name, server)
-        if found is not None and not replace and not _may_change(found, name, server):
+        ours = _may_change(found, name, server)
+        if found is not None and not replace and not ours:
             raise McpError(
                 f"{path} has a server {name!r} already that is not Stillroom's: {_shown(found)}",
                 hint=f"stillroom mcp install {client.id} --name ANOTHER, or --replace to take its place",
             )
-        if isinstance(found, dict) and _may_change(found, name, server):
+        if isinstance(found, dict) and ours:
             body = updated(found, body)
         first = not own_names(client, text or "")
         after = text if found == body else with_server(client, text or "", name, body, server)
         if after is not None:
             _verify(client, text, after, name, body)
+        # What we wrote is the same when it is written again; what a person wrote in may not be.
+        loses = (
+            found is not None and after != text and (not ours or edit.put(text or "", slot, found) != text)
+        )
     except ValueError as error:
         raise _unreadable(path, error) from error
     status: Status = "added" if found is None else "unchanged" if after == text else "updated"
-    return Change(path, text, after, status, first=first)
+    return Change(path, text, after, status, first=first, loses=loses)
 
 
 def removal(

@@ -1,7 +1,7 @@
 """A client's file on the disk: read whole, kept as it was in a copy, replaced whole.
 
-It keeps the file's permissions and follows links, so that a configuration that lives in a folder of dotfiles
-stays there. What the text means is not its to know.
+It keeps the file's permissions and owner and follows links, so that a configuration that lives in a folder of
+dotfiles stays there. What the text means is not its to know.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # Claude Code keeps its whole history in the file with its servers.
 _MOST_BYTES: Final = 64 * 1024 * 1024
 _BACKUP: Final = ".before-stillroom"
+_UPDATE_BACKUP: Final = ".before-stillroom-update"
 
 
 def read(path: Path) -> str | None:
@@ -29,10 +30,10 @@ def read(path: Path) -> str | None:
     Raises:
         McpError: it cannot be read, or is no UTF-8 text.
     """
-    if not path.exists():
-        return None
     try:
         return read_small_file(path, most_bytes=_MOST_BYTES).decode()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
     except UnicodeDecodeError as error:
         raise McpError(
             f"{path} is no UTF-8 text: byte {error.start} is none of it; it was left as it is",
@@ -50,7 +51,7 @@ def refuse_elsewhere(path: Path, folder: Path) -> None:
     Raises:
         McpError: it is not.
     """
-    target = path.resolve()
+    target = _target(path)
     if folder.resolve() not in target.parents:
         raise McpError(f"{path} is a link that leads out of {folder}, to {target}; nothing was changed")
 
@@ -84,12 +85,25 @@ def back_up(path: Path, content: str) -> Path:
     if last and read(last) == content:
         return last
     free = next(backup for backup in _backups(path) if not backup.exists())
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        _write_new(free, content, mode)
-    except OSError as error:
-        raise McpError(f"{free} cannot be written: {error.strerror or error}; nothing was changed") from error
+    _copy(path, free, content)
     return free
+
+
+def back_up_update(path: Path, content: str) -> Path:
+    """Keep what is in the file before an entry of ours is written anew that a person wrote in, too.
+
+    It is no copy that the file is ever restored to, since the entry is in it; the next one takes its place.
+
+    Raises:
+        McpError: the copy cannot be written.
+    """
+    kept = path.with_name(path.name + _UPDATE_BACKUP)
+    try:
+        kept.unlink(missing_ok=True)
+    except OSError as error:
+        raise McpError(f"{kept} cannot be written: {error.strerror or error}; nothing was changed") from error
+    _copy(path, kept, content)
+    return kept
 
 
 def replace(path: Path, before: str | None, after: str, *, owner_only: bool = False) -> None:
@@ -104,44 +118,55 @@ def replace(path: Path, before: str | None, after: str, *, owner_only: bool = Fa
     Raises:
         McpError: it cannot be written, or somebody else has written to it in the meantime.
     """
-    refuse_unwritable(path, before)
-    target = path.resolve()
-    if before is not None and not target.stat().st_mode & stat.S_IWUSR:
-        raise McpError(
-            f"{path} is read-only; it was left as it is", hint=f"chmod u+w {shlex.quote(str(path))}"
-        )
+    target = _target(path)
     part = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        mode = stat.S_IMODE(target.stat().st_mode) if before is not None else (0o600 if owner_only else None)
+        old = target.stat() if before is not None else None
         part.unlink(missing_ok=True)
-        _write_new(part, after, mode)
+        _write_new(part, after, 0o600 if owner_only else None, old)
+        refuse_unwritable(path, before)  # as late as can be: clients write to it as well
         part.replace(target)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
         raise McpError(
             f"{path} cannot be written: {error.strerror or error}; it was left as it is"
         ) from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
-def remove(path: Path, *, top: Path) -> None:
-    """Take away a file that held nothing but ours, and folders that are empty then, below ``top``.
+def remove(path: Path) -> None:
+    """Take away a file that held nothing but ours.
+
+    A link to it stays, and so do folders, also empty ones: who made them is not known.
 
     Raises:
         McpError: it cannot be removed.
     """
     try:
-        path.unlink()
+        _target(path).unlink()
     except OSError as error:
         raise McpError(f"{path} cannot be removed: {error.strerror or error}") from error
-    for folder in path.parents:
-        if folder == top or top not in folder.parents:
-            return
-        try:
-            folder.rmdir()
-        except OSError:  # something else is in it
-            return
+
+
+def _target(path: Path) -> Path:
+    """Where links lead.
+
+    Raises:
+        McpError: in a circle.
+    """
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:
+        raise McpError(f"{path} is a link that leads back to itself; nothing was changed") from error
+
+
+def _copy(path: Path, copy: Path, content: str) -> None:
+    try:
+        _write_new(copy, content, None, path.stat())
+    except OSError as error:
+        raise McpError(f"{copy} cannot be written: {error.strerror or error}; nothing was changed") from error
 
 
 def _backups(path: Path) -> list[Path]:
@@ -149,12 +174,24 @@ def _backups(path: Path) -> list[Path]:
     return [path.with_name(name) for name in names]
 
 
-def _write_new(path: Path, content: str, mode: int | None) -> None:
-    """Write a file that is not there yet; it never has more permissions than in the end."""
+def _write_new(path: Path, content: str, mode: int | None, like: os.stat_result | None) -> None:
+    """Write a file that is not there yet; it never has more permissions than in the end.
+
+    Args:
+        path: of the file.
+        content: all of it.
+        mode: its permissions; None for those of ``like``, or what the process gives to new files.
+        like: the file whose owner and group it gets where that is permitted, as it is to root.
+    """
+    if mode is None and like is not None:
+        mode = stat.S_IMODE(like.st_mode)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else mode & 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content.encode())
         file.flush()
         os.fsync(file.fileno())
+    if like is not None:
+        with suppress(PermissionError):
+            os.chown(path, like.st_uid, like.st_gid)
     if mode is not None:
         path.chmod(mode)

@@ -1,11 +1,13 @@
 """Carries out what ``changes`` decided, and looks at what is there: the only part that writes.
 
 A file gets a copy beside it before the first entry of ours is put in. The copy is what the file is restored
-to, and goes when the file says the same again.
+to, and goes when the file says the same again. Between ``plan`` and ``apply`` nobody else should write: see
+``turns``.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +80,7 @@ def locate(client: Client, scope: Scope, around: Surroundings, name: str) -> Pat
     if client.moved is None:
         return Path(first)
     moved = Path(client.moved(around))
-    is_moved = moved.parent.is_dir() and (client.moved_wins or not Path(first).parent.is_dir())
+    is_moved = _is_folder(moved.parent) and (client.moved_wins or not _is_folder(Path(first).parent))
     return moved if is_moved else Path(first)
 
 
@@ -104,12 +106,11 @@ def plan(
     return removal(client, path, text, name, server, original=original)
 
 
-def apply(change: Change, *, top: Path, secret: bool = False) -> Path | None:
+def apply(change: Change, *, secret: bool = False) -> Path | None:
     """Write what was planned; nothing where the text stays the same.
 
     Args:
         change: what was planned.
-        top: folders below this one are removed if they are empty after a removal.
         secret: a token is in it, so that a new file is for its owner alone.
 
     Returns:
@@ -123,7 +124,7 @@ def apply(change: Change, *, top: Path, secret: bool = False) -> Path | None:
         return None
     config_file.refuse_unwritable(path, change.before)
     if change.after is None:
-        config_file.remove(path, top=top)
+        config_file.remove(path)
         return None
     backup = config_file.newest_backup(path)
     if change.status != "removed":
@@ -144,8 +145,9 @@ def look(client: Client, around: Surroundings, variables: Mapping[str, str], nam
         variables: of this process; ``PATH`` is looked through for the client's programs.
         name: of the server, by which a project's file may be named.
     """
-    folders = (Path(locate(around)) for locate in client.seen)
-    evidence = next((str(folder) for folder in folders if folder.exists()), "")
+    folders = (str(locate(around)) for locate in client.seen)
+    # Not Path.exists: what may not be looked into is no reason to end.
+    evidence = next((folder for folder in folders if os.path.exists(folder)), "")  # noqa: PTH110
     if not evidence:
         programs = (shutil.which(program, path=variables.get("PATH", "")) for program in client.programs)
         evidence = next((program for program in programs if program), "")
@@ -158,7 +160,12 @@ def _installed(change: Change, path: Path, backup: Path | None, *, secret: bool)
     if change.before is None:
         config_file.replace(path, None, change.after or "", owner_only=secret)
         return None
-    kept = config_file.back_up(path, change.before) if change.first else backup
+    if change.first:
+        kept: Path | None = config_file.back_up(path, change.before)
+    elif change.loses:
+        kept = config_file.back_up_update(path, change.before)
+    else:
+        kept = backup
     try:
         config_file.replace(path, change.before, change.after or "")
     except McpError:
@@ -166,6 +173,11 @@ def _installed(change: Change, path: Path, backup: Path | None, *, secret: bool)
             kept.unlink(missing_ok=True)
         raise
     return kept
+
+
+def _is_folder(path: Path) -> bool:
+    """Not Path.is_dir, which ends where a folder may not be looked into."""
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def _file(client: Client, scope: Scope, around: Surroundings, name: str) -> File | None:

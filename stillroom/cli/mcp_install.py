@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -150,6 +151,7 @@ def _written(
 ) -> Installation:
     """What became of the client's file, or would."""
     from mcp_server.installation.installing import apply, locate, plan
+    from mcp_server.installation.turns import turn
 
     around = _surroundings()
     scope: Scope = "project" if done.scope == "project" else "user"
@@ -158,11 +160,12 @@ def _written(
         raise McpError(
             f"{client.title} has no file for one project's servers", hint=f"stillroom mcp install {client.id}"
         )
-    change = plan(client, path, done.name, server, uninstall=uninstall, replace=take_place)
     backup = None
-    if not done.dry_run:
-        top = Path(around.project if scope == "project" else around.home)
-        backup = apply(change, top=top, secret=bool(secret))
+    folder = Path(around.project if scope == "project" else around.home)
+    with nullcontext() if done.dry_run else turn(folder):
+        change = plan(client, path, done.name, server, uninstall=uninstall, replace=take_place)
+        if not done.dry_run:
+            backup = apply(change, secret=bool(secret))
     return replace(
         done,
         status=change.status,

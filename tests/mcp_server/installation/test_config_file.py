@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +13,7 @@ from mcp_server.installation.entries import Command
 from mcp_server.installation.installing import apply, locate, look, plan
 from mcp_server.installation.registry import find_client
 from mcp_server.installation.surroundings import Surroundings
+from mcp_server.installation.turns import turn
 from stillroom.errors import McpError
 
 if TYPE_CHECKING:
@@ -38,7 +41,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_the_file_keeps_its_permissions_and_its_copy_has_them_too(config: Path) -> None:
-    backup = apply(planned(config), top=config.parent)
+    backup = apply(planned(config))
 
     assert backup == config.with_name("mcp.json.before-stillroom")
     assert backup.read_bytes() == TEXT.encode()
@@ -47,25 +50,25 @@ def test_the_file_keeps_its_permissions_and_its_copy_has_them_too(config: Path) 
 
 
 def test_a_copy_is_made_once_and_goes_with_the_last_entry(config: Path) -> None:
-    apply(planned(config), top=config.parent)
-    backup = apply(planned(config, "notes"), top=config.parent)
+    apply(planned(config))
+    backup = apply(planned(config, "notes"))
     assert backup is not None
 
-    assert apply(planned(config), top=config.parent) is None
-    assert apply(planned(config, uninstall=True), top=config.parent) == backup
-    assert apply(planned(config, "notes", uninstall=True), top=config.parent) is None
+    assert apply(planned(config)) is None
+    assert apply(planned(config, uninstall=True)) == backup
+    assert apply(planned(config, "notes", uninstall=True)) is None
     assert [path.name for path in config.parent.iterdir()] == ["mcp.json"]
     assert config.read_bytes() == TEXT.encode()
 
 
 def test_a_copy_stays_where_somebody_else_changed_the_file_and_the_next_one_is_numbered(config: Path) -> None:
-    first = apply(planned(config), top=config.parent)
+    first = apply(planned(config))
     changed = config.read_bytes().replace(b"// mine", b"// ours")
     config.write_bytes(changed)
 
-    assert apply(planned(config, uninstall=True), top=config.parent) == first
+    assert apply(planned(config, uninstall=True)) == first
     assert config.read_bytes() == TEXT.replace("// mine", "// ours").encode()
-    second = apply(planned(config), top=config.parent)
+    second = apply(planned(config))
     assert second == config.with_name("mcp.json.before-stillroom-2")
     assert newest_backup(config) == second
 
@@ -76,11 +79,11 @@ def test_a_link_stays_a_link(tmp_path: Path, config: Path) -> None:
     config.rename(dotfiles / "cursor.json")
     config.symlink_to(dotfiles / "cursor.json")
 
-    apply(planned(config), top=tmp_path)
+    apply(planned(config))
 
     assert config.is_symlink()
     assert "stillroom" in (dotfiles / "cursor.json").read_text(encoding="utf-8")
-    apply(planned(config, uninstall=True), top=tmp_path)
+    apply(planned(config, uninstall=True))
     assert (dotfiles / "cursor.json").read_bytes() == TEXT.encode()
 
 
@@ -88,7 +91,7 @@ def test_a_file_that_is_read_only_stays_as_it_is(config: Path) -> None:
     config.chmod(0o444)
 
     with pytest.raises(McpError, match="is read-only") as refusal:
-        apply(planned(config), top=config.parent)
+        apply(planned(config))
     assert refusal.value.hint == f"chmod u+w {config}"
     assert config.read_bytes() == TEXT.encode()
     assert list(config.parent.iterdir()) == [config]
@@ -107,38 +110,137 @@ def test_a_link_that_a_repository_brings_leads_nowhere(tmp_path: Path) -> None:
     assert "leads out of" in project.problem
 
 
-def test_a_new_file_goes_with_the_folders_that_were_made_for_it(tmp_path: Path) -> None:
+def test_a_new_file_goes_and_folders_stay_since_they_may_be_the_persons(tmp_path: Path) -> None:
     path = tmp_path / "home" / ".cursor" / "deep" / "mcp.json"
-    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / ".cursor").mkdir(parents=True)
 
-    assert apply(planned(path), top=tmp_path / "home") is None
-    apply(planned(path, uninstall=True), top=tmp_path / "home")
+    assert apply(planned(path)) is None
+    apply(planned(path, uninstall=True))
 
-    assert list((tmp_path / "home").iterdir()) == []
+    assert not path.exists()
+    assert (tmp_path / "home" / ".cursor").is_dir()
 
 
-def test_a_folder_that_holds_something_else_stays(tmp_path: Path) -> None:
-    path = tmp_path / ".cursor" / "mcp.json"
-    apply(planned(path), top=tmp_path)
-    (tmp_path / ".cursor" / "rules").write_text("x", encoding="utf-8")
+def test_a_link_whose_target_was_missing_stays_and_the_target_goes(tmp_path: Path) -> None:
+    path, target = tmp_path / ".cursor" / "mcp.json", tmp_path / "dot" / "m.json"
+    path.parent.mkdir()
+    path.symlink_to("../dot/m.json")
 
-    apply(planned(path, uninstall=True), top=tmp_path)
+    apply(planned(path))
+    assert "stillroom" in target.read_text(encoding="utf-8")
+    apply(planned(path, uninstall=True))
 
-    assert [entry.name for entry in (tmp_path / ".cursor").iterdir()] == ["rules"]
+    assert path.is_symlink()
+    assert not target.exists()
+
+
+def test_a_link_that_leads_in_a_circle_is_refused(tmp_path: Path) -> None:
+    assert CURSOR is not None
+    path = tmp_path / "mcp.json"
+    path.symlink_to("mcp.json")
+
+    with pytest.raises(McpError, match="cannot be read: Too many levels of symbolic links"):
+        planned(path)
+
+
+def test_a_projects_file_that_leads_in_a_circle_is_said_of_that_client_alone(tmp_path: Path) -> None:
+    assert CURSOR is not None
+    (tmp_path / ".cursor").mkdir()
+    (tmp_path / ".cursor" / "mcp.json").symlink_to("mcp.json")
+
+    _, project = look(CURSOR, Surroundings("linux", tmp_path / "home", tmp_path), {}, "stillroom").files
+
+    assert str(tmp_path / ".cursor" / "mcp.json") in project.problem
+
+
+def test_a_file_keeps_its_owner_and_so_does_its_copy(config: Path) -> None:
+    if os.geteuid() == 0:  # who else may give a file away?
+        os.chown(config, 4711, 4712)
+    before = config.stat()
+
+    backup = apply(planned(config))
+
+    assert backup is not None
+    for path in (config, backup):
+        assert (path.stat().st_uid, path.stat().st_gid) == (before.st_uid, before.st_gid)
+
+
+def test_comments_inside_the_entry_are_kept_in_a_copy_when_it_is_updated(config: Path) -> None:
+    config.unlink()
+    apply(planned(config))
+    text = config.read_text(encoding="utf-8").replace('"command"', '// mine\n "disabled": true, "command"')
+    text = text.replace("/bin/python", "/old/python")
+    config.write_text(text, encoding="utf-8")
+
+    kept = apply(planned(config))
+
+    assert kept == config.with_name("mcp.json.before-stillroom-update")
+    assert kept.read_text(encoding="utf-8") == text
+    assert '"disabled": true' in config.read_text(encoding="utf-8")
+    assert apply(planned(config, uninstall=True)) is None
+    assert not config.exists()
+
+
+def test_an_update_of_what_nobody_wrote_in_makes_no_copy(config: Path) -> None:
+    config.unlink()
+    apply(planned(config))
+    config.write_text(config.read_text(encoding="utf-8").replace("/bin/p", "/old/p"), encoding="utf-8")
+
+    assert apply(planned(config)) is None
+    assert [path.name for path in config.parent.iterdir()] == ["mcp.json"]
+
+
+def test_somebody_elses_entry_beside_one_of_ours_is_copied_before_it_is_replaced(config: Path) -> None:
+    assert CURSOR is not None
+    own = '"stillroom": {"command": "stillroom", "args": ["mcp", "serve"]}'
+    text = f'{{"mcpServers": {{"a": {{"command": "npx"}}, {own}}}}}'
+    config.write_text(text, encoding="utf-8")
+
+    kept = apply(plan(CURSOR, config, "a", COMMAND, replace=True))
+
+    assert kept is not None
+    assert kept.read_text(encoding="utf-8") == text
+
+
+def test_what_cannot_be_looked_at_is_said_of_that_client_alone(tmp_path: Path) -> None:
+    assert CURSOR is not None
+    around = Surroundings("linux", tmp_path / ("x" * 300), tmp_path)  # no name may be that long
+
+    found = look(CURSOR, around, {}, "stillroom")
+
+    assert not found.here
+    assert "cannot be read: File name too long" in found.files[0].problem
+
+
+def test_who_comes_second_waits_for_the_first(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    def second() -> None:
+        with turn(tmp_path):
+            order.append("second")
+
+    with ThreadPoolExecutor(1) as pool:
+        with turn(tmp_path):
+            waiting = pool.submit(second)
+            apply(planned(tmp_path / "mcp.json"))
+            order.append("first")
+        waiting.result(timeout=120)
+
+    assert order == ["first", "second"]
 
 
 def test_an_empty_file_is_an_empty_file_again(config: Path) -> None:
     config.write_bytes(b"")
 
-    apply(planned(config), top=config.parent)
-    apply(planned(config, uninstall=True), top=config.parent)
+    apply(planned(config))
+    apply(planned(config, uninstall=True))
 
     assert config.read_bytes() == b""
     assert newest_backup(config) is None
 
 
 def test_a_new_file_with_a_token_is_for_its_owner_alone(tmp_path: Path) -> None:
-    apply(planned(tmp_path / "mcp.json"), top=tmp_path, secret=True)
+    apply(planned(tmp_path / "mcp.json"), secret=True)
 
     assert (tmp_path / "mcp.json").stat().st_mode & 0o777 == 0o600
 
@@ -148,7 +250,7 @@ def test_a_file_that_somebody_else_writes_meanwhile_is_left_alone(config: Path) 
     config.write_text("{}", encoding="utf-8")
 
     with pytest.raises(McpError, match="was changed while it was read"):
-        apply(change, top=config.parent)
+        apply(change)
     assert config.read_text(encoding="utf-8") == "{}"
     assert list(config.parent.iterdir()) == [config]
 
@@ -167,7 +269,7 @@ def test_a_folder_in_its_place_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_in_the_place_of_its_folder_is_said_and_nothing_is_left_behind(config: Path) -> None:
     with pytest.raises(McpError, match="cannot be written"):
-        apply(planned(config / "mcp.json"), top=config.parent)
+        apply(planned(config / "mcp.json"))
 
     assert config.read_bytes() == TEXT.encode()
     assert list(config.parent.iterdir()) == [config]
@@ -221,7 +323,7 @@ def test_an_older_lm_studio_keeps_its_file_elsewhere(tmp_path: Path) -> None:
 def test_our_entries_are_found_under_any_name_and_damage_is_said(tmp_path: Path) -> None:
     assert CURSOR is not None
     around = Surroundings("linux", tmp_path, tmp_path / "project")
-    apply(planned(tmp_path / ".cursor" / "mcp.json", "notes"), top=tmp_path)
+    apply(planned(tmp_path / ".cursor" / "mcp.json", "notes"))
     damaged = tmp_path / "project" / ".cursor" / "mcp.json"
     damaged.parent.mkdir(parents=True)
     damaged.write_text('{"mcpServers": ', encoding="utf-8")

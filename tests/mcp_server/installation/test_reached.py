@@ -42,6 +42,23 @@ def test_a_server_by_command_is_started_from_the_file_and_lists_its_tools(home: 
     assert test["tools"] == 10
 
 
+def test_installations_at_once_lose_nobodys_entry_and_leave_one_copy(home: Home) -> None:
+    path = home.folder / ".mcp.json"
+    path.write_text("{}", encoding="utf-8")
+    names = [f"k{number}" for number in range(5)]
+
+    started = [home.start("mcp", "install", "claude-code", "--project", "--name", name) for name in names]
+    for process in started:
+        _, said = process.communicate(timeout=240)
+        assert process.returncode == 0, said
+
+    assert sorted(json.loads(path.read_text(encoding="utf-8"))["mcpServers"]) == names
+    assert sorted(one.name for one in home.folder.glob(".mcp.json*")) == [
+        ".mcp.json",
+        ".mcp.json.before-stillroom",
+    ]
+
+
 def test_a_server_by_address_is_reached_with_the_token_that_the_file_only_names(
     home: Home, served: str
 ) -> None:
