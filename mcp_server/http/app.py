@@ -7,7 +7,7 @@ streams are the SDK's; it does not listen.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import RequireAuthMiddleware
@@ -29,7 +29,8 @@ from mcp_server.http.health import HEALTH_PATH, healthy
 from mcp_server.http.messages import Messages
 from mcp_server.http.rates import RateLimit, Rates
 from mcp_server.http.request_ids import HEADER, RequestIds
-from mcp_server.http.slots import Slots
+from mcp_server.http.sessions import IDLE_SECONDS, MOST_SESSIONS, SESSIONS_SHARE, Sessions
+from mcp_server.http.slots import AT_ONCE, SLOTS_SHARE, Slots
 from mcp_server.http.verifier import TokenBackend
 
 if TYPE_CHECKING:
@@ -40,9 +41,6 @@ if TYPE_CHECKING:
 
     from mcp_server.http.access_log import AccessEntry
     from mcp_server.http.verifier import FileTokenVerifier
-
-# Each is a task of the loop and some memory, for half an hour after its client went away.
-_MOST_SESSIONS: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +80,15 @@ def build_app(
         streamable_http_path=MCP_PATH,
         transport_security=security,
         max_request_body_size=MOST_BYTES,
-        max_sessions=_MOST_SESSIONS,
+        session_idle_timeout=IDLE_SECONDS,
+        # Our own layer counts them; requests that are about to fail count in the SDK's number too.
+        max_sessions=MOST_SESSIONS + AT_ONCE,
     )
     sessions = server.session_manager
-    endpoint: ASGIApp = Bodies(Messages(Slots(sessions.handle_request)))
+    # Callers without a token cannot be told apart: whatever there is, is theirs.
+    alone = verifier is None
+    endpoint: ASGIApp = Sessions(sessions.handle_request, share=MOST_SESSIONS if alone else SESSIONS_SHARE)
+    endpoint = Bodies(Messages(Slots(endpoint, share=1.0 if alone else SLOTS_SHARE)))
     metadata = build_resource_metadata_url(AnyHttpUrl(url))
     if verifier is not None:
         endpoint = RequireAuthMiddleware(endpoint, [], metadata)

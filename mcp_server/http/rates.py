@@ -81,7 +81,7 @@ class RateLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or say when to come again."""
-        wait = self._rates.seconds_to_wait(_caller(scope))
+        wait = self._rates.seconds_to_wait(caller_of(scope))
         if wait:
             response = refusal(
                 429,
@@ -93,7 +93,8 @@ class RateLimit:
         await self._app(scope, receive, send)
 
 
-def _caller(scope: Scope) -> str:
+def caller_of(scope: Scope) -> str:
+    """Who counts as one: the holder of a verified token or, without one, an address."""
     token = exchange_of(scope).token
     if token is not None:
         return f"token {token.client_id}"

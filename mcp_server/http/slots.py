@@ -1,27 +1,28 @@
 """How many requests are at work at once: further ones wait a while for a place, then are sent away.
 
-Streams on which a client only listens take places of another kind, so that they never crowd out calls. What
-the tools do with a place is theirs; they have limits of their own.
+One caller holds a share of the places at most, so that nobody's calls keep another's waiting. Streams on
+which a client only listens take places of another kind, so that they never crowd out calls. What the tools do
+with a place is theirs; they have limits of their own.
 """
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from mcp_server.http.exchange import exchange_of
+from mcp_server.http.places import Places
+from mcp_server.http.rates import caller_of
 from mcp_server.http.refusals import refusal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 AT_ONCE: Final = 64
 MOST_WAITING: Final = 512
 WAIT_SECONDS: Final = 20.0
 MOST_STREAMS: Final = 128
+# Of the places: what one of several callers may hold.
+SLOTS_SHARE: Final = 0.25
 _RETRY_SECONDS: Final = 5
 
 
@@ -31,9 +32,11 @@ class Slots:
     Args:
         app: what is served.
         at_once: requests at work.
-        most_waiting: for a place; one more is sent away at once.
+        most_waiting: for a place; one more is sent away at once, or in its stead the newest of
+            whoever waits with the most.
         wait_seconds: for a place, at most.
         most_streams: on which clients listen.
+        share: of the places, those at work and those of streams, that one caller may hold.
     """
 
     def __init__(
@@ -44,58 +47,26 @@ class Slots:
         most_waiting: int = MOST_WAITING,
         wait_seconds: float = WAIT_SECONDS,
         most_streams: int = MOST_STREAMS,
+        share: float = 1.0,
     ) -> None:
         self._app = app
-        self._places = asyncio.Semaphore(at_once)
-        self._waiting = 0
-        self._most_waiting = most_waiting
+        self._places = Places(at_once, share=max(1, int(at_once * share)), most_waiting=most_waiting)
+        self._streams = Places(most_streams, share=max(1, int(most_streams * share)))
         self._wait_seconds = wait_seconds
-        self._streams = 0
-        self._most_streams = most_streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or say that it is too busy here."""
-        place = self._stream() if exchange_of(scope).stays_open else self._place()
-        async with place as has_one:
-            if has_one:
+        caller = caller_of(scope)
+        places = self._streams if exchange_of(scope).stays_open else self._places
+        if await places.take(caller, seconds=self._wait_seconds):
+            try:
                 await self._app(scope, receive, send)
-                return
+            finally:
+                places.give_back(caller)
+            return
         response = refusal(
             503,
             "too many requests are at work; come again in a few seconds",
             headers={"Retry-After": str(_RETRY_SECONDS)},
         )
         await response(scope, receive, send)
-
-    @asynccontextmanager
-    async def _place(self) -> AsyncIterator[bool]:
-        if not await self._came_free():
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            self._places.release()
-
-    async def _came_free(self) -> bool:
-        if self._waiting >= self._most_waiting:
-            return False
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(self._wait_seconds):
-                return await self._places.acquire()
-        except TimeoutError:
-            return False
-        finally:
-            self._waiting -= 1
-
-    @asynccontextmanager
-    async def _stream(self) -> AsyncIterator[bool]:
-        if self._streams >= self._most_streams:
-            yield False
-            return
-        self._streams += 1
-        try:
-            yield True
-        finally:
-            self._streams -= 1

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import httpx
+from mcp.server.auth.provider import AccessToken
 from starlette.responses import PlainTextResponse
 
 from mcp_server.http.exchange import exchange_of
@@ -35,8 +36,10 @@ class Work:
             self.at_work -= 1
 
 
-async def ask(app: Slots, path: str = "/") -> httpx.Response:
+async def ask(app: Slots, path: str = "/", caller: str = "") -> httpx.Response:
     async def told(scope: Scope, receive: Receive, send: Send) -> None:
+        if caller:
+            exchange_of(scope).token = AccessToken(token="", client_id=caller, scopes=[])
         exchange_of(scope).stays_open = scope["path"] == "/stream"
         await app(scope, receive, send)
 
@@ -121,3 +124,49 @@ def test_place_of_a_request_that_is_cancelled_is_given_to_the_next() -> None:
         return (await second).status_code
 
     assert asyncio.run(run()) == 200
+
+
+def test_one_caller_holds_a_share_of_the_places_and_keeps_no_other_waiting() -> None:
+    async def run() -> tuple[int, int, int]:
+        work = Work()
+        app = Slots(work, at_once=8, most_waiting=100, wait_seconds=60, share=0.25)
+        greedy = [asyncio.create_task(ask(app, caller="greedy")) for _ in range(50)]
+        await until(lambda: work.at_work == 2)
+        other = asyncio.create_task(ask(app, caller="other"))
+        await until(lambda: work.at_work == 3)
+        at_work = work.at_work
+        work.go.set()
+        return at_work, (await other).status_code, sum([(await one).status_code == 200 for one in greedy])
+
+    assert asyncio.run(run()) == (3, 200, 50)
+
+
+def test_one_caller_holds_a_share_of_the_streams() -> None:
+    async def run() -> tuple[int, int]:
+        work = Work()
+        app = Slots(work, most_streams=4, share=0.5)
+        for number in (1, 2):
+            asyncio.create_task(ask(app, "/stream", caller="greedy"))  # noqa: RUF006
+            await until(lambda number=number: work.at_work == number)
+        third = await ask(app, "/stream", caller="greedy")
+        other = asyncio.create_task(ask(app, "/stream", caller="other"))
+        await until(lambda: work.at_work == 3)
+        work.go.set()
+        return third.status_code, (await other).status_code
+
+    assert asyncio.run(run()) == (503, 200)
+
+
+def test_full_queue_takes_another_caller_for_the_newest_of_the_one_that_fills_it() -> None:
+    async def run() -> tuple[list[int], int]:
+        work = Work()
+        app = Slots(work, at_once=1, most_waiting=3, wait_seconds=60)
+        # Tasks begin in the order in which they are made.
+        greedy = [asyncio.create_task(ask(app, caller="greedy")) for _ in range(4)]
+        await until(lambda: work.at_work == 1)
+        other = asyncio.create_task(ask(app, caller="other"))
+        await until(greedy[-1].done)
+        work.go.set()
+        return [(await one).status_code for one in greedy], (await other).status_code
+
+    assert asyncio.run(run()) == ([200, 200, 200, 503], 200)
