@@ -6,6 +6,7 @@ Sizes are in GB of 10**9 bytes, the unit of the rule of thumb. Nothing here esti
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class DeploymentOption:
         memory_gb: the sum of its components, expected.
         rule_of_thumb_gb: M = P·4·1.2/(32/Q), for comparison.
         reason: why it does not fit; empty where it fits.
+        verdict: whether it is usable: what is slow has room enough, and is picked only by name.
     """
 
     model: str
@@ -28,13 +30,18 @@ class DeploymentOption:
     rule_of_thumb_gb: float
     fits: bool
     reason: str
+    verdict: Literal["fits", "slow", "does not fit", "cannot run here"]
 
     def to_text(self) -> str:
-        """One line."""
-        verdict = "fits" if self.fits else f"does not fit: {self.reason}"
+        """One line; the sums only where they decide."""
+        named = f"{self.model} {self.quantization} on {self.engine}"
+        if self.verdict == "cannot run here":
+            return f"{named}: cannot run here: {self.reason}"
+        why = f": {self.reason}" if self.reason else ""
+        verdict = "fits, but slow" if self.verdict == "slow" else self.verdict
         return (
-            f"{self.model} {self.quantization} on {self.engine} ({self.device}): {self.memory_gb} GB of "
-            f"{self.budget_gb} GB, rule of thumb {self.rule_of_thumb_gb} GB; {verdict}"
+            f"{named} ({self.device}): {self.memory_gb} GB of {self.budget_gb} GB, "
+            f"rule of thumb {self.rule_of_thumb_gb} GB; {verdict}{why}"
         )
 
 

@@ -6,7 +6,7 @@ The module does not know how memory is estimated or options are ranked, and it l
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -29,6 +29,10 @@ GB = 10**9
 
 # llama.cpp's most used mix for each width; other widths have no single one.
 _QUANTIZATION_OF_BITS = {2: "Q2_K", 3: "Q3_K_M", 4: "Q4_K_M", 5: "Q5_K_M", 6: "Q6_K", 8: "Q8_0", 16: "F16"}
+# What a model reads first: what it can use, then what is nearest to it. The planner's own order has what one
+# engine cannot run at all before what another runs slowly.
+_VERDICTS: Final = ("fits", "slow", "does not fit", "cannot run here")
+_NOT_HERE: Final = ("engine", "format", "kv_cache_type", "license", "languages")
 # A report names one option for each model of the catalog; a longer one is cut to what a model still reads.
 _OPTIONS_SHOWN = 15
 
@@ -131,11 +135,24 @@ class DeploymentTools:
 
 
 def _best_of_each_model(report: PlanReport) -> tuple[PlanOption, ...]:
-    """Options are ranked, so a model's first is its best."""
+    """Of each model the first of the best verdict, since options are ranked; so are the models."""
     best: dict[str, PlanOption] = {}
-    for option in report.options:
+    for option in sorted(report.options, key=lambda option: _VERDICTS.index(_verdict(option))):
         best.setdefault(option.subject.id, option)
     return tuple(best.values())
+
+
+def _verdict(option: PlanOption) -> Literal["fits", "slow", "does not fit", "cannot run here"]:
+    from deploy.plan import Rejection, Unknown
+    from deploy.speed import MINIMUM_TOKENS_PER_S
+
+    if not isinstance(option.outcome, Rejection):
+        known = not isinstance(option.decode, Unknown)
+        slow = known and not option.subject.bundled and option.tokens_per_s < MINIMUM_TOKENS_PER_S
+        return "slow" if slow else "fits"
+    if option.outcome.term == "speed":
+        return "slow"
+    return "cannot run here" if option.outcome.term in _NOT_HERE else "does not fit"
 
 
 def _option(option: PlanOption) -> DeploymentOption:
@@ -151,6 +168,7 @@ def _option(option: PlanOption) -> DeploymentOption:
         rule_of_thumb_gb=round(option.rule_of_thumb_gb, 2),
         fits=option.fits,
         reason=option.outcome.reason if isinstance(option.outcome, Rejection) else "",
+        verdict=_verdict(option),
     )
 
 

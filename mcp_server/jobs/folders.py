@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agents.tool_result import encodable
-from stillroom.errors import ToolError
+from stillroom.errors import SettingsError, ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,31 @@ if TYPE_CHECKING:
 _KERNEL_FOLDERS: Final = ("/proc", "/sys", "/dev")
 _SHOWN_CHARACTERS: Final = 200
 _BY_HAND: Final = "a person can, in a terminal: stillroom ingest PATH"
+
+
+def existing_roots(roots: Sequence[Path]) -> tuple[Path, ...]:
+    """The folders below which files may be ingested, once it is sure that they are some.
+
+    Raises:
+        SettingsError: one is not an absolute path of a folder that exists.
+    """
+    for root in roots:
+        folder = root.expanduser()
+        if not folder.is_absolute():
+            raise _no_root(root, "it is not an absolute path")
+        if not folder.is_dir():
+            raise _no_root(root, "there is no such folder")
+    return tuple(root.expanduser() for root in roots)
+
+
+def _no_root(root: Path, why: str) -> SettingsError:
+    return SettingsError(
+        f"mcp_ingest_roots names {str(root)!r}: {why}",
+        hint=(
+            f"STILLROOM_MCP_INGEST_ROOTS='/home/you/notes{os.pathsep}/home/you/work', without brackets or "
+            'quotes in it; in stillroom.toml mcp_ingest_roots = ["/home/you/notes", "/home/you/work"]'
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

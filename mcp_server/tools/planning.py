@@ -16,6 +16,7 @@ from agents.toolkit.deployment_results import (  # noqa: TC001 (the schema is re
 )
 from agents.toolkit.deployment_tools import ContextTokens, DeploymentTools
 from mcp_server.result_size import first_that_fit, json_characters, shortened
+from stillroom.errors import ToolError
 
 if TYPE_CHECKING:
     from agents.services import Services
@@ -84,6 +85,11 @@ class PlanningTool:
             params_billion: parameters in billions, 7 for a 7B model: estimated as well.
             bits: bits of each parameter in that estimate, 4, 8 or 16; with a model, of its estimate.
         """
+        if bits is not None and params_billion is None and model is None:
+            raise ToolError(
+                f"'bits' = {bits:g} is of an estimate, and no size was given",
+                hint="params_billion=7 for a 7B model, or a model by name",
+            )
         deployment = DeploymentTools(self.services)
         made = deployment.plan_deployment(model, quantization, context_tokens)
         options = first_that_fit(_short(made), _OPTIONS_CHARACTERS, _characters)

@@ -160,12 +160,13 @@ def _serve_http(rooms: Rooms, http_options: HttpOptions, output: Output) -> None
 
     services = rooms.services()
     jobs = rooms.jobs(services)
+    ingest_roots = rooms.ingest_roots
     with ExitStack() as working:
 
         def make_server() -> MCPServer[Any]:
             # Not before: a server that may not listen must not begin with the jobs of another.
             working.enter_context(going_on(jobs))
-            return build_server(services, rooms.access, jobs=jobs, ingest_roots=rooms.ingest_roots)
+            return build_server(services, rooms.access, jobs=jobs, ingest_roots=ingest_roots)
 
         serve_http(
             make_server,

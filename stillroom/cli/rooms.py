@@ -117,8 +117,14 @@ class Rooms(LibraryRooms):
 
     @property
     def ingest_roots(self) -> Sequence[Path] | None:
-        """Below which MCP clients may have files ingested; None where nobody said."""
-        return self.settings.mcp_ingest_roots or None
+        """Below which MCP clients may have files ingested; None where nobody said.
+
+        Raises:
+            SettingsError: one is no absolute path of a folder that exists.
+        """
+        from mcp_server.jobs.folders import existing_roots
+
+        return existing_roots(self.settings.mcp_ingest_roots) or None
 
     def toolbox(self, others: Sequence[Tool] = ()) -> tuple[Tool, ...]:
         """All tools that the settings allow, for one conversation: what is too long is kept to read on in.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -123,6 +124,24 @@ def test_plan_of_a_named_model_weighs_the_context_asked_for() -> None:
     long = call("plan_deployment", model="deepseek-r1:7b", quantization="Q4_K_M", context_tokens=65536)
     assert {option["model"] for option in short.data["options"]} == {"deepseek-r1:7b"}
     assert long.data["pick"]["memory_gb"] > short.data["pick"]["memory_gb"]
+
+
+def test_plan_shows_of_each_model_what_is_usable_before_what_is_not_and_says_what_is_slow() -> None:
+    slow = replace(WORKSTATION, gpus=(), memory_bandwidth_bytes_per_s=20e9, memory_available_bytes=20 * GIB)
+    result = tools_on(slow)["plan_deployment"].call({})
+    shown = {option["model"]: option for option in result.data["options"]}
+    eight, seventy = shown["deepseek-r1:8b"], shown["deepseek-r1:70b"]
+    assert (eight["quantization"], eight["device"], eight["verdict"]) == ("Q4_K_M", "cpu", "slow")
+    assert f"fits, but slow: deepseek-r1:8b at Q4_K_M on {eight['engine']} would decode about" in result.text
+    assert (seventy["verdict"], seventy["device"]) == ("does not fit", "cpu")
+    assert "GiB where cpu has" in seventy["reason"]
+    order = [option["verdict"] for option in result.data["options"]]
+    assert order == sorted(order, key=["fits", "slow", "does not fit", "cannot run here"].index)
+    named = tools_on(slow)["plan_deployment"].call({"model": "deepseek-r1:8b"})
+    assert named.data["pick"]["fits"]
+    assert named.data["pick"]["verdict"] == "slow"
+    eights = tools_on(slow)["plan_deployment"].call({"model": "deepseek-r1:8b", "quantization": "FP8"})
+    assert "on vllm: cannot run here: deepseek-r1:8b at FP8 on vllm needs a GPU" in eights.text
 
 
 def test_plan_where_nothing_fits_is_a_result_that_says_so() -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from mcp_server.jobs.folders import Folders
-from stillroom.errors import ToolError
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from mcp_server.jobs.folders import Folders, existing_roots
+from stillroom.errors import SettingsError, ToolError
 
 
 @pytest.fixture
@@ -77,3 +74,16 @@ def test_root_may_itself_lie_in_a_hidden_folder(tmp_path: Path) -> None:
     root = tmp_path / ".sync" / "documents"
     root.mkdir(parents=True)
     assert Folders([root]).checked([str(root)]) == [str(root)]
+
+
+def test_root_that_is_no_absolute_path_of_a_folder_is_refused_with_the_form(notes: Path) -> None:
+    assert existing_roots([notes]) == (notes,)
+    for root, why in (
+        (Path(f'["{notes}"]'), "not an absolute path"),  # JSON, where the variable wants PATH's form
+        (notes / "may.md", "no such folder"),
+        (notes / "june", "no such folder"),
+    ):
+        with pytest.raises(SettingsError, match=why) as caught:
+            existing_roots([notes, root])
+        assert str(root) in caught.value.message
+        assert "STILLROOM_MCP_INGEST_ROOTS='/home/you/notes:/home/you/work'" in caught.value.hint

@@ -186,6 +186,7 @@ def test_a_bad_argument_of_read_document_is_named_with_what_is_needed(
         ("plan_deployment", {"model": "no-such-model"}, "no-such-model"),
         ("plan_deployment", {"params_billion": -7}, "'params_billion' = -7"),
         ("plan_deployment", {"params_billion": 7, "bits": 64}, "'bits' = 64"),
+        ("plan_deployment", {"bits": 8}, "no size was given"),
         ("plan_deployment", {"context_tokens": 0}, "'context_tokens' = 0"),
         ("plan_deployment", {"quantization": "Q99"}, "Q99"),
         ("deployment_status", {"verbose": True}, "'verbose' is unknown"),
