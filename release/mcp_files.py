@@ -47,10 +47,14 @@ _LONG: Final = (
 _MAIN: Final = '''\
 """Serves Stillroom over stdio; uv runs this with the wheel beside it."""
 
+import os
 import sys
 
 from stillroom.cli.main import main
 
+# A field that was cleared comes as nothing, or as what should have been filled in.
+if os.environ.get("STILLROOM_LIBRARY", "").startswith("${") or not os.environ.get("STILLROOM_LIBRARY"):
+    os.environ.pop("STILLROOM_LIBRARY", None)
 sys.argv[1:] = ["mcp", "serve"]
 main()
 '''

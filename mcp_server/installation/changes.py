@@ -151,7 +151,7 @@ def _may_change(found: object, name: str, server: Server) -> bool:
     if is_ours(found, name):
         return True
     addresses = found.values() if isinstance(found, dict) else ()
-    return isinstance(server, Address) and server.url in addresses
+    return isinstance(server, Address) and server.url in {str(one).rstrip("/") for one in addresses}
 
 
 def _verify(client: Client, before: str | None, after: str, name: str, body: Mapping[str, Any]) -> None:

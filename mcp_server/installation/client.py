@@ -88,6 +88,11 @@ class Client:
     paste: str = ""
     then: str = ""
 
+    @property
+    def pasted(self) -> str:
+        """Where an entry is once a person has pasted it; empty for programs with a file."""
+        return self.paste.removesuffix(" | Add | As JSON")
+
     def file(self, scope: Scope, around: Surroundings, name: str) -> PurePath | None:
         """Where its entries for one person or one project stand; None where it has no such file."""
         if scope == "project":

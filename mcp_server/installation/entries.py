@@ -5,12 +5,11 @@ Values in, values out: nothing here knows a file or a setting.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
-
-from deploy.loopback import is_loopback
 
 if TYPE_CHECKING:
     from mcp_server.installation.client import Client, HttpShape
@@ -27,6 +26,8 @@ _OURS: Final = frozenset(
         *("headers", "requestOptions", "bearer_token_env_var"),
     }
 )
+_OWN_NAME: Final = re.compile(rf"{_PROGRAM}([-_].*)?")
+_OWN_HEADERS: Final = {"authorization"}
 _ADDRESSES: Final = ("url", "httpUrl", "serverUrl")
 
 
@@ -106,6 +107,9 @@ def input_id(name: str) -> str:
 def is_ours(value: object, name: str) -> bool:
     """An entry that starts Stillroom's server; or one by address that refers to our token, or has our name.
 
+    Our name is ``stillroom``, or begins with that and ``-`` or ``_``; such an address ends in ``/mcp``, and
+    no header but that of a token is sent there.
+
     Example:
         >>> is_ours({"command": "/x/python", "args": ["-m", "stillroom", "mcp", "serve"]}, "notes")
         True
@@ -124,7 +128,9 @@ def is_ours(value: object, name: str) -> bool:
     address = next((str(value[key]) for key in _ADDRESSES if key in value), "")
     if TOKEN_VARIABLE in str(value) or f"${{input:{input_id(name)}}}" in str(value):
         return bool(address)
-    return name == _PROGRAM and _is_local(address)
+    if not _OWN_NAME.fullmatch(name):
+        return False
+    return _is_path_of_ours(address) and _headers(value) <= _OWN_HEADERS
 
 
 def updated(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,5 +171,14 @@ def _stem(program: str) -> str:
     return program.replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".exe")
 
 
-def _is_local(address: str) -> bool:
-    return is_loopback(address) and urlsplit(address).path.rstrip("/") == "/mcp"
+def _is_path_of_ours(address: str) -> bool:
+    try:
+        return urlsplit(address).path.rstrip("/").endswith("/mcp")
+    except ValueError:  # it is no address
+        return False
+
+
+def _headers(value: Mapping[Any, Any]) -> set[str]:
+    options = value.get("requestOptions")
+    held = value.get("headers", options.get("headers") if isinstance(options, Mapping) else None)
+    return {str(key).lower() for key in held} if isinstance(held, Mapping) else set()

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import typer
 
 from stillroom.cli import mcp_install_pages, options
+from stillroom.cli.mcp_install_options import refuse_options, served_address
 from stillroom.cli.mcp_outcomes import Installation
 from stillroom.cli.output import Output
 from stillroom.cli.rooms import open_rooms
@@ -25,10 +26,6 @@ if TYPE_CHECKING:
     from mcp_server.installation.entries import Address, Command
     from mcp_server.installation.surroundings import Surroundings, System
 
-# What every client takes as a name, and TOML as a bare key.
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-# What every shell takes as a variable's name.
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # RFC 6750, section 2.1. No format writes such a token in another way: it can be hidden in what is shown.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _SYSTEMS: dict[str, System] = {"darwin": "macos", "win32": "windows"}
@@ -72,9 +69,7 @@ def install(
     from mcp_server.installation.entries import entry
 
     chosen = _client(client)
-    if not _NAME.fullmatch(name):
-        raise typer.BadParameter(f"{name!r}: letters, digits, - and _ are allowed, 64 at most")
-    _refuse_options(http, library, token_variable, write_token=write_token)
+    refuse_options(name, http, library, token_variable, write_token=write_token)
     output = Output(as_json=json)
     server: Address | Command
     if http:
@@ -87,11 +82,11 @@ def install(
         title=chosen.title,
         scope="project" if project else "user",
         name=name,
-        status="paste",
+        status="take out" if uninstall else "paste",
         entry=entry(chosen, name, server),
         dry_run=dry_run,
         deeplink="" if uninstall else deeplink(chosen, name, server),
-        where=chosen.paste,
+        where=chosen.pasted if uninstall else chosen.paste,
         then="" if uninstall else chosen.then,
     )
     secret = getattr(server, "token", "")
@@ -176,38 +171,6 @@ def _written(
     )
 
 
-def _refuse_options(http: str | None, library: str | None, token_variable: str, *, write_token: bool) -> None:
-    """Return if each option that was given has an effect, and none holds what must not be written down.
-
-    Raises:
-        BadParameter: one has none, or the token's variable is no variable.
-    """
-    from mcp_server.installation.entries import TOKEN_PREFIX
-
-    if http == "":
-        raise typer.BadParameter(
-            "--http: an address such as http://127.0.0.1:8620/mcp is needed, not nothing"
-        )
-    if http and library is not None:
-        raise typer.BadParameter(
-            "--library is for a server that the client starts; the one at --http serves its own library"
-        )
-    if token_variable and not http:
-        raise typer.BadParameter("--token-variable is for --http")
-    if write_token and not token_variable:
-        raise typer.BadParameter(
-            "--write-token writes the token that --token-variable names; both are for --http"
-        )
-    # What it is instead may be a token that somebody pasted: it is not repeated.
-    if token_variable and (
-        not _VARIABLE.fullmatch(token_variable) or token_variable.startswith(TOKEN_PREFIX)
-    ):
-        raise typer.BadParameter(
-            "--token-variable is the name of a variable that holds the token, such as STILLROOM_MCP_TOKEN,"
-            " and never the token itself; letters, digits and _ are allowed, and no digit comes first"
-        )
-
-
 def _client(client_id: str) -> Client:
     from mcp_server.installation.registry import client_ids, find_client
 
@@ -226,7 +189,9 @@ def _command(context: typer.Context, library: str | None, output: Output, *, qui
 
     variables, withheld = handed_on(open_rooms(context).settings, context.obj)
     if library is not None:
-        open_rooms(context, library=library)  # refuses a bad name
+        rooms = open_rooms(context, library=library)  # refuses a bad name
+        if not quiet and not rooms.library_dir.is_dir():
+            output.note(f"there is no library {library} yet: stillroom ingest PATH --library {library}")
     if not quiet:
         if variables[CONFIG_VARIABLE] != OWN_CONFIG:
             output.note(f"the server reads its settings from {variables[CONFIG_VARIABLE]}")
@@ -242,11 +207,7 @@ def _command(context: typer.Context, library: str | None, output: Output, *, qui
 def _address(client: Client, url: str, token_variable: str, *, write_token: bool) -> Address:
     from mcp_server.installation.entries import Address, needs_token_itself
 
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not parts.path.strip("/"):
-        raise typer.BadParameter(f"--http {url!r}: an address such as http://127.0.0.1:8620/mcp is needed")
-    if parts.username or parts.password:
-        raise typer.BadParameter("--http: a name or a password in an address is seen by everybody")
+    url = served_address(url)
     if client.http is None:
         raise McpError(
             f"{client.title} names no server over HTTP in its configuration",

@@ -26,11 +26,17 @@ _SAID: Final = {
     "removed": "{name} is out of {path}",
     "absent": "{name} is not in {path}; nothing was changed",
 }
+# More than any path; a table takes no more than it needs.
+_WHOLE_LINES: Final = 100_000
 _STYLES: Final = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def show_installation(console: Console, done: Installation) -> None:
     """What was done, or what would be."""
+    if done.status == "take out":
+        said = f"{done.title} keeps its servers to itself. Take {done.name} out in {done.where}."
+        console.print(Text(said), soft_wrap=True)
+        return
     if done.status == "paste":
         console.print(Text(f"{done.title} keeps its servers to itself. Paste this into {done.where}:"))
         console.print(Text(json.dumps({"mcpServers": {done.name: done.entry}}, indent=2)), soft_wrap=True)
@@ -51,6 +57,8 @@ def show_installation(console: Console, done: Installation) -> None:
 
 def show_clients(console: Console, found: Sequence[Found], *, home: Path, project: Path) -> None:
     """One line a client, and one for each further file."""
+    if not console.is_terminal:  # whoever reads a pipe wants lines and paths whole
+        console.width = _WHOLE_LINES
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("client", "name", "here", "server"):
         table.add_column(heading, no_wrap=True)

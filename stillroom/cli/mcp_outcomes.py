@@ -50,11 +50,12 @@ class Installation:
     """What ``mcp install`` did, or would do.
 
     Attributes:
-        status: ``added``, ``updated``, ``unchanged``, ``removed``, ``absent``; ``paste`` without a file.
+        status: ``added``, ``updated``, ``unchanged``, ``removed``, ``absent``; for a program
+            without a file ``paste`` or ``take out``.
         path: the file; empty for a program that has none.
         backup: the copy of the file as it was before; empty where none is needed.
         diff: what changes, as ``diff -u`` shows it.
-        where: where the entry is pasted, for a program without a file.
+        where: where the entry is pasted or taken out, for a program without a file.
         then: what is left to do by hand.
     """
 

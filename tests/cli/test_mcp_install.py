@@ -161,6 +161,35 @@ def test_a_client_without_a_file_is_told_what_to_paste(person: Person) -> None:
     assert person.json("install", "jetbrains")["status"] == "paste"
 
 
+def test_a_client_without_a_file_is_told_where_to_take_it_out(person: Person) -> None:
+    done = person.run("install", "jetbrains", "--uninstall")
+
+    assert done.stdout == (
+        "JetBrains AI Assistant keeps its servers to itself. Take stillroom out in"
+        " Settings | Tools | AI Assistant | Model Context Protocol (MCP).\n"
+    )
+    assert person.json("install", "jetbrains", "--uninstall")["status"] == "take out"
+
+
+def test_a_server_at_another_address_is_moved_listed_and_uninstalled_by_its_name(person: Person) -> None:
+    person.json("install", "cursor", "--http", "https://box.example/mcp")
+
+    moved = person.json("install", "cursor", "--http", "https://box2.example/mcp/")
+
+    assert (moved["status"], moved["entry"]) == ("updated", {"url": "https://box2.example/mcp"})
+    (cursor,) = (row for row in person.json("clients") if row["id"] == "cursor")
+    assert cursor["files"][0]["names"] == ["stillroom"]
+    assert person.json("install", "cursor", "--uninstall")["status"] == "removed"
+
+
+def test_a_library_that_is_not_there_yet_is_said(person: Person) -> None:
+    done = person.run("install", "cursor", "--library", "nolib")
+
+    assert done.returncode == 0
+    assert "there is no library nolib yet: stillroom ingest PATH --library nolib" in done.stderr
+    assert "no library" not in person.run("install", "cursor").stderr
+
+
 def test_links_are_printed_where_a_client_has_them(person: Person) -> None:
     assert "the same as a link: cursor://" in person.run("install", "cursor").stdout
     assert person.json("install", "vscode", "--dry-run")["deeplink"].startswith("vscode:mcp/install?")
@@ -270,7 +299,7 @@ def test_on_a_terminal_the_difference_has_colours_and_moves_no_cursor() -> None:
 def test_what_cannot_be_done_is_refused_with_what_to_do(person: Person) -> None:
     assert "did you mean cursor?" in person.run("install", "curser").stderr
     assert person.run("install", "curser").returncode == 2
-    for wrong in ("a b", "", "x" * 65, "a.b"):
+    for wrong in ("a b", "", "x" * 65, "a.b", "__proto__", "-x"):
         assert person.run("install", "cursor", "--name", wrong).returncode == 2
     for url in ("box.lan/mcp", "ftp://box/mcp", "http://127.0.0.1:8620", "http://me:pw@box/mcp"):
         assert person.run("install", "cursor", "--http", url).returncode == 2
@@ -315,6 +344,7 @@ def test_clients_are_listed_with_what_is_here(person: Person) -> None:
     assert not rows["gemini"]["installed"]
     assert rows["codex"]["files"][0]["names"] == ["notes"]
     assert rows["jetbrains"]["files"] == []
+    person.set(COLUMNS="40")  # of a terminal; in a pipe lines are whole
     shown = person.run("clients").stdout
     assert "~/.codex/config.toml" in shown
     assert " .vscode/mcp.json" in shown

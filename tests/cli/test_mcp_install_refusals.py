@@ -28,6 +28,31 @@ def test_a_token_in_the_place_of_its_variable_is_refused_and_not_repeated(
 
 
 @pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://h:99999/mcp", "bad host or port"),
+        ("http://h:0/mcp", "an address such as"),
+        ("http://[h/mcp", "bad host or port"),
+        ("http://h /mcp", "an address such as"),
+        ("http://h\\mcp/x", "an address such as"),
+        ("http://h/mcp?token=s3cret", "a token is never in the address"),
+        ("http://h/mcp#s3cret", "a token is never in the address"),
+        ("http://u:s3cret@h/mcp", "a name or a password in an address"),
+        ("http://h/", "its path is missing"),
+    ],
+)
+def test_an_address_that_no_client_could_use_is_refused_and_no_secret_repeated(
+    person: Person, url: str, said: str
+) -> None:
+    done = person.run("install", "cursor", "--http", url)
+
+    assert done.returncode == 2
+    assert said in " ".join(done.stderr.replace("│", " ").split())
+    assert "s3cret" not in done.stderr
+    assert list(person.home.iterdir()) == []
+
+
+@pytest.mark.parametrize(
     ("options", "said"),
     [
         (("--http", ""), "an address such as http://127.0.0.1:8620/mcp is needed"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -172,7 +173,10 @@ def test_the_bundle_brings_the_wheel_its_versions_and_its_licence(
     assert files["NOTICE"] == (checkout / "NOTICE").read_bytes()
 
 
-def test_the_bundles_entry_point_serves(files: dict[str, bytes], tmp_path: Path) -> None:
+@pytest.mark.parametrize("library", ["", "${user_config.library}"], ids=["cleared", "not filled in"])
+def test_the_bundles_entry_point_serves_whatever_comes_of_its_field(
+    files: dict[str, bytes], tmp_path: Path, library: str
+) -> None:
     script = tmp_path / "main.py"
     script.write_bytes(files["server/main.py"])
     hello = {
@@ -188,6 +192,7 @@ def test_the_bundles_entry_point_serves(files: dict[str, bytes], tmp_path: Path)
 
     served = subprocess.run(
         [sys.executable, str(script)],
+        env={**os.environ, "STILLROOM_LIBRARY": library},
         input=json.dumps(hello) + "\n",
         capture_output=True,
         text=True,

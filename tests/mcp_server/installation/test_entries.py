@@ -110,6 +110,8 @@ def test_an_address_never_shows_its_token() -> None:
         ({"command": r"C:\x\stillroom.exe", "args": ["mcp", "serve"]}, "any"),
         ({"command": "uvx", "args": ["stillroom", "mcp", "serve"]}, "any"),
         ({"url": "http://127.0.0.1:8620/mcp"}, "stillroom"),
+        ({"url": "https://box.example/mcp", "headers": {"Authorization": "Bearer x"}}, "stillroom"),
+        ({"type": "http", "url": "https://box.example/notes/mcp/"}, "stillroom-work"),
         ({"url": "https://x.example/mcp", "bearer_token_env_var": "STILLROOM_MCP_TOKEN"}, "any"),
     ],
 )
@@ -122,8 +124,9 @@ def test_entries_of_stillroom_are_known(value: object, name: str) -> None:
     [
         {"command": "npx", "args": ["-y", "stillroom-lookalike", "mcp", "serve"]},
         {"command": "stillroom", "args": ["mcp", "list"]},
-        {"url": "https://somebody.example/mcp"},
-        {"url": "http://127.0.0.1:8620/other"},
+        {"url": "https://somebody.example/mcp", "headers": {"X-Api-Key": "k"}},
+        {"url": "https://[somebody/mcp"},
+        {"url": "https://somebody.example/other"},
         {"command": ["stillroom"], "args": "mcp serve"},
         "stillroom mcp serve",
         None,
@@ -133,8 +136,9 @@ def test_entries_of_others_are_told_apart(value: object) -> None:
     assert not is_ours(value, "stillroom")
 
 
-def test_an_address_of_this_machine_is_only_ours_by_our_name() -> None:
-    assert not is_ours({"url": "http://127.0.0.1:8620/mcp"}, "notes")
+@pytest.mark.parametrize("name", ["notes", "stillrooms", "my-stillroom"])
+def test_an_address_is_only_ours_by_our_name(name: str) -> None:
+    assert not is_ours({"url": "http://127.0.0.1:8620/mcp"}, name)
 
 
 def test_what_a_person_added_to_the_entry_stays() -> None:
