@@ -1,17 +1,19 @@
 """Ends what is open when the server ends: calls get a moment to be answered, streams end as streams do.
 
-A client that sees its stream end connects again; one whose connection breaks reports an error. Whose token
-was revoked while a stream is open hears nothing more on it.
+A client that sees its stream end connects again; one whose connection breaks reports an error. A call whose
+answer had begun as a stream gets an error as its last message. Whose token was revoked while a stream is open
+hears nothing more on it.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final
 
 import anyio
 
 from mcp_server.http.exchange import exchange_of
-from mcp_server.http.refusals import refusal
+from mcp_server.http.refusals import error_body, refusal
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 # From the signal until open calls are cut; a service manager waits 10 s or more before it kills.
 GRACE_SECONDS: Final = 2.0
+_ENDING: Final = "the server is ending"
 
 
 class Draining:
@@ -84,7 +87,8 @@ class Draining:
         if not cancel.cancelled_caught or ended:
             return
         if started:
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            last = b"" if revoked else _last_event(scope)
+            await send({"type": "http.response.body", "body": last, "more_body": False})
         else:
             response = refusal(401, "the token was revoked") if revoked else _ending()
             await response(scope, receive, send)
@@ -95,4 +99,12 @@ class Draining:
 
 
 def _ending() -> ASGIApp:
-    return refusal(503, "the server is ending", headers={"Retry-After": "5", "Connection": "close"})
+    return refusal(503, _ENDING, headers={"Retry-After": "5", "Connection": "close"})
+
+
+def _last_event(scope: Scope) -> bytes:
+    """What a call hears on its stream in the place of its result; nothing where no result is waited for."""
+    exchange = exchange_of(scope)
+    if exchange.stays_open or exchange.message_id is None:
+        return b""
+    return f"event: message\r\ndata: {json.dumps(error_body(_ENDING, exchange.message_id))}\r\n\r\n".encode()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # What goes into a log; the names of methods and tools are of such characters.
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./$-]{1,64}")
 _LISTEN: Final = "subscriptions/listen"
+_INVALID_REQUEST: Final = -32_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,13 @@ class Peeked:
         request_id: of the message; None where it has none that is one.
         method: or empty.
         tool: that it calls, or empty.
+        bad_id: the message has an id, and it is none: neither a text nor a whole number.
     """
 
     request_id: str | int | None = None
     method: str = ""
     tool: str = ""
+    bad_id: bool = False
 
     @property
     def shown(self) -> str:
@@ -60,12 +63,14 @@ def peek(body: bytes) -> Peeked:
         return Peeked()
     if not isinstance(message, dict):
         return Peeked()
-    request_id, method, params = message.get("id"), message.get("method"), message.get("params")
+    given, method, params = message.get("id"), message.get("method"), message.get("params")
     tool = params.get("name") if method == "tools/call" and isinstance(params, dict) else ""
+    request_id = given if isinstance(given, str | int) and not isinstance(given, bool) else None
     return Peeked(
-        request_id if isinstance(request_id, str | int) and not isinstance(request_id, bool) else None,
+        request_id,
         method if isinstance(method, str) else "",
         tool if isinstance(tool, str) else "",
+        bad_id="method" in message and "id" in message and request_id is None,
     )
 
 
@@ -84,6 +89,7 @@ class Messages:
         peeked = peek(body) if scope["method"] == "POST" else Peeked()
         exchange = exchange_of(scope)
         exchange.message = peeked.shown
+        exchange.message_id = peeked.request_id
         exchange.stays_open = scope["method"] == "GET" or peeked.method == _LISTEN
         refused = _refused(peeked)
         if refused is not None:
@@ -93,6 +99,9 @@ class Messages:
 
 
 def _refused(peeked: Peeked) -> Response | None:
+    if peeked.bad_id:
+        # The SDK would take it for a notification, and its sender would wait for an answer.
+        return refusal(400, "the id of a request is a text or a whole number", code=_INVALID_REQUEST)
     if not peeked.tool:
         return None
     try:

@@ -5,7 +5,7 @@ The SDK's own refusals (no token, a wrong session, a wrong revision) are the SDK
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import JSONResponse
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # Of the range that JSON-RPC leaves to servers.
-_REFUSED: Final = -32_000
+REFUSED: Final = -32_000
 
 
 def refusal(
@@ -22,6 +22,7 @@ def refusal(
     *,
     headers: Mapping[str, str] | None = None,
     request_id: str | int | None = None,
+    code: int = REFUSED,
 ) -> JSONResponse:
     """A response that refuses.
 
@@ -30,10 +31,20 @@ def refusal(
         message: for whoever set up the client; names nothing that the client sent.
         headers: such as ``Retry-After``.
         request_id: of the JSON-RPC request, where it was read.
+        code: of the error.
     """
-    error = {"code": _REFUSED, "message": message}
     return JSONResponse(
-        {"jsonrpc": "2.0", "id": request_id, "error": error},
+        error_body(message, request_id, code),
         status_code=status,
         headers=None if headers is None else dict(headers),
     )
+
+
+def error_body(message: str, request_id: str | int | None, code: int = REFUSED) -> dict[str, Any]:
+    """A JSON-RPC error.
+
+    Example:
+        >>> error_body("no", 7)["error"]
+        {'code': -32000, 'message': 'no'}
+    """
+    return {"jsonrpc": "2.0", "id": request_id, "error": {"code": code, "message": message}}

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import uvicorn
+from sse_starlette.sse import AppStatus
 
 from mcp_server.http.access_log import LogFormat, log_writer
 from mcp_server.http.addresses import DEFAULT_PORT, listening_socket, own_names, server_url
@@ -162,6 +163,9 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, draining: Draining) -> None:
         super().__init__(config)
         self._draining = draining
+        # The SDK's streams would break off in the moment of the signal, without an end or an answer; ours is
+        # the layer that ends them.
+        AppStatus.enable_automatic_graceful_drain = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+BOTH = "application/json, text/event-stream"
+
 
 @pytest.fixture
 def server(tokens: Tokens) -> Iterator[HttpServer]:
@@ -97,8 +99,9 @@ def test_open_streams_end_as_streams_do_and_calls_are_told(server: HttpServer, t
     for stream in (changes, called):
         assert stream.ended(60)
         assert stream.broken is None
-    # It was told of progress, or that the server ends; in no case was the connection broken.
+    # Whether its answer had begun with a sign of life or not, it was told that the server ends.
     assert called.status in {200, 503}
+    assert "the server is ending" in called.text
     assert "Traceback" not in server.logged
     assert "ERROR" not in server.logged
 
@@ -125,7 +128,8 @@ def test_call_that_is_nearly_done_is_still_answered(server: HttpServer, tokens: 
     assert json.loads(called.text)["result"]["isError"] is True
 
 
-def test_session_of_the_revision_before_ends_too(server: HttpServer, tokens: Tokens) -> None:
+def session_of(server: HttpServer, token: str) -> dict[str, str]:
+    """The headers of a session of the revision before, open and greeted."""
     hello = {
         "jsonrpc": "2.0",
         "id": 0,
@@ -137,9 +141,44 @@ def test_session_of_the_revision_before_ends_too(server: HttpServer, tokens: Tok
         },
     }
     old = {"Mcp-Protocol-Version": "2025-11-25"}
-    opened = server.send(hello, tokens.reader, headers=old)
+    opened = server.send(hello, token, headers=old)
     old["Mcp-Session-Id"] = opened.headers["mcp-session-id"]
-    server.send({"jsonrpc": "2.0", "method": "notifications/initialized"}, tokens.reader, headers=old)
+    server.send({"jsonrpc": "2.0", "method": "notifications/initialized"}, token, headers=old)
+    return old
+
+
+def test_call_of_a_session_hears_on_its_stream_that_the_server_ends(
+    server: HttpServer, tokens: Tokens
+) -> None:
+    old = session_of(server, tokens.reader)
+    asked = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": "plan_deployment"}}
+    called = Listener(server, asked, {**bearer(tokens.reader), **old, "Accept": BOTH})
+    assert wait_until(lambda: "waiting for ever" in server.logged, 60)
+
+    server.process.send_signal(signal.SIGTERM)
+
+    assert called.ended(60)
+    assert called.broken is None
+    last = json.loads(called.text.rstrip().rpartition("data: ")[2])
+    assert last["id"] == 7
+    assert last["error"]["message"] == "the server is ending"
+    assert server.process.wait(60) == 0
+    assert "ERROR" not in server.logged
+
+
+def test_call_of_a_session_that_is_nearly_done_is_still_answered(server: HttpServer, tokens: Tokens) -> None:
+    old = session_of(server, tokens.reader)
+    asked = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": "list_sources"}}
+    called = Listener(server, asked, {**bearer(tokens.reader), **old, "Accept": BOTH})
+    assert wait_until(lambda: "stray message of a logger" in server.logged, 60)
+    server.process.send_signal(signal.SIGTERM)
+    assert called.ended(60)
+    assert called.broken is None
+    assert '"isError":true' in called.text
+
+
+def test_session_of_the_revision_before_ends_too(server: HttpServer, tokens: Tokens) -> None:
+    old = session_of(server, tokens.reader)
     stream = Listener(server, {}, {**bearer(tokens.reader), **old, "Accept": "text/event-stream"})
     assert wait_until(lambda: stream.status == 200, 60)
 
