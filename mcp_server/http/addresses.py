@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 DEFAULT_PORT: Final = 8620
 # Requests that wait until they are accepted; systems cut it to a limit of their own.
 _BACKLOG: Final = 1024
+_PORT_TAKEN: Final = frozenset({errno.EADDRINUSE, errno.EACCES})
+_FREE_PORT: Final = "--port 0 finds a free port"
+_OWN_HOST: Final = "--host takes a name or an address of this machine; 127.0.0.1 is this machine alone"
 
 
 def own_names() -> tuple[str, ...]:
@@ -49,7 +53,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise McpError(
             f"cannot listen on port {port} of {host}: {error.strerror or error}",
-            hint="--port 0 finds a free port; --host 127.0.0.1 is this machine alone",
+            hint=_FREE_PORT if error.errno in _PORT_TAKEN else _OWN_HOST,
         ) from error
     return listening
 

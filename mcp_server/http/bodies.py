@@ -1,4 +1,4 @@
-"""Reads a request's body whole, so large and so slow at most.
+"""Reads a request's body whole, so large and so slow at most; a larger one that is announced is not awaited.
 
 Behind it every layer finds a body that is there, in one piece; what is in it they know. A client that sends
 one byte a minute would otherwise hold whatever it was let into.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Final
+
+from starlette.datastructures import Headers
 
 from mcp_server.http.refusals import refusal
 
@@ -36,11 +38,18 @@ class Bodies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it."""
-        read = await self._read(receive)
+        read = self._too_large() if self._announced(scope) > self._most_bytes else await self._read(receive)
         if isinstance(read, bytes):
             await self._app(scope, replayed(read, receive), send)
         elif read is not None:
             await read(scope, receive, send)
+
+    def _announced(self, scope: Scope) -> int:
+        """The body's length as the head has it; 0 where it has none. What is no number the parser refused."""
+        return int(Headers(scope=scope).get("content-length", "0"))
+
+    def _too_large(self) -> Response:
+        return refusal(413, f"a request may have {self._most_bytes:,} bytes at most")
 
     async def _read(self, receive: Receive) -> bytes | Response | None:
         """The body, or why it is not taken; None where the client went away."""
@@ -53,7 +62,7 @@ class Bodies:
                         return None
                     body += message.get("body", b"")
                     if len(body) > self._most_bytes:
-                        return refusal(413, f"a request may have {self._most_bytes:,} bytes at most")
+                        return self._too_large()
                     if not message.get("more_body", False):
                         return bytes(body)
         except TimeoutError:

@@ -75,6 +75,10 @@ class PatientProtocol(H11Protocol):
             self._unread = None
         super().resume_writing()
 
+    def _should_upgrade(self) -> bool:
+        """No: nothing but HTTP is spoken. uvicorn's own answer advises to install a library."""
+        return False
+
     def _look(self) -> None:
         if self.transport.is_closing():
             self._enter("served")

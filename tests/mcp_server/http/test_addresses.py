@@ -34,8 +34,10 @@ def test_port_that_is_taken_is_an_error_with_a_way_out() -> None:
 
 @pytest.mark.parametrize("host", ["203.0.113.7", "no-such-name.invalid"])
 def test_address_of_another_machine_is_an_error(host: str) -> None:
-    with pytest.raises(McpError, match=f"cannot listen on port 0 of {host}"):
+    with pytest.raises(McpError, match=f"cannot listen on port 0 of {host}") as caught:
         listening_socket(host, 0)
+    assert "--host takes a name or an address of this machine" in caught.value.hint
+    assert "--port 0" not in caught.value.hint
 
 
 def test_socket_is_one_whose_answers_do_not_wait_for_acknowledgements() -> None:

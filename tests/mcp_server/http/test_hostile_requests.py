@@ -53,6 +53,20 @@ def test_body_that_is_too_large_is_refused(guarded: HttpServer, tokens: Tokens, 
     assert "1,048,576 bytes at most" in response.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("length", ["1048577", "2000000", "99999999999999"])
+@pytest.mark.parametrize("expects", [True, False])
+def test_body_that_is_announced_as_too_large_is_not_waited_for(
+    guarded: HttpServer, tokens: Tokens, length: str, *, expects: bool
+) -> None:
+    head = {**bearer(tokens.reader), "Content-Length": length}
+    honest = raw(
+        message("tools/list"), guarded.port, {**head, **({"Expect": "100-continue"} if expects else {})}
+    )
+    head_alone = honest.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+    for sent in (head_alone, head_alone + b"{"):
+        assert status_of(exchange(guarded, sent)) == 413
+
+
 def test_body_without_a_length_is_read_up_to_the_same_limit(guarded: HttpServer, tokens: Tokens) -> None:
     def chunks(count: int) -> Iterator[bytes]:
         for _ in range(count):
@@ -102,6 +116,17 @@ def test_body_that_is_no_request_is_refused(guarded: HttpServer, tokens: Tokens,
 
     old = post(guarded, tokens.reader, body, Mcp_Protocol_Version="2025-11-25")
     assert old.status_code == 400
+
+
+@pytest.mark.parametrize("given", ["null", "{}", "[]", "1e400", "1.5", "true"])
+def test_request_whose_id_is_none_is_refused_and_not_swallowed(
+    guarded: HttpServer, tokens: Tokens, given: str
+) -> None:
+    body = f'{{"jsonrpc": "2.0", "id": {given}, "method": "tools/list"}}'.encode()
+    old = {"Mcp_Protocol_Version": "2025-11-25", "Mcp_Session_Id": opened_session(guarded, tokens.reader)}
+    for headers in ({}, old):
+        response = post(guarded, tokens.reader, body, **headers)
+        assert (response.status_code, response.json()["error"]["code"]) == (400, -32_600)
 
 
 def test_unknown_method_is_not_found(guarded: HttpServer, tokens: Tokens) -> None:
@@ -311,6 +336,13 @@ def test_argument_that_would_be_code_elsewhere_is_a_text(
         assert response.json()["result"]["isError"] is True
     listed = guarded.send(call("list_sources", name=text), tokens.reader).json()["result"]
     assert listed["isError"] is False
+
+
+def test_attempt_at_a_websocket_is_no_reason_to_install_anything(guarded: HttpServer, tokens: Tokens) -> None:
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    response = guarded.send(message("tools/list"), tokens.reader, headers=upgrade)
+    assert response.status_code == 200
+    assert "pip install" not in guarded.logged
 
 
 def test_request_id_is_repeated_where_it_is_harmless_and_made_where_not(
