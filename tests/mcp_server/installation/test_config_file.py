@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mcp_server.installation.config_file import back_up, newest_backup, read
+from mcp_server.installation.config_file import back_up, newest_backup, read, replace
 from mcp_server.installation.entries import Command
 from mcp_server.installation.installing import apply, locate, look, plan
 from mcp_server.installation.registry import find_client
@@ -252,6 +252,15 @@ def test_a_file_that_somebody_else_writes_meanwhile_is_left_alone(config: Path) 
     with pytest.raises(McpError, match="was changed while it was read"):
         apply(change)
     assert config.read_text(encoding="utf-8") == "{}"
+    assert list(config.parent.iterdir()) == [config]
+
+
+@pytest.mark.parametrize("before", ["what it was", None])
+def test_what_was_written_until_the_last_moment_is_not_lost(config: Path, before: str | None) -> None:
+    with pytest.raises(McpError, match="was changed while it was read"):
+        replace(config, before, "{}")
+
+    assert config.read_bytes() == TEXT.encode()
     assert list(config.parent.iterdir()) == [config]
 
 
