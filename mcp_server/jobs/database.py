@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+# A file's device and number there: another file, another mark.
+FileMark = tuple[int, int]
+
 _VERSION: Final = 1
 # A writer has the file for milliseconds; whoever waits longer than this waits for a process that hangs.
 _TIMEOUT_SECONDS: Final = 10.0
@@ -76,6 +79,15 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def file_mark(path: Path) -> FileMark | None:
+    """Which file is at the path now, whatever its name was; None where there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 @contextlib.contextmanager

@@ -115,10 +115,11 @@ class JobRunner:
             StillroomError: what the work raised.
         """
         self._check(kind)
+        began_at = time.time()
         work = Work(self._kinds[kind], arguments, call.progress)
         if not work.wait(self._patience_seconds, call) and not call.cancelled.is_set():
             try:
-                return self._adopt(kind, arguments, owner, work)
+                return self._adopt(kind, arguments, owner, work, began_at)
             except StillroomError as error:
                 _log().warning("%s goes on without a job: %s", kind, error)
                 call.progress(f"still at work; it cannot become a job: {error}", None)
@@ -204,9 +205,11 @@ class JobRunner:
             return job
         return self._store.find(job_id)
 
-    def _adopt(self, kind: str, arguments: Mapping[str, Any], owner: str, work: Work) -> Job:
+    def _adopt(self, kind: str, arguments: Mapping[str, Any], owner: str, work: Work, began_at: float) -> Job:
         """Make a job of work that is under way."""
-        job = self._store.add(kind, arguments, owner=owner, library=self._library, holder=self._me())
+        job = self._store.add(
+            kind, arguments, owner=owner, library=self._library, holder=self._me(), began_at=began_at
+        )
         self._follow(job, work)
         self._look_now()
         return job
@@ -259,6 +262,9 @@ class JobRunner:
             return
         said = error.message if isinstance(error, StillroomError) else f"{type(error).__name__}: {error}"
         hint = error.hint if isinstance(error, StillroomError) else ""
+        if asked and not hint:
+            # The work only knows that it is to end; where it says what is left of it, that has a hint.
+            said = "it was cancelled, as somebody asked"
         store.finish(job.id, me, "cancelled" if asked else "failed", error=said, hint=hint)
 
     def _keep(self, job_id: str, write: Callable[[], None]) -> None:
@@ -266,7 +272,8 @@ class JobRunner:
         try:
             write()
         except StillroomError as error:
-            _log().warning("what became of job %s is not kept yet: %s", job_id, error)
+            if job_id not in self._unkept:
+                _log().warning("what became of job %s is not kept yet: %s", job_id, error)
             self._unkept[job_id] = write
         else:
             self._unkept.pop(job_id, None)
@@ -298,6 +305,7 @@ class JobRunner:
     def _look(self) -> None:
         """Until the end: what waits, what other processes ask for or left, what could not be kept."""
         rescued_at = float("-inf")
+        said = ""
         while not self._closed.is_set():
             try:
                 if time.monotonic() - rescued_at >= _RESCUE_SECONDS:
@@ -307,7 +315,12 @@ class JobRunner:
                 self._end_what_nobody_wants()
                 self._keep_progress()
             except StillroomError as error:
-                _log().warning("jobs are not looked after: %s", error)
+                # Once: the log is a person's, who reads it or does not.
+                if str(error) != said:
+                    said = str(error)
+                    _log().warning("jobs are not looked after: %s", error)
+            else:
+                said = ""
             for job_id, write in tuple(self._unkept.items()):
                 self._keep(job_id, write)
             self._wake.wait(_LOOK_SECONDS if self._at_work or self._unkept else _RESCUE_SECONDS)

@@ -15,7 +15,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
 from agents.tool_result import encodable
-from mcp_server.jobs.database import connect, translated_errors
+from mcp_server.jobs.database import FileMark, connect, file_mark, translated_errors
 from mcp_server.jobs.record import read_job, short_message, written_arguments, written_result
 from stillroom.errors import JobError
 from stillroom.sqlite_file import transaction
@@ -57,6 +57,7 @@ class JobStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._connection: sqlite3.Connection | None = None
+        self._opened: FileMark | None = None
         self._lock = RLock()
 
     def add(
@@ -67,8 +68,17 @@ class JobStore:
         owner: str,
         library: str,
         holder: Holder | None = None,
+        began_at: float | None = None,
     ) -> Job:
         """Keep a new job, queued; or running, where a runner is at it already. Old ones make room for it.
+
+        Args:
+            kind: which work.
+            arguments: JSON values.
+            owner: whose it is.
+            library: what its server serves.
+            holder: who is at it already.
+            began_at: when it was asked for, in seconds since the epoch; None for now.
 
         Raises:
             JobError: the owner has too many that are not finished, or the arguments are too long.
@@ -82,7 +92,7 @@ class JobStore:
             connection.execute(
                 "INSERT INTO jobs (id, kind, arguments, owner, library, created_at, state) "
                 "VALUES (?, ?, ?, ?, ?, ?, 'queued')",
-                (identity, kind, written, owner, library, now),
+                (identity, kind, written, owner, library, began_at or now),
             )
             if holder is not None:
                 _take(connection, identity, holder, now)
@@ -148,7 +158,7 @@ class JobStore:
         with self._open() as connection:
             connection.execute(
                 "UPDATE jobs SET state = ?, result_text = ?, result_data = ?, error = ?, hint = ?, "
-                "progress = CASE WHEN ? = 'done' THEN 1.0 ELSE progress END, "
+                "message = '', progress = CASE WHEN ? = 'done' THEN 1.0 ELSE progress END, "
                 "holder = NULL, cancelling = 0, finished_at = ? "
                 "WHERE id = ? AND state = 'running' AND holder = ?",
                 (
@@ -178,7 +188,8 @@ class JobStore:
         """End a queued job, and ask for the end of a running one; nothing where it has ended."""
         with self._open() as connection, transaction(connection):
             connection.execute(
-                "UPDATE jobs SET state = 'cancelled', error = 'cancelled before it began', finished_at = ? "
+                "UPDATE jobs SET state = 'cancelled', message = '', error = 'cancelled before it began', "
+                "finished_at = ? "
                 "WHERE id = ? AND state = 'queued'",
                 (time.time(), job_id),
             )
@@ -216,12 +227,12 @@ class JobStore:
         with self._open() as connection, transaction(connection):
             connection.execute(
                 "UPDATE jobs SET state = 'cancelled', error = 'cancelled; its server ended meanwhile', "
-                "cancelling = 0, holder = NULL, finished_at = ? "
+                "message = '', cancelling = 0, holder = NULL, finished_at = ? "
                 "WHERE id = ? AND holder = ? AND state = 'running' AND cancelling",
                 (now, *lost),
             )
             connection.execute(
-                "UPDATE jobs SET state = 'interrupted', holder = NULL, finished_at = ?, "
+                "UPDATE jobs SET state = 'interrupted', message = '', holder = NULL, finished_at = ?, "
                 "error = 'its server ended ' || runs || ' times while it ran; it is not begun again', "
                 "hint = 'ask for it anew; the server''s stderr may say why it ended' "
                 "WHERE id = ? AND holder = ? AND state = 'running' AND runs >= ?",
@@ -240,18 +251,29 @@ class JobStore:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+                self._opened = None
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         """The connection, for one thread at a time; one that failed is not used again."""
         with self._lock, translated_errors(self.path):
+            if self._connection is not None and file_mark(self.path) != self._opened:
+                self._leave_what_was_moved(self._connection)
             if self._connection is None:
                 self._connection = connect(self.path)
+                self._opened = file_mark(self.path)
             try:
                 yield self._connection
             except sqlite3.DatabaseError:
                 self.close()
                 raise
+
+    def _leave_what_was_moved(self, connection: sqlite3.Connection) -> None:
+        """Let go of a file that somebody moved away or deleted: what is kept there, nobody finds any more."""
+        with contextlib.suppress(sqlite3.Error):
+            # The file is whole where it is now: the log stays behind under the old name.
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.close()
 
 
 def _check_room(connection: sqlite3.Connection, owner: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,7 @@ from stillroom.errors import JobError, ToolError
 from tests.processes import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
     from mcp_server.jobs.work import Kind
@@ -263,3 +264,46 @@ def test_job_of_another_library_waits_for_a_server_of_that_one(
     again = make(library="work")
     again.resume()
     assert ended(again, job).state == "done"
+
+
+def test_cancelled_job_says_that_somebody_asked_for_it(make: Callable[..., JobRunner], gate: Gate) -> None:
+    runner = make()
+    job = runner.start("gate", {"word": "valve"}, "ada")
+    assert wait_until(lambda: gate.begun == ["valve"], PATIENT_S)
+    runner.cancel(job.id, "ada")
+    cancelled = ended(runner, job)
+    assert (cancelled.state, cancelled.error) == ("cancelled", "it was cancelled, as somebody asked")
+
+
+def test_time_of_a_job_begins_when_it_was_asked_for(make: Callable[..., JobRunner]) -> None:
+    runner = make(patience_seconds=0.2)
+    before = time.time()
+    job = runner.run("gate", {"word": "valve"}, "ada", CallContext())
+    assert isinstance(job, Job)
+    assert job.started_at is not None
+    assert before <= job.created_at <= job.started_at - 0.2
+
+
+class Counted(JobStore):
+    """A store that counts how often somebody looks for what waits."""
+
+    looks = 0
+
+    def waits(self, kinds: Collection[str], *, library: str) -> bool:
+        """Count, and look."""
+        self.looks += 1
+        return super().waits(kinds, library=library)
+
+
+def test_damaged_file_is_complained_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "jobs.sqlite3").write_bytes(b"no database " * 500)
+    store = Counted(tmp_path / "jobs.sqlite3")
+    runner = JobRunner(store, {"fail": fail})
+
+    def looked_again() -> bool:
+        runner.resume()
+        return store.looks >= 3
+
+    assert wait_until(looked_again, PATIENT_S)
+    runner.close()
+    assert caplog.text.count("jobs are not looked after") == 1

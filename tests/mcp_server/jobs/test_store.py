@@ -100,11 +100,14 @@ def test_result_is_kept_and_only_its_holder_may_give_it(store: JobStore) -> None
     claim(store)
     store.finish(job.id, OTHER, "done", result=ToolResult("stolen", {}))
     store.tell(job.id, ME, "half\nway", 0.5)
+    running = store.find(job.id)
+    assert running is not None
+    assert (running.message, running.progress) == ("half way", 0.5)
     store.finish(job.id, ME, "done", result=ToolResult("茶", {"a": [1]}))
     store.finish(job.id, ME, "failed", error="too late")
     done = store.find(job.id)
     assert done is not None
-    assert (done.state, done.message, done.progress) == ("done", "half way", 1.0)
+    assert (done.state, done.message, done.progress) == ("done", "", 1.0)
     assert done.result == ToolResult("茶", {"a": [1]})
     assert done.finished_at is not None
 
@@ -240,3 +243,40 @@ def test_file_that_cannot_be_opened_is_an_error_that_names_it(store: JobStore) -
     store.path.mkdir(parents=True)
     with pytest.raises(EnvironmentUnfitError, match=r"jobs\.sqlite3 cannot be kept: Is a directory"):
         add(store)
+
+
+def test_file_that_is_moved_away_is_left_whole_and_another_is_made(store: JobStore) -> None:
+    before = add(store)
+    moved = store.path.with_name("moved.sqlite3")
+    store.path.rename(moved)
+    assert store.find(before.id) is None
+    after = add(store)
+    assert JobStore(store.path).find(after.id) == after
+    assert JobStore(moved).find(before.id) == before
+
+
+def test_file_that_another_took_the_place_of_is_read_anew(store: JobStore) -> None:
+    add(store)
+    other = JobStore(store.path.with_name("other.sqlite3"))
+    theirs = add(other)
+    other.close()
+    other.path.rename(store.path)
+    assert store.find(theirs.id) == theirs
+    assert [job.id for job in store.recent("ada", limit=5)] == [theirs.id]
+
+
+def test_job_that_has_ended_is_no_longer_said_to_be_at_something(store: JobStore) -> None:
+    jobs = [add(store) for _ in range(3)]
+    for job in jobs[:2]:
+        assert claim(store) is not None
+        store.tell(job.id, ME, "process 7 is writing to the library; waiting for it", None)
+    store.finish(jobs[0].id, ME, "done", result=ToolResult("done", {}))
+    store.cancel(jobs[1].id)
+    store.finish(jobs[1].id, ME, "cancelled", error="it was cancelled")
+    store.cancel(jobs[2].id)
+    ended = [store.find(job.id) for job in jobs]
+    assert [(job.state, job.message) for job in ended if job] == [
+        ("done", ""),
+        ("cancelled", ""),
+        ("cancelled", ""),
+    ]
