@@ -37,7 +37,7 @@ def entries(text: str, slot: Slot) -> dict[str, Any]:
 
     Example:
         >>> from mcp_server.installation.slot import Slot
-        >>> entries("[servers.a]\\nb = 1", Slot(("servers",), "a"))
+        >>> entries("[servers.a]\nb = 1", Slot(("servers",), "a"))
         {'a': {'b': 1}}
     """
     return dict(_section(text, slot))

@@ -69,6 +69,8 @@ def install(
     from mcp_server.installation.entries import entry
 
     chosen = _client(client)
+    if uninstall and take_place:
+        raise typer.BadParameter("--replace is for an installation; somebody else's entry is never taken out")
     refuse_options(name, http, library, token_variable, write_token=write_token)
     output = Output(as_json=json)
     server: Address | Command

@@ -59,6 +59,7 @@ def test_an_address_that_no_client_could_use_is_refused_and_no_secret_repeated(
         (("--http", URL, "--library", "x"), "--library is for a server that the client starts"),
         (("--http", URL, "--write-token"), "--write-token writes the token that --token-variable names"),
         (("--write-token",), "--write-token writes the token that --token-variable names"),
+        (("--uninstall", "--replace"), "--replace is for an installation"),
         (("--token-variable", "T"), "--token-variable is for --http"),
     ],
 )
