@@ -6,7 +6,9 @@ streams are the SDK's; it does not listen.
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
@@ -29,12 +31,13 @@ from mcp_server.http.health import HEALTH_PATH, healthy
 from mcp_server.http.messages import Messages
 from mcp_server.http.rates import RateLimit, Rates
 from mcp_server.http.request_ids import HEADER, RequestIds
+from mcp_server.http.revocation import looking_for_revoked
 from mcp_server.http.sessions import IDLE_SECONDS, MOST_SESSIONS, SESSIONS_SHARE, Sessions
 from mcp_server.http.slots import AT_ONCE, SLOTS_SHARE, Slots
 from mcp_server.http.verifier import TokenBackend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from mcp.server import MCPServer
     from starlette.types import ASGIApp
@@ -87,8 +90,8 @@ def build_app(
     sessions = server.session_manager
     # Callers without a token cannot be told apart: whatever there is, is theirs.
     alone = verifier is None
-    endpoint: ASGIApp = Sessions(sessions.handle_request, share=MOST_SESSIONS if alone else SESSIONS_SHARE)
-    endpoint = Bodies(Messages(Slots(endpoint, share=1.0 if alone else SLOTS_SHARE)))
+    shared = Sessions(sessions.handle_request, share=MOST_SESSIONS if alone else SESSIONS_SHARE)
+    endpoint: ASGIApp = Bodies(Messages(Slots(shared, share=1.0 if alone else SLOTS_SHARE)))
     metadata = build_resource_metadata_url(AnyHttpUrl(url))
     if verifier is not None:
         endpoint = RequireAuthMiddleware(endpoint, [], metadata)
@@ -100,13 +103,28 @@ def build_app(
     routes = [Route(MCP_PATH, endpoint=endpoint), Route(HEALTH_PATH, endpoint=healthy)]
     if verifier is not None:
         routes += _metadata_routes(url)
-    app: ASGIApp = Starlette(routes=routes, lifespan=lambda _: sessions.run())
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with sessions.run():
+            if verifier is None:
+                yield
+                return
+            async with looking_for_revoked(partial(_end_revoked, draining, shared, verifier)):
+                yield
+
+    app: ASGIApp = Starlette(routes=routes, lifespan=lifespan)
     if pages:
         app = _readable_by(pages, app)
     app = Guard(app, security, asks_for_tokens=verifier is not None, open_paths=(HEALTH_PATH,))
     draining = Draining(app, still_holds=None if verifier is None else verifier.still_holds)
     paths = [route.path for route in routes]
     return HttpApp(RequestIds(AccessLog(draining, tell, paths=paths, quiet_paths=(HEALTH_PATH,))), draining)
+
+
+async def _end_revoked(draining: Draining, sessions: Sessions, verifier: FileTokenVerifier) -> None:
+    draining.end_revoked()
+    await sessions.end_revoked(verifier.still_holds)
 
 
 def _metadata_routes(url: str) -> list[Route]:

@@ -54,6 +54,12 @@ class Draining:
                 cancel.cancel()
         loop.call_later(grace_seconds, self._cut)
 
+    def end_revoked(self) -> None:
+        """End what is open for tokens that are no longer good."""
+        for cancel, scope in list(self._open.items()):
+            if not self._may_hear(scope):
+                cancel.cancel()
+
     def _cut(self) -> None:
         for cancel in list(self._open):
             cancel.cancel()
@@ -86,6 +92,7 @@ class Draining:
                 del self._open[cancel]
         if not cancel.cancelled_caught or ended:
             return
+        revoked = revoked or not self._may_hear(scope)
         if started:
             last = b"" if revoked else _last_event(scope)
             await send({"type": "http.response.body", "body": last, "more_body": False})

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from starlette.datastructures import Headers, MutableHeaders
 
@@ -20,6 +20,7 @@ from mcp_server.http.refusals import refusal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mcp.server.auth.provider import AccessToken
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Each is a task of the loop and some memory.
@@ -42,13 +43,15 @@ class _Session:
 
     Attributes:
         caller: whose it is.
-        user: as whom the SDK knows the caller; None without a token.
+        ending: the request that ends it, as the caller would send it to the SDK.
+        token: that it was opened with; None without one.
         used_at: when a request of it began or ended, on the clock.
         requests: that are being served, streams among them.
     """
 
     caller: str
-    user: Any
+    ending: Scope
+    token: AccessToken | None
     used_at: float
     requests: int = 0
 
@@ -92,7 +95,7 @@ class Sessions:
             await response(scope, receive, send)
             return
         await self._app(scope, receive, self._noting(scope, send))
-        await self._end_what_is_too_many(caller_of(scope), scope)
+        await self._end_what_is_too_many(caller_of(scope))
 
     async def _go_on(self, session_id: str, scope: Scope, receive: Receive, send: Send) -> None:
         session = self._open.get(session_id)
@@ -126,8 +129,9 @@ class Sessions:
                 if message["status"] >= _REFUSED:
                     del headers[HEADER]
                 elif session_id is not None:
-                    caller = caller_of(scope)
-                    self._open[session_id] = _Session(caller, scope.get("user"), self._clock())
+                    self._open[session_id] = _Session(
+                        caller_of(scope), _ending(scope, session_id), exchange_of(scope).token, self._clock()
+                    )
             await send(message)
 
         return noted
@@ -149,21 +153,30 @@ class Sessions:
             if not session.requests and session.used_at < oldest:
                 del self._open[session_id]
 
-    async def _end_what_is_too_many(self, caller: str, scope: Scope) -> None:
+    async def end_revoked(self, still_holds: Callable[[AccessToken], bool]) -> None:
+        """End the sessions of tokens that are no longer good, and the calls that are made in them."""
+        for session_id, session in tuple(self._open.items()):
+            if session.token is not None and not still_holds(session.token):
+                await self._end(session_id)
+
+    async def _end_what_is_too_many(self, caller: str) -> None:
         """End the caller's sessions that it used longest ago, until no more are left than its share."""
         own = [one for one in self._open.items() if one[1].caller == caller]
         idle = sorted((one for one in own if not one[1].requests), key=lambda one: one[1].used_at)
-        for session_id, session in idle[: max(0, len(own) - self._share)]:
-            await self._end(session_id, session, scope)
+        for session_id, _ in idle[: max(0, len(own) - self._share)]:
+            await self._end(session_id)
 
-    async def _end(self, session_id: str, session: _Session, scope: Scope) -> None:
+    async def _end(self, session_id: str) -> None:
         """End a session as its client would: the SDK is asked to delete it."""
-        del self._open[session_id]
-        kept = [(name, value) for name, value in scope["headers"] if name in _KEPT_HEADERS]
-        headers = [*kept, (HEADER.encode(), session_id.encode())]
-        await self._app(
-            {**scope, "method": "DELETE", "headers": headers, "user": session.user}, _nothing, _drop
-        )
+        session = self._open.pop(session_id, None)
+        if session is not None:
+            await self._app(session.ending, _nothing, _drop)
+
+
+def _ending(scope: Scope, session_id: str) -> Scope:
+    kept = [(name, value) for name, value in scope["headers"] if name in _KEPT_HEADERS]
+    headers = [*kept, (HEADER.encode(), session_id.encode())]
+    return {**scope, "method": "DELETE", "headers": headers, "state": {}}
 
 
 async def _nothing() -> Message:

@@ -107,7 +107,8 @@ class TokenFile:
         Raises:
             McpError: the name cannot be used or is taken, or the file cannot be read or written.
         """
-        _require_usable(name)
+        if trouble := name_trouble(name):
+            raise McpError(trouble, hint="stillroom mcp token add laptop")
         token = _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
         record = TokenRecord(name, with_read(scopes), digest(token), now.isoformat(timespec="seconds"))
         with self._locked():
@@ -215,11 +216,15 @@ def refuse_others(path: Path) -> None:
         )
 
 
-def _require_usable(name: str) -> None:
+def name_trouble(name: str) -> str:
+    """Why the name cannot be a token's; empty where it can.
+
+    Example:
+        >>> name_trouble("local")
+        "the name 'local' is taken by whoever has no token of a file"
+    """
     if not _NAME.fullmatch(name):
-        raise McpError(
-            f"{name!r} cannot name a token: letters, digits, '_', '.' and '-' are taken, at most 64",
-            hint="stillroom mcp token add laptop",
-        )
+        return f"{name!r} cannot name a token: letters, digits, '_', '.' and '-' are taken, at most 64"
     if name in {LOCAL.name, ENVIRONMENT}:
-        raise McpError(f"the name {name!r} is taken by whoever has no token of a file")
+        return f"the name {name!r} is taken by whoever has no token of a file"
+    return ""

@@ -202,14 +202,20 @@ def _tell(listening: Listening, output: Output) -> None:
         console.print(f"Stillroom's MCP server listens on {listening.url}", markup=False, soft_wrap=True)
         console.print(_how_to_connect(listening), markup=False, soft_wrap=True)
 
-    output.result(data, show)
-    output.flush()
     from mcp_server.http.exposure import is_loopback_host
 
+    if not listening.asks_for_tokens:
+        output.note(
+            "No token is asked for: every program of this machine may use it. To ask for one:"
+            " stillroom mcp token add NAME, and start it again."
+        )
     if not listening.encrypted and not is_loopback_host(listening.host):
         output.note(
             "Tokens travel unencrypted: add --tls-cert and --tls-key, or let only a TLS proxy reach it."
         )
+    # Last: whoever starts the server may end it as soon as it has said where it listens.
+    output.result(data, show)
+    output.flush()
 
 
 def _how_to_connect(listening: Listening) -> str:

@@ -11,9 +11,12 @@ from stillroom.cli import options
 from stillroom.cli.mcp_serve import Tokens, token_file
 from stillroom.cli.output import Output
 from stillroom.cli.rooms import open_rooms
+from stillroom.errors import StillroomError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from mcp_server.jobs.store import JobStore
 
 TokenName = Annotated[
     str, typer.Argument(metavar="NAME", help="Whose it is: a client's or a machine's name.")
@@ -45,12 +48,14 @@ def add(
 ) -> None:
     """Make a token and show it, this once; only its digest is kept."""
     from mcp_server.callers import SCOPES
-    from mcp_server.http.tokens import with_read
+    from mcp_server.http.tokens import name_trouble, with_read
 
     output = Output(as_json=json)
     for wanted in scope or ():
         if wanted not in SCOPES:
             raise typer.BadParameter(f"--scope {wanted!r} is none of {', '.join(SCOPES)}")
+    if trouble := name_trouble(name):
+        raise typer.BadParameter(trouble)
     scopes = with_read(scope or SCOPES)
     file = token_file(open_rooms(context, mcp_tokens_file=tokens).settings)
     token = file.add(name, scopes, now=datetime.now().astimezone())
@@ -59,7 +64,9 @@ def add(
         lambda console: console.print(token, markup=False, soft_wrap=True),
     )
     output.note(f"The token {name} may: {', '.join(scopes)}. It is not shown again; a client sends it as")
-    output.note("Authorization: Bearer TOKEN. A server that asks for no token yet must be started again.")
+    output.note("Authorization: Bearer TOKEN.")
+    if len(file.read()) == 1:
+        output.note("A server that asks for no token yet must be started again.")
 
 
 def list_tokens(context: typer.Context, tokens: Tokens = None, json: options.Json = False) -> None:
@@ -82,12 +89,62 @@ def list_tokens(context: typer.Context, tokens: Tokens = None, json: options.Jso
 
 
 def revoke(
-    context: typer.Context, name: TokenName, tokens: Tokens = None, json: options.Json = False
+    context: typer.Context,
+    name: TokenName,
+    tokens: Tokens = None,
+    keep_jobs: Annotated[
+        bool, typer.Option("--keep-jobs", help="Let the jobs go on that were started with it.")
+    ] = False,
+    json: options.Json = False,
 ) -> None:
-    """Take a token back: from the next request on it is refused, also by a server that runs."""
-    file = token_file(open_rooms(context, mcp_tokens_file=tokens).settings)
+    """Take a token back: from the next request on it is refused, also by a server that runs.
+
+    What it started and is not finished yet is cancelled.
+    """
+    output = Output(as_json=json)
+    rooms = open_rooms(context, mcp_tokens_file=tokens)
+    file = token_file(rooms.settings)
     record = file.revoke(name)
-    Output(as_json=json).result(
-        {"name": record.name, "scopes": record.scopes, "revoked": True},
+    last = not file.read() and not rooms.settings.mcp_token
+    try:
+        unfinished = _unfinished(rooms.job_store(), name, keep=keep_jobs)
+    except StillroomError as error:
+        output.note(f"Its jobs could not be looked at, and may go on: {error.message}")
+        unfinished = []
+    output.result(
+        {
+            "name": record.name,
+            "scopes": record.scopes,
+            "revoked": True,
+            "was_last": last,
+            "jobs": unfinished,
+            "jobs_cancelled": not keep_jobs,
+        },
         lambda console: console.print(f"{name} is revoked", markup=False),
     )
+    if unfinished:
+        what = "go on" if keep_jobs else "are cancelled"
+        output.note(f"Of its jobs, {len(unfinished)} unfinished {what}: {', '.join(unfinished)}")
+    if last:
+        output.note(
+            "That was the last token: a server that runs refuses everybody, and one that is started on this"
+            " machine alone asks nobody for a token."
+        )
+
+
+def _unfinished(store: JobStore, owner: str, *, keep: bool) -> list[str]:
+    """The ids of the owner's unfinished jobs, which are cancelled unless they are kept.
+
+    Raises:
+        StillroomError: the jobs cannot be read or written.
+    """
+    from mcp_server.jobs.store import KEPT_OF_AN_OWNER, MOST_UNFINISHED_OF_AN_OWNER
+
+    try:
+        jobs = store.recent(owner, limit=KEPT_OF_AN_OWNER + MOST_UNFINISHED_OF_AN_OWNER)
+        unfinished = [job.id for job in jobs if not job.finished]
+        for job_id in () if keep else unfinished:
+            store.cancel(job_id)
+    finally:
+        store.close()
+    return unfinished

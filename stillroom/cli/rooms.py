@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from agents.tools import Tool
     from deploy.endpoint import Endpoint
     from mcp_server.jobs.runner import JobRunner
+    from mcp_server.jobs.store import JobStore
     from stillroom.cli.recording import Recording
 
 
@@ -91,11 +92,16 @@ class Rooms(LibraryRooms):
         settings = self.settings
         return Access(settings.agent_file_roots, web=settings.agent_web, python=settings.agent_python)
 
+    def job_store(self) -> JobStore:
+        """The jobs of all MCP servers with this state directory; opens nothing."""
+        from mcp_server.jobs.store import JobStore
+
+        return JobStore(self.settings.state_dir / "jobs.sqlite3")
+
     def jobs(self, services: Services) -> JobRunner:
         """Does the MCP server's long work on the services; opens and starts nothing."""
         from mcp_server.job_kinds import AT_ONCE, job_kinds
         from mcp_server.jobs.runner import JobRunner
-        from mcp_server.jobs.store import JobStore
         from stillroom.settings import as_environment
 
         settings = self.settings
@@ -108,7 +114,7 @@ class Rooms(LibraryRooms):
             agent_seconds=settings.agent_max_seconds,
         )
         return JobRunner(
-            JobStore(settings.state_dir / "jobs.sqlite3"),
+            self.job_store(),
             kinds,
             library=str(self.library_dir.absolute()),
             at_once=AT_ONCE,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from mcp_server.jobs.store import JobStore
 from tests.cli.conftest import refused
 from tests.mcp_server.http.wire import bearer, call, headers_for, message
 
@@ -59,6 +60,47 @@ def test_token_is_made_shown_once_listed_and_revoked(home: Home) -> None:
     assert home.json("mcp", "token", "revoke", "laptop")["revoked"] is True
     refused(home.run("mcp", "token", "revoke", "laptop"), "there is no token 'laptop'; there are: none")
     assert home.run("mcp", "token", "list").stdout == "no tokens\n"
+
+
+def test_only_the_first_token_needs_a_server_to_start_again(home: Home) -> None:
+    again = "must be started again"
+    assert again in home.run("mcp", "token", "add", "first").stderr
+    assert again not in home.run("mcp", "token", "add", "second").stderr
+
+
+@pytest.mark.parametrize("name", ["../x", "local"])
+def test_name_that_cannot_be_a_tokens_is_a_mistake_of_usage(home: Home, name: str) -> None:
+    assert home.run("mcp", "token", "add", name).returncode == 2
+
+
+def test_revoking_the_last_token_says_that_nobody_is_asked_then(home: Home) -> None:
+    for name in ("first", "second"):
+        home.json("mcp", "token", "add", name)
+    assert "the last token" not in home.run("mcp", "token", "revoke", "first").stderr
+    assert "the last token" in home.run("mcp", "token", "revoke", "second").stderr
+
+    with serving(home) as (process, told):
+        assert told["token_needed"] is False
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=120)
+    assert "No token is asked for: every program of this machine may use it" in errors
+
+
+@pytest.mark.parametrize(("option", "state"), [((), "cancelled"), (("--keep-jobs",), "queued")])
+def test_jobs_of_a_revoked_token_are_cancelled_unless_they_are_kept(
+    home: Home, option: tuple[str, ...], state: str
+) -> None:
+    home.json("mcp", "token", "add", "ci")
+    store = JobStore(home.state_dir / "jobs.sqlite3")
+    own = store.add("ingest", {"paths": ["/x"]}, owner="ci", library="").id
+    other = store.add("ingest", {"paths": ["/x"]}, owner="laptop", library="").id
+
+    revoked = home.run("mcp", "token", "revoke", "ci", *option)
+
+    assert revoked.returncode == 0, revoked.stderr
+    assert f"1 unfinished {'go on' if option else 'are cancelled'}: {own}" in revoked.stderr
+    states = [job.state for job in (store.find(own), store.find(other)) if job]
+    assert states == [state, "queued"]
 
 
 def test_scope_that_is_none_is_refused_with_those_there_are(home: Home) -> None:

@@ -203,6 +203,31 @@ def test_stream_of_a_token_that_is_revoked_tells_nothing_more(tokens: Tokens, li
     with serving("--tokens", str(tokens.file.path), "--library", str(library_dir)) as server:
         called = long_call(server, token)
         tokens.file.revoke("leaving")
-        # The next sign of life, five seconds after the one before, is the last thing that is tried.
         assert called.ended(60)
+        assert called.broken is None
         server.require_alive(tokens.reader)
+
+
+def test_calls_of_a_token_that_is_revoked_end_with_or_without_a_session(tokens: Tokens) -> None:
+    token = tokens.add("leaving-too")
+    with serving("--tokens", str(tokens.file.path)) as server:
+        asked = call("plan_deployment")
+        quiet = Listener(server, asked, {**headers_for(asked), **bearer(token)})
+        old = session_of(server, token)
+        asked = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": "plan_deployment"}}
+        every = {**bearer(token), **old, "Accept": BOTH}
+        # Four such calls are at work at once: whoever comes next waits until one of them has ended.
+        in_session = [Listener(server, {**asked, "id": number}, every) for number in range(3)]
+        assert wait_until(lambda: server.logged.count("waiting for ever") == 4, 60)
+
+        tokens.file.revoke("leaving-too")
+
+        assert quiet.ended(60)
+        assert (quiet.status, quiet.broken) == (401, None)
+        for called in in_session:
+            assert called.ended(60)
+            assert called.broken is None
+        asked = call("plan_deployment")
+        others = [Listener(server, asked, {**headers_for(asked), **bearer(tokens.reader)}) for _ in range(4)]
+        assert wait_until(lambda: server.logged.count("waiting for ever") == 8, 60)
+        assert not any(other.ended(0) for other in others)
