@@ -222,8 +222,18 @@ class LibraryServer(ToolServer):
         uris = self._clients.of(context).uris
         if len(uris) >= MOST_SUBSCRIPTIONS:
             raise MCPError(INVALID_PARAMS, f"{len(uris)} subscriptions are open, and no more are taken")
+        if uri not in [str(one.uri) for one in await self.list_resources()]:
+            await answered("resources/subscribe", partial(self._require_document, uri))
         uris.add(uri)
         return EmptyResult()
+
+    def _require_document(self, uri: str) -> None:
+        address = read_address(uri)
+        if address is None:
+            raise LibraryError(
+                f"there is nothing at {uri[:100]!r}", hint="resources/list names what there is"
+            )
+        self._pages.found(address)
 
     async def _unsubscribe(
         self, context: ServerRequestContext[Any, Any], params: UnsubscribeRequestParams

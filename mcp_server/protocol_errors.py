@@ -12,7 +12,14 @@ from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST
 
 from mcp_server.background import in_background
 from mcp_server.callers import current_caller
-from stillroom.errors import LibraryError, StillroomError, ToolError
+from stillroom.errors import (
+    LibraryBusyError,
+    LibraryDamagedError,
+    LibraryError,
+    LibraryOutdatedError,
+    StillroomError,
+    ToolError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +44,9 @@ async def answered(method: str, work: Callable[[], T]) -> T:
         raise MCPError(INVALID_REQUEST, error_text(error)) from error
     try:
         return await in_background(work)
+    except (LibraryBusyError, LibraryDamagedError, LibraryOutdatedError) as error:
+        # Whatever was asked for: no other parameters would do.
+        raise MCPError(INTERNAL_ERROR, error_text(error)) from error
     except (ToolError, LibraryError) as error:
         raise MCPError(INVALID_PARAMS, error_text(error)) from error
     except StillroomError as error:

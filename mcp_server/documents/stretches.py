@@ -64,13 +64,14 @@ def stretch(library: Library, document: Document, start: int, most: int) -> Stre
 
 
 def from_page(library: Library, document: Document, page: int, most: int) -> Stretch:
-    """What begins with a page of the document's own.
+    """A page of the document's own, or its beginning where it is longer than that.
 
     Raises:
         LibraryError: the document is gone.
         ToolError: it has no pages, or not that one.
     """
-    sections = [section for section in library.sections(document.id) if section.page is not None]
+    every = library.sections(document.id)
+    sections = [section for section in every if section.page is not None]
     pages = [section.page for section in sections if section.page is not None]
     if not pages:
         raise ToolError(
@@ -79,7 +80,9 @@ def from_page(library: Library, document: Document, page: int, most: int) -> Str
         )
     for section in sections:
         if section.page == page:
-            return stretch(library, document, section.start, most)
+            text = library.document_text(document.id)
+            following = [one.start for one in every if one.start > section.start and one.page != page]
+            return _cut(library, document, text, section.start, most, until=min(following, default=len(text)))
     raise ToolError(
         f"page = {page}: the document {document.id} has text on pages {min(pages)} to {max(pages)} only",
         hint=f"read_document with a page of {max(pages)} at most",
@@ -104,9 +107,13 @@ def around(library: Library, document: Document, passage: Passage, most: int) ->
     )
 
 
-def _cut(library: Library, document: Document, text: str, start: int, most: int) -> Stretch:
+def _cut(
+    library: Library, document: Document, text: str, start: int, most: int, *, until: int | None = None
+) -> Stretch:
+    """What begins at an offset; where there is room up to the offset ``until``, that and no more."""
     shown = beginning(text[start : start + most], most)
-    end = _good_end(text, start, start + len(shown))
+    reached = start + len(shown)
+    end = until if until is not None and until <= reached else _good_end(text, start, reached)
     shown = text[start:end]
     quote = shown.lstrip()
     return Stretch(

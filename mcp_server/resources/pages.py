@@ -24,6 +24,7 @@ from stillroom.errors import LibraryError
 if TYPE_CHECKING:
     from agents.services import Services
     from rag.document import Document
+    from rag.library import Library
 
 _OF: Final = "resources/list"
 _LISTED: Final = 50
@@ -78,14 +79,7 @@ class DocumentPages:
             LibraryError: there is no such library or document.
             ToolError: the offset lies behind the end.
         """
-        if address.library != self.services.library_name:
-            raise LibraryError(
-                f"there is no library {address.library[:TITLE_CHARACTERS]!r} here; "
-                f"there is {self.services.library_name!r}",
-                hint="stillroom mcp serve --library NAME serves another one",
-            )
-        library = self.services.library()
-        document = find_document(library, address.document)
+        library, document = self.found(address)
         page = stretch(library, document, address.start, PAGE_CHARACTERS)
         span = f"{page.start}-{page.end}/{page.characters}"
         if page.end >= page.characters:
@@ -94,6 +88,21 @@ class DocumentPages:
         left = page.characters - page.end
         text = f"{harmless(page.text)}\n[{left} characters left: {following}]"
         return ReadResourceContents(text, "text/plain", {SPAN_META: span, NEXT_META: following})
+
+    def found(self, address: Address) -> tuple[Library, Document]:
+        """The library and the document of an address.
+
+        Raises:
+            LibraryError: there is no such library or document.
+        """
+        if address.library != self.services.library_name:
+            raise LibraryError(
+                f"there is no library {address.library[:TITLE_CHARACTERS]!r} here; "
+                f"there is {self.services.library_name!r}",
+                hint="stillroom mcp serve --library NAME serves another one",
+            )
+        library = self.services.library()
+        return library, find_document(library, address.document)
 
     def first_page(self, document: str) -> TextResourceContents:
         """Where a document begins, to be put into a prompt.

@@ -28,13 +28,13 @@ from mcp_server.tools.citing import (
 )
 from mcp_server.tools.search import CursorWord  # noqa: TC001
 from mcp_server.tools.served_tool import Link
-from stillroom.errors import ToolError
+from stillroom.errors import LibraryError, ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from agents.services import Services
-    from rag.document import Document
+    from rag.document import Document, Passage
     from rag.library import Library
 
 _OF: Final = "read_document"
@@ -111,7 +111,7 @@ class ReadingTool:
         library = self.services.library()
         if cursor:
             place = read_cursor(cursor, _OF)
-            document = library.document(place.key)
+            document = find_document(library, place.key)
             found = stretch(library, document, place.offset, max_characters)
         else:
             document, found = _asked_for(library, given | {"start": start}, max_characters)
@@ -135,7 +135,7 @@ def _asked_for(library: Library, given: Mapping[str, Any], most: int) -> tuple[D
     """
     _require_one_place(given)
     if given["passage_id"]:
-        passage = library.passage(given["passage_id"])
+        passage = _passage(library, given["passage_id"])
         if given["document_id"] and find_document(library, given["document_id"]).id != passage.document_id:
             raise ToolError(
                 f"{_OF}: passage_id {passage.id!r} is of the document {passage.document_id!r}, "
@@ -148,6 +148,22 @@ def _asked_for(library: Library, given: Mapping[str, Any], most: int) -> tuple[D
     if given["page"] is not None:
         return document, from_page(library, document, given["page"], most)
     return document, stretch(library, document, given["start"] or 0, most)
+
+
+def _passage(library: Library, passage_id: str) -> Passage:
+    """The passage of that id.
+
+    Raises:
+        LibraryError: there is none; the hint names what a model can call.
+    """
+    try:
+        return library.passage(passage_id)
+    except LibraryError as error:
+        if type(error) is not LibraryError:
+            raise
+        raise LibraryError(
+            error.message, hint="search_library gives passage_id; list_sources shows the documents"
+        ) from error
 
 
 def _require_one_place(given: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_text
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from stillroom.cli.rooms import open_rooms
 from stillroom.errors import McpError, SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from agents.mcp_servers.commands import Commands
@@ -68,7 +70,24 @@ def add(
         {"name": name, "path": str(path)},
         lambda console: console.print(f"{name} is in {path}", markup=False, soft_wrap=True),
     )
+    if lacking := _not_handed_on(command or (), entry):
+        output.note(
+            f"the server will not get {', '.join(lacking)} of this shell; to hand one on, remove it "
+            f"and add it with --env '{lacking[0]}=${{{lacking[0]}}}'"
+        )
     output.note(f"before the agent may use it: {commands.line('approve', name)}")
+
+
+def _not_handed_on(command: Sequence[str], entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """Our own variables that are set here and that a Stillroom which is started so will not have."""
+    from stillroom.settings import PREFIX, process_environment
+
+    if not any(PurePath(word).stem == "stillroom" for word in command):
+        return ()
+    given = entry.get("env", {})
+    return tuple(
+        sorted(name for name in process_environment() if name.startswith(PREFIX) and name not in given)
+    )
 
 
 def remove(
@@ -164,6 +183,8 @@ def _check(name: str, entry: dict[str, Any]) -> None:
         raise typer.BadParameter(
             f"the name {name!r:.80} needs 1 to {LONGEST_NAME} characters that can be shown"
         )
+    if not all(character.isalnum() or character in "-_." for character in name):
+        raise typer.BadParameter(f"the name {name!r:.80} needs letters, digits, '-', '_' and '.' alone")
     try:
         read_entry(entry)
     except ValueError as error:

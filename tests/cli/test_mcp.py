@@ -134,6 +134,7 @@ def test_named_file_is_read_instead_and_its_bad_entries_are_told(home: Home) -> 
         (("mcp", "add", "x", "--url", "http://h", "--env", "A=b"), "--env is for a command"),
         (("mcp", "add", "", "--", "x"), "the name '' needs 1 to 100 characters"),
         (("mcp", "add", "x", "--env", "TOKEN", "--", "x"), "KEY=VALUE"),
+        (("mcp", "add", "bad name!", "--", "x"), "needs letters, digits, '-', '_' and '.' alone"),
         (("mcp", "list", "--mcp-config", "none.json"), "none.json cannot be read: it is not there"),
     ],
 )
@@ -227,3 +228,13 @@ def test_server_that_was_tested_in_vain_is_to_be_run_by_hand(home: Home) -> None
     assert TOKEN not in tried.stderr
     assert home.run("mcp", "add", "web", "--url", "http://127.0.0.1:9/mcp").returncode == 0
     refused(home.run("mcp", "tools", "web"), "the address is right: http://127.0.0.1:9/mcp")
+
+
+def test_variables_that_a_stillroom_which_is_added_will_not_have_are_named(home: Home) -> None:
+    serve = ("--", "/opt/bin/stillroom", "mcp", "serve")
+    added = home.run("mcp", "add", "self", "--env", "STILLROOM_STATE_DIR=${STILLROOM_STATE_DIR}", *serve)
+    assert added.returncode == 0, added.stderr
+    assert "the server will not get " in added.stderr
+    assert "STILLROOM_DATA_DIR" in added.stderr
+    assert "STILLROOM_STATE_DIR" not in added.stderr
+    assert "will not get" not in home.run("mcp", "add", "other", "--", "no-such-program").stderr

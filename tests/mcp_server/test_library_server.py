@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -20,6 +21,7 @@ from mcp.types import (
 from mcp_server.addresses import DOCUMENT_TEMPLATE
 from mcp_server.prompts import PROMPTS
 from mcp_server.server import build_server
+from stillroom.errors import LibraryDamagedError
 from tests.mcp_server.shelf import NOTES, TEXTS
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from mcp.types import Resource
 
     from agents.services import Services
+    from rag.library import Library
 
 MODES = pytest.mark.parametrize("mode", ["auto", "legacy"])
 
@@ -245,10 +248,42 @@ def test_a_client_that_subscribes_to_too_much_is_refused(shelf: Services) -> Non
             error = await refused(lambda: subscribe("library://shelf/" + "x" * 2_000))
             assert "the address has 2016 characters: needed are 2000 at most" in error.message
             for number in range(1_000):
-                await subscribe(f"library://shelf/{number}")
-            error = await refused(lambda: subscribe("library://shelf/one-more"))
+                await subscribe(f"library://shelf/valve.md?start={number}")
+            error = await refused(lambda: subscribe("library://shelf/valve.md"))
             assert "1000 subscriptions are open, and no more are taken" in error.message
-            await client.session.unsubscribe_resource("library://shelf/1")  # type: ignore[deprecated]
-            await subscribe("library://shelf/one-more")
+            await client.session.unsubscribe_resource("library://shelf/valve.md?start=1")  # type: ignore[deprecated]
+            await subscribe("library://shelf/valve.md")
 
     anyio.run(ask)
+
+
+@pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning")
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        ("library://shelf/../../etc/passwd", "has no document"),
+        ("library://other/valve.md", "there is no library 'other' here"),
+        ("library://shelf/valve.md?start=x", "is no offset"),
+        ("file:///etc/passwd", "there is nothing at 'file:///etc/passwd'"),
+    ],
+)
+def test_subscription_to_what_is_not_there_is_refused(shelf: Services, uri: str, said: str) -> None:
+    async def ask() -> MCPError:
+        async with connected(shelf, "legacy") as client:
+            return await refused(lambda: client.session.subscribe_resource(uri))  # type: ignore[deprecated]
+
+    error = anyio.run(ask)
+    assert said in error.message
+    assert error.code == -32602
+
+
+@MODES
+def test_library_that_is_damaged_is_an_error_of_the_server(shelf: Services, mode: str) -> None:
+    def damaged() -> Library:
+        raise LibraryDamagedError("its files do not agree", hint="stillroom ingest --rebuild")
+
+    async def ask() -> MCPError:
+        async with connected(replace(shelf, library=damaged), mode) as client:
+            return await refused(client.list_resources)
+
+    assert anyio.run(ask).code == -32603

@@ -39,6 +39,12 @@ def test_a_document_with_pages_is_read_from_one_of_them(shelf: Services) -> None
     page = from_page(library, manual, 2, 100)
     assert page.text.startswith("The pump turns left.")
     assert page.locator == "p. 2"
+    whole = library.document_text(manual.id)
+    first, second, third = (from_page(library, manual, number, 6_000) for number in (1, 2, 3))
+    assert "The pump turns left." not in first.text
+    assert first.text + second.text + third.text == whole[first.start :]
+    short = from_page(library, manual, 1, 100)
+    assert first.text.startswith(short.text)
     with pytest.raises(ToolError, match="has text on pages 1 to 3 only"):
         from_page(library, manual, 4, 100)
     with pytest.raises(ToolError, match="has no pages"):

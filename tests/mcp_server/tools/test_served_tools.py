@@ -147,6 +147,12 @@ def test_a_page_of_a_pdf_is_read_by_its_number(tools: dict[str, Tool]) -> None:
     assert data["citations"][0]["quote"].startswith("The pump turns left.")
 
 
+def test_passage_that_is_not_there_is_hinted_at_by_tools_that_a_model_has(tools: dict[str, Tool]) -> None:
+    with pytest.raises(ToolError) as caught:
+        tools["read_document"].call({"passage_id": "nope"})
+    assert caught.value.hint == "search_library gives passage_id; list_sources shows the documents"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
