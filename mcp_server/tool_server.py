@@ -69,6 +69,14 @@ class ToolServer(MCPServer[Any]):
         self._slots = asyncio.Semaphore(_CALLS_AT_ONCE)
         self._slow_slots = asyncio.Semaphore(_SLOW_CALLS_AT_ONCE)
 
+    async def run_stdio_async(self) -> None:
+        """Serve stdin and stdout; a line that holds no message is answered, where the SDK would drop it."""
+        from mcp_server.stdio_lines import stdio_messages
+
+        async with stdio_messages() as (read, write):
+            serve = self._lowlevel_server
+            await serve.run(read, write, serve.create_initialization_options())
+
     async def list_tools(self) -> list[ListedTool]:
         """The tools with schemas of arguments and results, and honest annotations."""
         return [*map(_listed, self._offered.values()), *await super().list_tools()]

@@ -79,6 +79,7 @@ def test_line_that_is_not_json_does_not_end_the_process(raw_server: RawServer) -
     assert raw_server.process.stdin is not None
     raw_server.process.stdin.write("this is not json\n")
     raw_server.send("tools/list", {}, number=3)
+    assert raw_server.receive()["error"]["code"] == -32700
     assert raw_server.receive()["id"] == 3
 
 
