@@ -121,6 +121,18 @@ def test_command_says_where_it_listens_serves_and_ends_with_success(home: Home) 
     assert errors.endswith("stopped\n")
 
 
+@pytest.mark.parametrize("transport", [(), ("--http", "--port", "0")])
+def test_root_of_ingests_that_is_no_folder_keeps_the_server_from_starting(
+    home: Home, transport: tuple[str, ...]
+) -> None:
+    home.environment["STILLROOM_MCP_INGEST_ROOTS"] = '["/a","/b"]'
+    refused(
+        home.run("mcp", "serve", *transport),
+        """mcp_ingest_roots names '["/a","/b"]': it is not an absolute path""",
+        "STILLROOM_MCP_INGEST_ROOTS='/home/you/notes:/home/you/work'",
+    )
+
+
 def test_command_tells_a_person_how_to_connect(home: Home) -> None:
     with home.start("mcp", "serve", "--http", "--port", "0") as process:
         assert process.stdout is not None
