@@ -137,6 +137,8 @@ def test_a_thought_is_folded_and_shown_when_it_is_asked_for(speaker: Speaker, ch
         assert "Salt comes from the sea." not in terminal.text
         terminal.press(CTRL_T)
         assert terminal.sees("Salt comes from the sea.")
+        # Until the line is back, the terminal takes keys as lines, and its return key is another.
+        assert terminal.ready()
         terminal.press("/think on" + RETURN)
         assert terminal.sees("thoughts are shown: on")
         speaker.thinks = "Sugar comes from beets."
