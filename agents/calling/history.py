@@ -48,6 +48,18 @@ def fit_history(messages: Sequence[AnyMessage], *, budget_tokens: int) -> list[A
     return fitted
 
 
+def shortened_history(messages: Sequence[AnyMessage], *, share: float) -> list[AnyMessage] | None:
+    """The messages cut to a share of what they take, for a server that found them too long.
+
+    Returns:
+        None where the tool results do not give that much.
+    """
+    try:
+        return fit_history(messages, budget_tokens=int(history_tokens(messages) * share))
+    except ModelError:
+        return None
+
+
 def history_tokens(messages: Sequence[AnyMessage]) -> int:
     """Tokens that the messages take at most, their calls included."""
     return sum(_TOKENS_PER_MESSAGE + estimate_tokens(message.text + _calls(message)) for message in messages)

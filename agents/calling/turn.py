@@ -40,7 +40,7 @@ from agents.calling.choice import (
 )
 from agents.calling.exchange import Ask, RefusedError, Said
 from agents.calling.grammar_schema import shortened
-from agents.calling.history import fit_history, flatten, history_tokens, without_system
+from agents.calling.history import fit_history, flatten, shortened_history, without_system
 from agents.calling.situation import Decided, Memory, Situation
 from agents.calling.structured_answers import StructuredAnswer
 from agents.calling.wording import ACT, ANSWER_IN_WORDS, THINK, describe_actions, reminder, repair
@@ -135,7 +135,7 @@ class _Decision:
             try:
                 return (yield from self._told(system, fitted, hint, tools, answers))
             except RefusedError as refused:
-                fewer = _shortened(fitted) if refused.too_long else None
+                fewer = shortened_history(fitted, share=_SECOND_TRY_SHARE) if refused.too_long else None
                 if fewer is None:
                     raise
                 # Rare words and ids take more tokens than the estimate says.
@@ -342,14 +342,6 @@ class _Decision:
         """Tokens for the conversation beside the instructions, a thought, and an action with its repair."""
         taken = estimate_tokens(instructions) + self._at.action_tokens + _REPAIR_TOKENS
         return self._at.endpoint.context_tokens - thinking_tokens(self._at.endpoint) - taken
-
-
-def _shortened(messages: Sequence[AnyMessage]) -> list[AnyMessage] | None:
-    """The messages with more of the tool results cut; None where there is nothing to cut."""
-    try:
-        return fit_history(messages, budget_tokens=int(history_tokens(messages) * _SECOND_TRY_SHARE))
-    except ModelError:
-        return None
 
 
 def _latest_turn(messages: Sequence[AnyMessage]) -> Sequence[AnyMessage]:

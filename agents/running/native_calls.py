@@ -100,6 +100,10 @@ def calls_in_text(text: str, tools: Collection[str]) -> tuple[tuple[str, Mapping
     )
 
 
+def _says_something(said: str) -> bool:
+    return any(letter.isprintable() and not letter.isspace() for letter in said)
+
+
 def _asked(tools: Collection[str]) -> str:
     return "Call a tool, or answer" if tools else "Answer"
 
@@ -110,7 +114,7 @@ def _told(messages: Sequence[AnyMessage], said: str, problem: str) -> list[AnyMe
     An empty reply is left out: small models repeat whatever would stand for it. Templates that want people
     and model by turns have the problem behind the person's last words.
     """
-    if any(letter.isprintable() and not letter.isspace() for letter in said):
+    if _says_something(said):
         return [*messages, AIMessage(said[:_QUOTED_CHARACTERS]), HumanMessage(problem)]
     last = messages[-1] if messages else None
     if isinstance(last, HumanMessage) and isinstance(last.content, str):
@@ -134,7 +138,7 @@ def _calls(
             problem = f"The arguments of {name} are no JSON object: {shown}\nCall it again."
     if calls:
         return tuple(calls), ""
-    if not problem and not any(letter.isprintable() and not letter.isspace() for letter in said):
+    if not problem and not _says_something(said):
         problem = f"Your reply was empty. {_asked(tools)} in words."
     return (() if problem else calls_in_text(said, tools)), problem
 

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse, hook_config
 from langchain_core.messages import AIMessage, ToolMessage
 
-from agents.calling.history import fit_history, flatten, history_tokens
+from agents.calling.history import fit_history, flatten, shortened_history
 from agents.running.calls import WantedCall
 from deploy.chat import split_reasoning
 from deploy.chat_errors import is_too_long, readable_answer
 from rag.prompt_text import estimate_tokens
-from stillroom.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -117,7 +116,8 @@ class FitHistory(AgentMiddleware):
             try:
                 return handler(request.override(messages=self._told(fitted)))
             except Exception as error:
-                if not is_too_long(error) or (fewer := _shortened(fitted)) is None:
+                fewer = shortened_history(fitted, share=_SECOND_TRY_SHARE) if is_too_long(error) else None
+                if fewer is None:
                     raise
         with readable_answer(self._endpoint):
             return handler(request.override(messages=self._told(fewer)))
@@ -125,15 +125,6 @@ class FitHistory(AgentMiddleware):
     def _told(self, messages: list[AnyMessage]) -> list[AnyMessage]:
         """The messages without earlier tool calls for a template that has no place for them."""
         return messages if self._endpoint.capabilities.native_tools else flatten(messages)
-
-
-def _shortened(messages: Sequence[AnyMessage]) -> list[AnyMessage] | None:
-    """The messages with more of the tool results cut; None where there is nothing to cut."""
-    room_tokens = int(history_tokens(messages) * _SECOND_TRY_SHARE)
-    try:
-        return fit_history(messages, budget_tokens=room_tokens)
-    except ModelError:
-        return None
 
 
 def _definition_tokens(tools: Sequence[Any]) -> int:
