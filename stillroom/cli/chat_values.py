@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 _STDIN: Final = "-"
 # A pipe may have no end: what is longer than this is not counted any further.
 _MOST_COUNTED: Final = 1_000_000
-_CHUNK: Final = 65_536
 
 
 def one_question(argument: str | None, once: str | None) -> str | None:
