@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
+from deploy.private_files import make_private_folder
 from deploy.small_file import read_small_file, write_whole
 from mcp_server.callers import LOCAL, SCOPES, Scope
 from stillroom.errors import McpError
@@ -147,7 +148,7 @@ class TokenFile:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self.path.parent)
             with FileLock(f"{self.path}.lock", timeout=_LOCK_SECONDS):
                 yield
         except Timeout as error:

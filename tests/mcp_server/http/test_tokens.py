@@ -34,6 +34,7 @@ def test_token_is_kept_as_its_digest_in_a_file_of_its_owner_alone(file: TokenFil
     assert record.sha256 == digest(token)
     assert token not in file.path.read_text(encoding="utf-8")
     assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.path.parent.stat().st_mode) == 0o700
 
 
 def test_tokens_are_long_and_differ_and_can_be_recognized(file: TokenFile) -> None:
