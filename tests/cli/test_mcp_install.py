@@ -17,6 +17,7 @@ from mcp_server.installation.registry import CLIENTS
 from stillroom.cli.mcp_install_pages import show_installation
 from stillroom.cli.mcp_outcomes import Installation
 from tests.cli.conftest import refused
+from tests.mcp_server.handshake import initialize
 
 if TYPE_CHECKING:
     from tests.cli.person import Person
@@ -46,20 +47,10 @@ def test_what_was_installed_starts_wherever_the_client_is(person: Person, tmp_pa
         (project / package).mkdir(parents=True)
         (project / package / "__init__.py").write_text("raise SystemExit('not mine')\n", encoding="utf-8")
     (project / "stillroom.toml").write_text("endpoint_url = 'no address'\n", encoding="utf-8")
-    hello = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": "2025-06-18",
-            "capabilities": {},
-            "clientInfo": {"name": "ide", "version": "1"},
-        },
-    }
 
     served = subprocess.run(
         [entry["command"], *entry["args"]],
-        input=json.dumps(hello) + "\n",
+        input=json.dumps(initialize("2025-06-18", client="ide")) + "\n",
         capture_output=True,
         text=True,
         cwd=project,

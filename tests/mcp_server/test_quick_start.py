@@ -18,6 +18,7 @@ from mcp.server import MCPServer
 from mcp_server.quick_start import Afterwards, importing_quickly
 from stillroom.cli.rooms import Rooms
 from stillroom.settings import load_settings
+from tests.mcp_server.handshake import initialize
 from tests.processes import wait_until
 
 if TYPE_CHECKING:
@@ -26,9 +27,8 @@ if TYPE_CHECKING:
 
     from tests.conftest import Home
 
-HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
 DISCOVERY = (
-    {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": HELLO},
+    initialize(),
     {"jsonrpc": "2.0", "method": "notifications/initialized"},
     {"jsonrpc": "2.0", "id": 1, "method": "tools/list"},
 )

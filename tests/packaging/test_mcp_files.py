@@ -16,6 +16,7 @@ import pytest
 
 import stillroom
 from release.mcp_files import pack, registry_name
+from tests.mcp_server.handshake import initialize
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -179,21 +180,11 @@ def test_the_bundles_entry_point_serves_whatever_comes_of_its_field(
 ) -> None:
     script = tmp_path / "main.py"
     script.write_bytes(files["server/main.py"])
-    hello = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": "2025-06-18",
-            "capabilities": {},
-            "clientInfo": {"name": "host", "version": "1"},
-        },
-    }
 
     served = subprocess.run(
         [sys.executable, str(script)],
         env={**os.environ, "STILLROOM_LIBRARY": library},
-        input=json.dumps(hello) + "\n",
+        input=json.dumps(initialize("2025-06-18", client="host")) + "\n",
         capture_output=True,
         text=True,
         timeout=240,

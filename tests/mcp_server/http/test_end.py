@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from mcp_server.jobs.store import JobStore
+from tests.mcp_server.handshake import initialize
 from tests.mcp_server.http.conftest import HttpServer, Tokens, serving
 from tests.mcp_server.http.wire import bearer, call, headers_for, message
 from tests.processes import wait_until
@@ -130,18 +131,8 @@ def test_call_that_is_nearly_done_is_still_answered(server: HttpServer, tokens: 
 
 def session_of(server: HttpServer, token: str) -> dict[str, str]:
     """The headers of a session of the revision before, open and greeted."""
-    hello = {
-        "jsonrpc": "2.0",
-        "id": 0,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": "2025-11-25",
-            "capabilities": {},
-            "clientInfo": {"name": "t", "version": "1"},
-        },
-    }
     old = {"Mcp-Protocol-Version": "2025-11-25"}
-    opened = server.send(hello, token, headers=old)
+    opened = server.send(initialize(), token, headers=old)
     old["Mcp-Session-Id"] = opened.headers["mcp-session-id"]
     server.send({"jsonrpc": "2.0", "method": "notifications/initialized"}, token, headers=old)
     return old

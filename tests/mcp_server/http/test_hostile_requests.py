@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from tests.mcp_server.handshake import initialize
 from tests.mcp_server.http.wire import bearer, call, headers_for, message, raw
 from tests.processes import wait_until
 
@@ -198,17 +199,7 @@ def test_guessed_session_is_not_found(guarded: HttpServer, tokens: Tokens, sessi
 
 def opened_session(server: HttpServer, token: str) -> str:
     """The id of a new session of the revision before."""
-    hello = {
-        "jsonrpc": "2.0",
-        "id": 0,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": "2025-11-25",
-            "capabilities": {},
-            "clientInfo": {"name": "t", "version": "1"},
-        },
-    }
-    response = server.send(hello, token, headers={"Mcp-Protocol-Version": "2025-11-25"})
+    response = server.send(initialize(), token, headers={"Mcp-Protocol-Version": "2025-11-25"})
     session: str = response.headers["mcp-session-id"]
     return session
 
