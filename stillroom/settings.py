@@ -39,8 +39,6 @@ _TYPED = {
     "agent_max_steps": "max-steps",
     "agent_max_seconds": "max-seconds",
 }
-# An @ wherever it stands: a password may hold the / at which a proper address would end.
-_NAMES_SOMEBODY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.*@", re.DOTALL)
 # Where a locale says its language, the first that is set.
 _LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
 
@@ -138,7 +136,7 @@ class Settings(BaseSettings):
         default_factory=lambda: _secret(os.environ.get("HF_TOKEN")), description="token for gated weights"
     )
     ollama_url: str = Field(
-        default_factory=lambda: _ollama_url(os.environ.get("OLLAMA_HOST", "")),
+        default_factory=lambda: ollama_url_of(os.environ.get("OLLAMA_HOST", "")),
         pattern=r"^https?://",
         description="a running Ollama",
     )
@@ -197,12 +195,6 @@ class Settings(BaseSettings):
     )
 
 
-class _WithoutVariables(Settings):
-    """Settings as a process reads them that has none of our variables."""
-
-    model_config = SettingsConfigDict(env_prefix="NO_VARIABLE_STARTS_LIKE_THIS_")
-
-
 def load_settings(options: Mapping[str, object] | None = None, *, config: Path | None = None) -> Settings:
     """Read the settings from options, environment and file.
 
@@ -220,9 +212,7 @@ def load_settings(options: Mapping[str, object] | None = None, *, config: Path |
         4096
     """
     _refuse_unknown_variables(os.environ)
-    path = config or _find_config(os.environ)
-    text = _read(path) if path else ""
-    values = _parse(path, text) if path else {}
+    path, text, values = config_file(config)
     given = {name: value for name, value in (options or {}).items() if value is not None}
     from_file = {name: value for name, value in values.items() if PREFIX + name.upper() not in os.environ}
     try:
@@ -236,56 +226,23 @@ def load_settings(options: Mapping[str, object] | None = None, *, config: Path |
         ) from exc
 
 
+def config_file(named: Path | None = None) -> tuple[Path | None, str, dict[str, Any]]:
+    """The file that settings are read from, what stands in it, and its values; None and nothing without one.
+
+    Args:
+        named: the file that a command was told to read.
+
+    Raises:
+        SettingsError: it cannot be read, or a name in it is unknown.
+    """
+    path = named or _find_config(os.environ)
+    text = _read(path) if path else ""
+    return path, text, _parse(path, text) if path else {}
+
+
 def setting_names() -> tuple[str, ...]:
     """The names of all settings, in the order in which they are documented."""
     return tuple(Settings.model_fields)
-
-
-def as_environment(settings: Settings) -> dict[str, str]:
-    """The variables by which a child process reads the same settings; secrets are among them.
-
-    Example:
-        >>> as_environment(load_settings({"context_tokens": 4096}))["STILLROOM_CONTEXT_TOKENS"]
-        '4096'
-    """
-    values = {name: getattr(settings, name) for name in setting_names()}
-    return {PREFIX + name.upper(): written(value) for name, value in values.items() if value is not None}
-
-
-def written(value: object) -> str:
-    """A setting's value as a variable has it; a secret in clear."""
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    return os.pathsep.join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def handed_on(settings: Settings, config: Path | None = None) -> tuple[dict[str, str], tuple[str, ...]]:
-    """What a process that somebody else starts has to be told, so that it reads the same settings.
-
-    It has none of this shell's variables, and works in a folder that may be anybody's: it is told which
-    file to read, so that it reads no ``stillroom.toml`` that a cloned repository brings.
-
-    Args:
-        settings: as they were read here.
-        config: the file that a command was told to read.
-
-    Returns:
-        The variables that it needs, and the names of secrets that it would need and that are not among them:
-        what starts it writes them down, often where others can read. An address with a name or a password in
-        it is a secret too.
-    """
-    path = config or _find_config(os.environ)
-    told = {CONFIG_VARIABLE: str(path.absolute()) if path and path != _own_config() else OWN_CONFIG}
-    values = _parse(path, _read(path)) if path else {}
-    unset = {"hub_url": PUBLIC_HUB, "hub_token": None, "ollama_url": _ollama_url(""), "visible_gpus": None}
-    there = _WithoutVariables(**{**unset, **values})
-    differing = [name for name in setting_names() if getattr(settings, name) != getattr(there, name)]
-    secret = tuple(name for name in differing if _holds_secret(getattr(settings, name)))
-    for name in differing:
-        value = getattr(settings, name)
-        if name not in secret and value is not None:
-            told[PREFIX + name.upper()] = written(_absolute(value))
-    return told, secret
 
 
 def interface_language(settings: Settings) -> Literal["en", "zh"]:
@@ -361,7 +318,8 @@ def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
             )
 
 
-def _own_config() -> Path:
+def own_config() -> Path:
+    """The person's own file, there or not."""
     return platformdirs.user_config_path(APP_NAME) / CONFIG_NAME
 
 
@@ -369,7 +327,7 @@ def _find_config(environ: Mapping[str, str]) -> Path | None:
     named = environ.get(CONFIG_VARIABLE)
     if named and named != OWN_CONFIG:
         return Path(named)
-    own = (_own_config(),) if named else (Path.cwd() / CONFIG_NAME, _own_config())
+    own = (own_config(),) if named else (Path.cwd() / CONFIG_NAME, own_config())
     return next((path for path in own if path.is_file()), None)
 
 
@@ -417,11 +375,11 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def _ollama_url(host: str) -> str:
+def ollama_url_of(host: str) -> str:
     """Ollama's own variable as a URL: it may lack the scheme and the port, and name every address.
 
     Example:
-        >>> _ollama_url("0.0.0.0:11500"), _ollama_url("https://gpu-box"), _ollama_url("")
+        >>> ollama_url_of("0.0.0.0:11500"), ollama_url_of("https://gpu-box"), ollama_url_of("")
         ('http://127.0.0.1:11500', 'https://gpu-box', 'http://127.0.0.1:11434')
     """
     scheme, _, rest = host.strip().rpartition("://")
@@ -430,17 +388,6 @@ def _ollama_url(host: str) -> str:
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(name, f"[{name}]" if ":" in name else name)  # noqa: S104
     port = f":{address.port}" if address.port else "" if scheme else ":11434"
     return f"{scheme or 'http'}://{shown}{port}{address.path.rstrip('/')}"
-
-
-def _absolute(value: object) -> object:
-    if isinstance(value, tuple):
-        return tuple(_absolute(item) for item in value)
-    return value.expanduser().absolute() if isinstance(value, Path) else value
-
-
-def _holds_secret(value: object) -> bool:
-    """A secret, or an address before whose host somebody is named."""
-    return isinstance(value, SecretStr) or (isinstance(value, str) and bool(_NAMES_SOMEBODY.match(value)))
 
 
 def _secret(value: str | None) -> SecretStr | None:

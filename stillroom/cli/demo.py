@@ -275,7 +275,7 @@ def example_library() -> Path:
 
 def _server_environment(rooms: Rooms, endpoint: Endpoint) -> dict[str, str]:
     """The settings by which a child process works in the same rooms and reaches the same endpoint."""
-    from stillroom.settings import as_environment
+    from stillroom.handed_settings import as_environment
 
     reached = {
         "endpoint_url": endpoint.base_url,

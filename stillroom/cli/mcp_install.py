@@ -187,7 +187,8 @@ def _client(client_id: str) -> Client:
 def _command(context: typer.Context, library: str | None, output: Output, *, quiet: bool) -> Command:
     """This interpreter, whatever PATH the client has, and the settings that are read here."""
     from mcp_server.installation.entries import Command
-    from stillroom.settings import CONFIG_VARIABLE, OWN_CONFIG, handed_on
+    from stillroom.handed_settings import handed_on
+    from stillroom.settings import CONFIG_VARIABLE, OWN_CONFIG
 
     variables, withheld = handed_on(open_rooms(context).settings, context.obj)
     if library is not None:

@@ -102,7 +102,7 @@ class Rooms(LibraryRooms):
         """Does the MCP server's long work on the services; opens and starts nothing."""
         from mcp_server.job_kinds import AT_ONCE, job_kinds
         from mcp_server.jobs.runner import JobRunner
-        from stillroom.settings import as_environment
+        from stillroom.handed_settings import as_environment
 
         settings = self.settings
         kinds = job_kinds(

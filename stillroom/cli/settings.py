@@ -63,7 +63,7 @@ def _shown(value: object) -> str | int:
     """A value as text; a secret only as whether it is set."""
     from pydantic import SecretStr
 
-    from stillroom.settings import written
+    from stillroom.handed_settings import written
 
     if value is None:
         return ""

@@ -15,7 +15,8 @@ import pytest
 
 from deploy.exports import container_images
 from deploy.ports import free_port
-from stillroom.settings import as_environment, load_settings
+from stillroom.handed_settings import as_environment
+from stillroom.settings import load_settings
 from tests.docker.conftest import (
     DOCKER,
     REPOSITORY,

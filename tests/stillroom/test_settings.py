@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stillroom.errors import SettingsError
-from stillroom.settings import as_environment, handed_on, load_settings
+from stillroom.handed_settings import as_environment, handed_on
+from stillroom.settings import load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
