@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +49,7 @@ class Reply:
         silent: nothing follows the pieces, until the client is gone.
         broken: the connection is reset after the pieces.
         finish_reason: why it ended; empty for an end without that.
-        left: set when the client of a silent answer is gone.
+        left: set when the client of a silent answer is gone, be it before the last piece.
         sent: set when the pieces are.
     """
 
@@ -80,17 +80,26 @@ class Reply:
             connection.sendall(reply({"error": error}, status=self.status))
             return
         connection.sendall(stream_head())
-        for text in self.events():
-            connection.sendall(chunk(text))
-        self.sent.set()
+        if self.silent:
+            self._fall_silent(connection)
+            return
+        self._send_events(connection)
         if self.broken:
             reset(connection)
-        elif self.silent:
-            if connection.recv(1) == b"":
-                self.left.set()
         else:
             connection.sendall(chunk(ending(self.finish_reason) if self.finish_reason else ""))
             connection.sendall(chunk(""))
+
+    def _send_events(self, connection: socket.socket) -> None:
+        for text in self.events():
+            connection.sendall(chunk(text))
+        self.sent.set()
+
+    def _fall_silent(self, connection: socket.socket) -> None:
+        with suppress(ConnectionError):  # a client that leaves before the last piece resets the connection
+            self._send_events(connection)
+            connection.recv(1)
+        self.left.set()
 
 
 @dataclass

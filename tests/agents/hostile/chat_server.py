@@ -75,8 +75,15 @@ class Talk:
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             readable, _, _ = select.select([self.connection], [], [], min(left, 0.05))
-            if self.stopped.is_set() or (readable and not self.connection.recv(1)):
+            if self.stopped.is_set() or (readable and not self._hears()):
                 raise ClientLeftError
+
+    def _hears(self) -> bool:
+        """Whether the client is still there, where its end of the connection has something to say."""
+        try:
+            return bool(self.connection.recv(1))
+        except OSError:  # a client that leaves with unread pieces resets the connection
+            return False
 
 
 class Script(Protocol):
