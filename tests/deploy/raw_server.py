@@ -96,6 +96,14 @@ def reset(connection: socket.socket) -> None:
     connection.close()
 
 
+def has_left(connection: socket.socket) -> bool:
+    """Wait for the client's next sign: whether it is that it is gone, be it with a reset."""
+    try:
+        return connection.recv(1) == b""
+    except OSError:
+        return True
+
+
 def _read(connection: socket.socket) -> Request:
     received = b""
     while b"\r\n\r\n" not in received:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from agents.calling.choice import INSTRUCTIONS as FIRST_CHOICE
 from deploy.endpoint import Capabilities, Endpoint
-from tests.deploy.raw_server import Request, chunk, raw_server, reply, reset, stream_head
+from tests.deploy.raw_server import Request, chunk, has_left, raw_server, reply, reset, stream_head
 
 if TYPE_CHECKING:
     import socket
@@ -75,15 +75,8 @@ class Talk:
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             readable, _, _ = select.select([self.connection], [], [], min(left, 0.05))
-            if self.stopped.is_set() or (readable and not self._hears()):
+            if self.stopped.is_set() or (readable and has_left(self.connection)):
                 raise ClientLeftError
-
-    def _hears(self) -> bool:
-        """Whether the client is still there, where its end of the connection has something to say."""
-        try:
-            return bool(self.connection.recv(1))
-        except OSError:  # a client that leaves with unread pieces resets the connection
-            return False
 
 
 class Script(Protocol):

@@ -16,7 +16,7 @@ from rag.answering.events import Answered, Dropped, Kept, Retrieved, Thought
 from rag.document import Hit, Passage
 from rag.ingesting.ingest import ingest
 from stillroom.errors import ModelError
-from tests.deploy.raw_server import chunk, raw_server, stream_head
+from tests.deploy.raw_server import chunk, has_left, raw_server, stream_head
 
 if TYPE_CHECKING:
     import socket
@@ -90,7 +90,7 @@ def test_closing_the_events_hangs_up_on_the_model() -> None:
 
     def serve(_: Request, connection: socket.socket) -> None:
         connection.sendall(stream_head() + delta('{"answer": [' + json.dumps(CLAIMS[0])))
-        if connection.recv(1) == b"":
+        if has_left(connection):
             hung_up.set()
 
     with raw_server(serve) as server:
