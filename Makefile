@@ -19,8 +19,8 @@ UV = $(eval UV := env UV_LINK_MODE=copy $(call handed_on,UV_DEFAULT_INDEX,index-
   $(call handed_on,UV_FIND_LINKS,find-links) $(call handed_on,SSL_CERT_FILE,cert) $(BIN)/uv)$(UV)
 INSTALL = $(UV) pip install --quiet --python $(BIN)/python
 
-.PHONY: help demo test lint types layers unit node test-sentence-transformers test-ollama vllm test-vllm lock wheel dist \
-  clean
+.PHONY: help demo test lint types layers examples unit node test-sentence-transformers test-ollama vllm test-vllm lock \
+  wheel dist clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-27s %s\n", $$1, $$2}'
@@ -61,7 +61,7 @@ $(STAMP): requirements/lock.txt pyproject.toml | $(BIN)/uv
 demo: $(STAMP) ## from bare machine to cited answers over MCP, on the bundled library
 	@$(BIN)/stillroom demo
 
-test: $(STAMP) lint types layers unit ## lint, types, import rules, every test; vLLM's too after make vllm
+test: $(STAMP) lint types layers examples unit ## lint, types, import rules, every example and test; vLLM's too after make vllm
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -72,6 +72,10 @@ types: $(STAMP)
 
 layers: $(STAMP)
 	$(BIN)/lint-imports
+
+# The examples in docstrings.
+examples: $(STAMP)
+	$(BIN)/python -m pytest --doctest-modules --quiet agents bench deploy mcp_server rag stillroom
 
 unit: $(STAMP)
 	@$(if $(shell command -v npm),$(MAKE) --no-print-directory node || echo "Their tests are skipped." >&2,true)

@@ -38,6 +38,7 @@ def as_environment(settings: Settings) -> dict[str, str]:
     """The variables by which a child process reads the same settings; secrets are among them.
 
     Example:
+        >>> from stillroom.settings import load_settings
         >>> as_environment(load_settings({"context_tokens": 4096}))["STILLROOM_CONTEXT_TOKENS"]
         '4096'
     """

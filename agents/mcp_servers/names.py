@@ -29,7 +29,7 @@ def tool_names(server: str, tools: Iterable[str], *, taken: Iterable[str] = ()) 
 
     Example:
         >>> tool_names("git", ["log", "read file"])
-        {'log': 'git__log', 'read file': 'git__read_file_3cb3b4'}
+        {'log': 'git__log', 'read file': 'git__read_file_121414'}
     """
     used = set(taken)
     prefix = prefix_of(server)

@@ -61,7 +61,7 @@ def for_models(schema: Mapping[str, Any]) -> _Schema:
 
     Example:
         >>> for_models({"properties": {"n": {"$ref": "#/definitions/N"}}, "definitions": {"N": True}})
-        {'type': 'object', 'properties': {'n': {}}, 'required': []}
+        {'type': 'object', 'properties': {'n': {}}, 'required': [], 'additionalProperties': False}
     """
     plain: _Schema = {"type": "object", "properties": {}, "required": []}
     for depth in range(_DEEPEST, 0, -1):

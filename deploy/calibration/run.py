@@ -91,8 +91,7 @@ def filling_tokens(plan: Plan) -> int:
     """How many tokens the prompt has that fills the buffers; 0 where it would take too long, or nobody knows.
 
     Example:
-        >>> from deploy.catalog import load_catalog  # doctest: +SKIP
-        >>> filling_tokens(plan_bundled(machine, PlanRequest(), load_catalog()))
+        >>> filling_tokens(plan_bundled(machine, PlanRequest(), load_catalog()))  # doctest: +SKIP
         512
     """
     tokens = min(_FILLING_TOKENS, math.floor(plan.workload.context_tokens * _FILLING_SHARE))

@@ -154,7 +154,8 @@ class Engine(Protocol):
         """What a starting engine does now, by the end of its log, as the end of a sentence; empty if unknown.
 
         Example:
-            >>> Vllm().read_progress("Loading safetensors checkpoint shards:  50% Completed | 1/2")
+            >>> from deploy.engines import engine
+            >>> engine("vllm").read_progress("Loading safetensors checkpoint shards:  50% Completed | 1/2")
             'loads weights, 50 %'
         """
 

@@ -34,6 +34,7 @@ def describe_machine(base: Machine, flags: MachineFlags) -> Machine:
         PlanError: a name, a size or a count that cannot be understood, or that does not go with another.
 
     Example:
+        >>> from deploy.hardware.machine_flags import MachineFlags
         >>> base = Machine("CPU", 4, 8 * GIB, 6 * GIB, "physical", 50 * GIB)
         >>> machine = describe_machine(base, MachineFlags(gpus=["2x RTX 4090"], memory="64GiB"))
         >>> [gpu.name for gpu in machine.gpus], machine.memory_total_bytes // GIB, machine.described

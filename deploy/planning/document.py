@@ -195,6 +195,7 @@ def suggestion(change: Change | None) -> str:
     """A change as one line; empty where none is known.
 
     Example:
+        >>> from deploy.plan import Change
         >>> suggestion(Change("context", "a context of 4,096 tokens", "deepseek-r1:7b --context 4096", 0.5))
         'a context of 4,096 tokens: stillroom plan deepseek-r1:7b --context 4096'
     """

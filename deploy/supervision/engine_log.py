@@ -25,6 +25,7 @@ def previous(log_path: Path) -> Path:
     """Where an older part of the log is kept: one only.
 
     Example:
+        >>> from pathlib import Path
         >>> previous(Path("state/engine.log")).name
         'engine.previous.log'
     """

@@ -80,6 +80,7 @@ def server_url(exposure: Exposure, port: int, *, secure: bool) -> str:
     """Where clients reach the server.
 
     Example:
+        >>> from mcp_server.http.exposure import Exposure
         >>> server_url(Exposure(), 8620, secure=False)
         'http://127.0.0.1:8620/mcp'
     """

@@ -50,7 +50,8 @@ class JobStore:
 
     Example:
         >>> store = JobStore(state_dir / "jobs.sqlite3")  # doctest: +SKIP
-        >>> store.add("ingest", {"paths": ["/home/you/notes"]}, owner="local", library="").state
+        >>> paths = ["/home/you/notes"]
+        >>> store.add("ingest", {"paths": paths}, owner="local", library="").state  # doctest: +SKIP
         'queued'
     """
 

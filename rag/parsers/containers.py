@@ -70,6 +70,7 @@ def members(
         limits: of all that comes out, together.
 
     Example:
+        >>> from pathlib import PurePath
         >>> [str(member.path) for member in members(b"no container", PurePath("a.txt"))]
         []
     """
