@@ -107,6 +107,10 @@ def translated_errors(path: Path) -> Iterator[None]:
         raise _meant(error, path) from error
     except json.JSONDecodeError as error:
         raise _damaged(path, str(error)) from error
+    except FileExistsError as error:
+        raise _unfit(path, f"{error.filename} has to be a folder") from error
+    except NotADirectoryError as error:
+        raise _unfit(path, f"{path.parent} has to be a folder") from error
     except OSError as error:
         raise _unfit(path, error.strerror or str(error)) from error
 
@@ -128,6 +132,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"the jobs in {path} have format {version}; this Stillroom reads up to {_VERSION}",
             hint="update Stillroom",
         )
+    # What was deleted is overwritten with zeros: questions and answers are in it.
+    connection.execute("PRAGMA secure_delete = ON")
     # With a write-ahead log a killed process loses nothing at this level; only lost power may take the last
     # moments, and nothing is damaged by it.
     connection.execute("PRAGMA synchronous = NORMAL")

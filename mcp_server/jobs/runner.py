@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+from mcp_server.jobs.ending import at_work
 from mcp_server.jobs.job import Holder
 from mcp_server.jobs.work import Work
 from stillroom.errors import JobError, StillroomError, ToolError
@@ -288,12 +289,6 @@ class JobRunner:
                 self._holder = Holder(secrets.token_hex(8), marked.pid, marked.create_time)
             return self._holder
 
-    def _lives(self, job: Job) -> bool:
-        from deploy.supervision.deployment import ProcessMark, lives
-
-        holder = job.holder
-        return holder is not None and lives(ProcessMark(holder.pid, holder.create_time))
-
     def _look_now(self) -> None:
         """Have the keeper look at once; it is started the first time."""
         with self._changed:
@@ -333,7 +328,7 @@ class JobRunner:
 
     def _take_from_dead(self, jobs: Sequence[Job]) -> bool:
         """Queue again what dead processes were at; whether there was any."""
-        left = [job for job in jobs if not self._lives(job)]
+        left = [job for job in jobs if not at_work(job)]
         for job in left:
             self._store.take_from_dead(job, most_runs=MOST_RUNS)
         if left:

@@ -38,6 +38,13 @@ SELECT id FROM jobs WHERE state = 'queued' AND library = ? AND kind IN (SELECT v
 ORDER BY created_at, rowid LIMIT 1
 """
 
+# What came of a job may be long, and a list of jobs shows none of it.
+_WITHOUT_RESULT: Final = (
+    "id, kind, arguments, owner, library, created_at, state, progress, message, NULL AS result_text, "
+    "NULL AS result_data, error, hint, runs, cancelling, holder, holder_pid, holder_create_time, "
+    "started_at, finished_at"
+)
+
 
 class JobStore:
     """The jobs of one file. Nothing is opened before the first job; threads may share it.
@@ -101,7 +108,7 @@ class JobStore:
 
     def find(self, job_id: str) -> Job | None:
         """The job, whoever's it is; None where there is none."""
-        if not self.path.exists():
+        if not self._is_there():
             return None
         with self._open() as connection:
             row = connection.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
@@ -109,7 +116,7 @@ class JobStore:
 
     def recent(self, owner: str, *, limit: int) -> tuple[Job, ...]:
         """The owner's jobs, the newest first."""
-        if not self.path.exists():
+        if not self._is_there():
             return ()
         with self._open() as connection:
             rows = connection.execute(
@@ -118,9 +125,44 @@ class JobStore:
             ).fetchall()
             return tuple(map(read_job, rows))
 
+    def everybodys(self, *, most_ended: int) -> tuple[Job, ...]:
+        """All jobs that are not finished, and the newest that are; the newest first, without their results.
+
+        Args:
+            most_ended: how many of those that are finished.
+        """
+        if not self._is_there():
+            return ()
+        with self._open() as connection:
+            rows = connection.execute(
+                f"SELECT {_WITHOUT_RESULT} FROM jobs WHERE finished_at IS NULL OR id IN "  # noqa: S608
+                "(SELECT id FROM jobs WHERE finished_at IS NOT NULL "
+                "ORDER BY created_at DESC, rowid DESC LIMIT ?) ORDER BY created_at DESC, rowid DESC",
+                (most_ended,),
+            ).fetchall()
+            return tuple(map(read_job, rows))
+
+    def count(self) -> int:
+        """How many jobs are kept."""
+        if not self._is_there():
+            return 0
+        with self._open() as connection:
+            (count,) = connection.execute("SELECT count(*) FROM jobs").fetchone()
+            return int(count)
+
+    def clear(self) -> int:
+        """Delete what is finished, and overwrite it on the disk; how many jobs it was."""
+        if not self._is_there():
+            return 0
+        with self._open() as connection:
+            cleared = connection.execute("DELETE FROM jobs WHERE finished_at IS NOT NULL").rowcount
+            # The log holds what was written; where another process reads just now, it is emptied later.
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return cleared
+
     def waits(self, kinds: Collection[str], *, library: str) -> bool:
         """Whether a job of these kinds and that library is queued; keeps nobody waiting."""
-        if not kinds or not self.path.exists():
+        if not kinds or not self._is_there():
             return False
         with self._open() as connection:
             wanted = (library, json.dumps(list(kinds)))
@@ -210,7 +252,7 @@ class JobStore:
 
     def running(self) -> tuple[Job, ...]:
         """What some process is at, or was when it died."""
-        if not self.path.exists():
+        if not self._is_there():
             return ()
         with self._open() as connection:
             rows = connection.execute("SELECT * FROM jobs WHERE state = 'running'").fetchall()
@@ -253,6 +295,11 @@ class JobStore:
                 self._connection.close()
                 self._connection = None
                 self._opened = None
+
+    def _is_there(self) -> bool:
+        """Whether there is a file yet; one that nobody may look at is an error."""
+        with translated_errors(self.path):
+            return file_mark(self.path) is not None
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

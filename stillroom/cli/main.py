@@ -49,6 +49,7 @@ MODULES: Final = (
     ("chat", ("chat",)),
     ("conversations", ("conversations",)),
     ("mcp", ("mcp",)),
+    ("jobs", ("jobs",)),
     ("settings", ("settings",)),
     ("demo", ("demo",)),
 )
