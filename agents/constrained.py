@@ -19,8 +19,9 @@ from langchain_core.messages import AIMessage, SystemMessage
 from agents.calling.actions import ANSWER, MOST_CALLS
 from agents.calling.deciding import Deciding
 from agents.calling.exchange import options
+from agents.calling.learned import learned_of
 from agents.calling.offered import offered
-from agents.calling.situation import Memory, Situation, memory_of
+from agents.calling.situation import Situation
 from agents.calling.structured_answers import structured_answers
 from deploy.chat import chat_model
 from rag.model_call import thinking_tokens
@@ -80,7 +81,7 @@ class ConstrainedActions(AgentMiddleware):
         )
         self._most_calls = MOST_CALLS if parallel else 1
         self._first_choice = first_choice
-        self._memory: Memory = memory_of(endpoint)
+        self._learned = learned_of(endpoint)
 
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
@@ -91,7 +92,7 @@ class ConstrainedActions(AgentMiddleware):
             ModelError: two replies in a row were no valid action, what came back is no chat answer, or the
                 conversation does not fit.
         """
-        deciding = Deciding(self._situation(request), self._memory)
+        deciding = Deciding(self._situation(request), self._learned)
         while (asked := deciding.asked) is not None:
             with deciding.listening():
                 deciding.message = handler(self._asking(request, asked)).result[0]
@@ -108,7 +109,7 @@ class ConstrainedActions(AgentMiddleware):
         Raises:
             ModelError: as ``wrap_model_call``.
         """
-        deciding = Deciding(self._situation(request), self._memory)
+        deciding = Deciding(self._situation(request), self._learned)
         while (asked := deciding.asked) is not None:
             with deciding.listening():
                 deciding.message = (await handler(self._asking(request, asked))).result[0]

@@ -46,6 +46,8 @@ class Capabilities:
         context_tokens: prompt and answer together, as the server says; None where it was not asked or does
             not say. ``Endpoint.context_tokens`` is what may be used.
         findings: how all this was told; empty where nobody asked the server.
+        identity: of the model and of how it is served, as the server tells: another digest, another version
+            or other flags make another; empty where nobody asked.
     """
 
     native_tools: bool = False
@@ -57,6 +59,8 @@ class Capabilities:
     embedding_dimensions: int | None = None
     context_tokens: int | None = None
     findings: tuple[Finding, ...] = ()
+    # It says which model this is and not what it can do.
+    identity: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

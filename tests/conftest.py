@@ -116,13 +116,6 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("same-everywhere")
 
 
-@pytest.fixture(autouse=True)
-def _nothing_known_of_servers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A later test's server may get the port of one of which a run of the agent learned something."""
-    if "agents.calling.situation" in sys.modules:
-        monkeypatch.setattr("agents.calling.situation._memories", {})
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _ctrl_c_is_heard() -> None:
     """Undo what a shell does to a job in the background: Ctrl-C is ignored there, and children inherit it."""

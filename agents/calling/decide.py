@@ -17,7 +17,8 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from agents.calling.actions import MOST_CALLS, Action, InvalidActionError, checked
 from agents.calling.deciding import Deciding
 from agents.calling.exchange import options
-from agents.calling.situation import Situation, memory_of
+from agents.calling.learned import learned_of
+from agents.calling.situation import Situation
 from agents.calling.way import called_by, calling_way
 from deploy.chat import chat_model, split_reasoning
 from deploy.chat_errors import model_errors, readable_answer
@@ -156,7 +157,7 @@ def _constrained(asked: _Asked, situation: Situation) -> tuple[tuple[Action, ...
     model = chat_model(endpoint, max_tokens=situation.action_tokens)
     thinker = chat_model(endpoint, max_tokens=thinking_tokens(endpoint) or 1)
     try:
-        deciding = Deciding(situation, memory_of(endpoint))
+        deciding = Deciding(situation, learned_of(endpoint))
         while (ask := deciding.asked) is not None:
             bound = (thinker if ask.kind == "thought" else model).bind(**options(endpoint, ask))
             system = [SystemMessage(ask.system)] if ask.system else []

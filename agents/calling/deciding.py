@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
     from agents.calling.exchange import Ask
-    from agents.calling.situation import Decided, Memory, Situation
+    from agents.calling.learned import Learned
+    from agents.calling.situation import Decided, Situation
 
 
 class Deciding:
@@ -36,14 +37,14 @@ class Deciding:
         ...     deciding.go_on()
     """
 
-    def __init__(self, situation: Situation, memory: Memory) -> None:
+    def __init__(self, situation: Situation, learned: Learned) -> None:
         self.asked: Ask | None = None
         self.message: BaseMessage | None = None
         self._endpoint = situation.endpoint
         self._decided: Decided | None = None
         self._cut_off: Said | None = None
         self._refusal: tuple[RefusedError, Exception] | None = None
-        self._steps: Generator[Ask, Said, Decided] = decision(situation, memory)
+        self._steps: Generator[Ask, Said, Decided] = decision(situation, learned)
         self._advance(lambda: next(self._steps))
 
     @property

@@ -1,12 +1,11 @@
-"""What is to be decided, what is known of the server by then, and what was decided: values only."""
+"""What is to be decided, and what was decided: values only."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from agents.calling.actions import ANSWER, Action
-from agents.calling.choice import Baselines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,30 +14,6 @@ if TYPE_CHECKING:
 
     from agents.calling.offered import Offer
     from deploy.endpoint import Endpoint
-
-
-@dataclass
-class Memory:
-    """What a decision learns of the server, for those that follow.
-
-    Attributes:
-        baselines: what the model names for an empty message.
-        chooses: the server takes the request for a first choice.
-        has_system: its template has a place for instructions.
-    """
-
-    baselines: Baselines = field(default_factory=Baselines)
-    chooses: bool = True
-    has_system: bool = True
-
-
-# What was learned of a server outlives an agent, which is made anew for each question.
-_memories: Final[dict[tuple[str, str], Memory]] = {}
-
-
-def memory_of(endpoint: Endpoint) -> Memory:
-    """What this process has learned of the server, to be added to."""
-    return _memories.setdefault((endpoint.base_url, endpoint.model), Memory())
 
 
 @dataclass(frozen=True, slots=True)

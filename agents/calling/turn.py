@@ -41,7 +41,7 @@ from agents.calling.choice import (
 from agents.calling.exchange import Ask, RefusedError, Said
 from agents.calling.grammar_schema import shortened
 from agents.calling.history import fit_history, flatten, shortened_history, without_system
-from agents.calling.situation import Decided, Memory, Situation
+from agents.calling.situation import Decided, Situation
 from agents.calling.structured_answers import StructuredAnswer
 from agents.calling.wording import ACT, ANSWER_IN_WORDS, THINK, describe_actions, reminder, repair
 from rag.language import detect_language
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import AnyMessage
 
+    from agents.calling.learned import Learned
     from agents.calling.offered import Offer
 
 # The first reply and one repair: a model that fails twice fails a third time.
@@ -90,7 +91,7 @@ _SECOND_TRY_SHARE: Final = 0.75
 _log = logging.getLogger(__name__)
 
 
-def decision(situation: Situation, memory: Memory) -> Generator[Ask, Said, Decided]:
+def decision(situation: Situation, learned: Learned) -> Generator[Ask, Said, Decided]:
     """Yield what to ask, until it is decided.
 
     Raises:
@@ -98,15 +99,15 @@ def decision(situation: Situation, memory: Memory) -> Generator[Ask, Said, Decid
             the conversation does not fit.
         RefusedError: the server refused what cannot be done without.
     """
-    return (yield from _Decision(situation, memory).steps())
+    return (yield from _Decision(situation, learned).steps())
 
 
 class _Decision:
     """One decision under way."""
 
-    def __init__(self, situation: Situation, memory: Memory) -> None:
+    def __init__(self, situation: Situation, learned: Learned) -> None:
         self._at = situation
-        self._memory = memory
+        self._learned = learned
         turn = _latest_turn(situation.messages)
         self._calls = _calls(turn)
         self._question = turn[0].text if turn else ""
@@ -160,7 +161,7 @@ class _Decision:
 
     def _has_to_choose(self, tools: Sequence[Offer]) -> bool:
         """Whether a request for the first choice is worth its time."""
-        if not tools or not self._question or not self._memory.chooses:
+        if not tools or not self._question or not self._learned.chooses:
             return False
         if self._is_large(tools):
             return True
@@ -194,7 +195,8 @@ class _Decision:
             baseline = (yield from self._baseline(ask(NEUTRAL), shown, language)) if named.likely else {}
         except RefusedError as refused:
             _log.info("%s takes no request for a first choice: %s", at.endpoint.base_url, refused.words)
-            self._memory.chooses = False
+            # A question that is too long says nothing of the next one.
+            self._learned.chooses = refused.too_long
             if self._is_large(tools):
                 tools = fitting(self._question, tools, budget_tokens=self._room(), most=_HANDFUL)
             return tuple(tools), at.answers
@@ -226,11 +228,11 @@ class _Decision:
     ) -> Generator[Ask, Said, Mapping[str, float]]:
         """What the model names for an empty message, asked for once."""
         key = (language, tuple((tool.name, tool.description) for tool in shown))
-        known = self._memory.baselines.get(key)
+        known = self._learned.baselines.get(key)
         if known is None:
             said = yield from self._said(neutral)
             known = likelihoods(said, [*(tool.name for tool in shown), NO_TOOL])
-            self._memory.baselines.keep(key, known)
+            self._learned.baselines.keep(key, known)
         return known
 
     def _think(self, system: str, messages: list[AnyMessage]) -> Generator[Ask, Said, str]:
@@ -310,14 +312,14 @@ class _Decision:
 
     def _said(self, asked: Ask) -> Generator[Ask, Said, Said]:
         """The reply, with the instructions in the first turn where the template has no place for them."""
-        if not self._memory.has_system:
+        if not self._learned.has_system:
             asked = without_system(asked)
         try:
             said = yield asked
         except RefusedError as refused:
             if not asked.system or not _SYSTEM_WORDS.search(refused.words):
                 raise
-            self._memory.has_system = False
+            self._learned.has_system = False
             said = yield without_system(asked)
         self._tokens += said.tokens
         return said

@@ -63,7 +63,7 @@ def probed(
             report = examine(server, identity, first_seconds=first_seconds)
             if cache_dir is not None and report.complete:
                 kept.write(cache_dir, name, report, now=time.time())
-    return informed(endpoint, report)
+    return informed(endpoint, report, identity=name)
 
 
 def probed_or_planned(endpoint: Endpoint) -> Endpoint:

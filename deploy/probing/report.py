@@ -50,11 +50,16 @@ class Report:
     complete: bool = True
 
 
-def informed(endpoint: Endpoint, report: Report) -> Endpoint:
+def informed(endpoint: Endpoint, report: Report, *, identity: str) -> Endpoint:
     """The endpoint with what the report says of it; what the server did not tell stays as it was.
 
     A model that is known to think is taken to think although a few tokens did not show it. The context is
     the smaller of the one that was asked for and the server's.
+
+    Args:
+        endpoint: as it was known so far.
+        report: of its server and model.
+        identity: what the report is of.
     """
     known = endpoint.capabilities
     thinks = known.reasoning or bool(report.thinking.value)
@@ -68,6 +73,7 @@ def informed(endpoint: Endpoint, report: Report) -> Endpoint:
         embeddings=_or_else(report.embeddings, known.embeddings),
         embedding_dimensions=report.embedding_dimensions,
         context_tokens=report.context_tokens,
+        identity=identity,
     )
     found = _findings(capabilities, report, endpoint.context_tokens)
     return replace(

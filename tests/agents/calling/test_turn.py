@@ -82,8 +82,9 @@ def test_instructions_go_into_the_first_turn_where_the_template_has_no_place_for
     scripted_chat: Serve,
 ) -> None:
     with scripted_chat((400, "System role not supported"), call("salt"), call("sand")) as chat:
-        decide(chat.endpoint(), "How heavy is salt?", TOOLS)
-        decide(chat.endpoint(), "How heavy is sand?", TOOLS)
+        endpoint = chat.endpoint(identity="without a place for instructions")
+        decide(endpoint, "How heavy is salt?", TOOLS)
+        decide(endpoint, "How heavy is sand?", TOOLS)
     first, second, third = ([message["role"] for message in request["messages"]] for request in chat.requests)
     assert (first, second, third) == (["system", "user"], ["user"], ["user"])
     assert "Weigh a thing." in chat.requests[2]["messages"][0]["content"]
@@ -100,9 +101,30 @@ def test_a_server_that_refuses_to_tell_likelihoods_is_not_asked_again(scripted_c
     with scripted_chat(call("salt"), call("salt")) as chat:
         chat.choice = (400, "logprobs are not supported")
         for _ in range(2):
-            assert decide(chat.endpoint(), "How heavy is salt?", TOOLS).valid
+            assert decide(chat.endpoint(identity="without likelihoods"), "How heavy is salt?", TOOLS).valid
     assert len(chat.choices) == 1
     assert branches(chat.requests[0]) == ["weigh", "measure", "final_answer"]
+
+
+def test_a_question_that_is_too_long_for_a_first_choice_says_nothing_of_the_next(
+    scripted_chat: Serve,
+) -> None:
+    with scripted_chat(call("salt"), call("salt")) as chat:
+        chat.choice = (
+            400,
+            "request (4146 tokens) exceeds the available context size (4096 tokens), try increasing it",
+        )
+        for _ in range(2):
+            assert decide(chat.endpoint(identity="of a small context"), "How heavy is salt?", TOOLS).valid
+    assert len(chat.choices) == 2
+
+
+def test_another_model_at_the_same_address_is_asked_what_the_one_before_refused(scripted_chat: Serve) -> None:
+    with scripted_chat(call("salt"), call("salt")) as chat:
+        chat.choice = (400, "logprobs are not supported")
+        for digest in ("a", "b"):
+            assert decide(chat.endpoint(identity=f"digest {digest}"), "How heavy is salt?", TOOLS).valid
+    assert len(chat.choices) == 2
 
 
 def test_a_large_toolbox_is_narrowed_even_for_a_model_that_thinks(scripted_chat: Serve) -> None:

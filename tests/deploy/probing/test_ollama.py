@@ -188,7 +188,8 @@ def test_another_template_of_the_same_model_is_asked_anew(tmp_path: Path) -> Non
     with raw_server(serving(WITH_TOOLS)) as server:
         probed(endpoint(server.url, "smol-tools"), cache_dir=tmp_path)
         asked = len(server.requests)
-        assert probed(endpoint(server.url, "smol-tools"), cache_dir=tmp_path).capabilities.native_tools
+        kept = probed(endpoint(server.url, "smol-tools"), cache_dir=tmp_path).capabilities
+        assert kept.native_tools
         assert not any(request.path == "/api/chat" for request in server.requests[asked:])
     port = server.port
 
@@ -199,6 +200,7 @@ def test_another_template_of_the_same_model_is_asked_anew(tmp_path: Path) -> Non
     with raw_server(serving(templated), port=port) as server:
         asked_again = probed(endpoint(server.url, "smol-tools"), cache_dir=tmp_path)
     assert not asked_again.capabilities.native_tools
+    assert asked_again.capabilities.identity not in {"", kept.identity}
 
 
 def test_the_context_is_the_one_that_the_loaded_model_was_given() -> None:

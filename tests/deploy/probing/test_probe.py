@@ -119,7 +119,9 @@ def test_a_kept_report_is_used_until_it_is_asked_anew(bundled_endpoint: Endpoint
 
     assert probed(named(bundled_endpoint), cache_dir=tmp_path).capabilities.native_tools is True
     assert probed(named(bundled_endpoint), cache_dir=tmp_path, anew=True) == asked
-    assert probed(named(bundled_endpoint), cache_dir=tmp_path) == asked
+    again = probed(named(bundled_endpoint), cache_dir=tmp_path)
+    assert again == asked
+    assert again.capabilities.identity == asked.capabilities.identity == next(iter(kept["entries"]))
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"version": 99, "entries": {}}', '{"version": 1}'])
