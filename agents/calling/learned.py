@@ -1,7 +1,7 @@
-"""What decisions found out about a server and its model, for those that follow: it costs requests to find out.
+"""What decisions found out about a server and its model, for those that follow: finding out costs requests.
 
 An agent is made anew for each question, so it is kept for the process, and of the model as its server
-identifies it: another digest under the same name, or another engine at the same address, is met as a stranger.
+identifies it: another digest of the same name, or another engine at the same address, is met as a stranger.
 """
 
 from __future__ import annotations
