@@ -34,7 +34,7 @@ from mcp_server.http.request_ids import HEADER, RequestIds
 from mcp_server.http.revocation import looking_for_revoked
 from mcp_server.http.sessions import IDLE_SECONDS, MOST_SESSIONS, SESSIONS_SHARE, Sessions
 from mcp_server.http.slots import AT_ONCE, SLOTS_SHARE, Slots
-from mcp_server.http.verifier import TokenBackend
+from mcp_server.http.verifier import ExpiredTokens, TokenBackend
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -94,7 +94,7 @@ def build_app(
     endpoint: ASGIApp = Bodies(Messages(Slots(shared, share=1.0 if alone else SLOTS_SHARE)))
     metadata = build_resource_metadata_url(AnyHttpUrl(url))
     if verifier is not None:
-        endpoint = RequireAuthMiddleware(endpoint, [], metadata)
+        endpoint = ExpiredTokens(RequireAuthMiddleware(endpoint, [], metadata), str(metadata))
     if requests_per_minute:
         endpoint = RateLimit(endpoint, Rates(requests_per_minute))
     if verifier is not None:

@@ -1,8 +1,8 @@
 """Ends what is open when the server ends: calls get a moment to be answered, streams end as streams do.
 
 A client that sees its stream end connects again; one whose connection breaks reports an error. A call whose
-answer had begun as a stream gets an error as its last message. Whose token was revoked while a stream is open
-hears nothing more on it.
+answer had begun as a stream gets an error as its last message. Whose token was revoked or expired while a
+stream is open hears nothing more on it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from mcp_server.http.exchange import exchange_of
-from mcp_server.http.refusals import error_body, refusal
+from mcp_server.http.refusals import bad_token, error_body, refusal
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # From the signal until open calls are cut; a service manager waits 10 s or more before it kills.
 GRACE_SECONDS: Final = 2.0
 _ENDING: Final = "the server is ending"
+_NOT_GOOD: Final = "the token was revoked or has expired"
 
 
 class Draining:
@@ -97,7 +98,7 @@ class Draining:
             last = b"" if revoked else _last_event(scope)
             await send({"type": "http.response.body", "body": last, "more_body": False})
         else:
-            response = refusal(401, "the token was revoked") if revoked else _ending()
+            response = bad_token(_NOT_GOOD) if revoked else _ending()
             await response(scope, receive, send)
 
     def _may_hear(self, scope: Scope) -> bool:

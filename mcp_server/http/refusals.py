@@ -40,6 +40,18 @@ def refusal(
     )
 
 
+def bad_token(message: str, metadata_url: str = "") -> JSONResponse:
+    """A response that refuses a token, as RFC 6750 has it.
+
+    Args:
+        message: for whoever set up the client; without quotes.
+        metadata_url: where RFC 9728's document is; empty for none to be named.
+    """
+    said = ['error="invalid_token"', f'error_description="{message}"']
+    said += [f'resource_metadata="{metadata_url}"'] if metadata_url else []
+    return refusal(401, message, headers={"WWW-Authenticate": f"Bearer {', '.join(said)}"})
+
+
 def error_body(message: str, request_id: str | int | None, code: int = REFUSED) -> dict[str, Any]:
     """A JSON-RPC error.
 

@@ -7,17 +7,16 @@ it. It knows nothing of requests.
 from __future__ import annotations
 
 import hmac
-import json
 import os
 import re
 import secrets
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from filelock import FileLock, Timeout
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from deploy.private_files import make_private_folder
 from deploy.small_file import read_small_file, write_whole
@@ -29,7 +28,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-_VERSION: Final = 1
+# The second has tokens that expire: a Stillroom that knows no such thing would let them in for ever.
+_PLAIN_VERSION: Final = 1
+_VERSION: Final = 2
 _MOST_BYTES: Final = 1_000_000
 # 256 bits: a digest without salt or stretching is enough for what nobody can guess.
 _RANDOM_BYTES: Final = 32
@@ -52,12 +53,14 @@ class TokenRecord:
         scopes: what its holder may do.
         sha256: of the token, in hexadecimal.
         created_at: ISO 8601; empty for one of the environment.
+        expires_at: from when on it is refused, in UTC; None for never.
     """
 
     name: str
     scopes: tuple[Scope, ...]
     sha256: str
     created_at: str
+    expires_at: AwareDatetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +99,16 @@ class TokenFile:
                 f"{self.path} is damaged ({error.error_count()} errors)",
                 hint="delete it, and make the tokens again: stillroom mcp token add NAME",
             ) from error
-        if file.version != _VERSION:
-            raise McpError(f"{self.path} has version {file.version}, and {_VERSION} is read")
+        if not _PLAIN_VERSION <= file.version <= _VERSION:
+            raise McpError(f"{self.path} has version {file.version}, and up to {_VERSION} is read")
         return file.tokens
 
-    def add(self, name: str, scopes: Collection[Scope], *, now: datetime) -> str:
+    def add(
+        self, name: str, scopes: Collection[Scope], *, now: datetime, expires_at: datetime | None = None
+    ) -> str:
         """Make a token and keep its digest; the token itself is nowhere but in what is returned.
 
-        Every token may read, whatever else it may.
+        Every token may read, whatever else it may. Without ``expires_at`` it stays good until it is revoked.
 
         Raises:
             McpError: the name cannot be used or is taken, or the file cannot be read or written.
@@ -111,7 +116,8 @@ class TokenFile:
         if trouble := name_trouble(name):
             raise McpError(trouble, hint="stillroom mcp token add laptop")
         token = _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
-        record = TokenRecord(name, with_read(scopes), digest(token), now.isoformat(timespec="seconds"))
+        made = now.isoformat(timespec="seconds")
+        record = TokenRecord(name, with_read(scopes), digest(token), made, expires_at)
         with self._locked():
             records = self.read()
             if any(other.name == name for other in records):
@@ -139,9 +145,11 @@ class TokenFile:
         return next(record for record in records if record.name == name)
 
     def _write(self, records: tuple[TokenRecord, ...]) -> None:
-        content = json.dumps(asdict(_File(_VERSION, records)), indent=1)
+        version = _VERSION if any(record.expires_at for record in records) else _PLAIN_VERSION
+        # What is not said is not written: files without such tokens stay as every version reads them.
+        content = TypeAdapter(_File).dump_json(_File(version, records), indent=1, exclude_defaults=True)
         try:
-            write_whole(self.path, content.encode(), owner_only=True)
+            write_whole(self.path, content, owner_only=True)
         except OSError as error:
             raise McpError(f"{self.path} cannot be written: {error.strerror or error}") from error
 

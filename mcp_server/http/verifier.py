@@ -1,24 +1,30 @@
 """Verifies bearer tokens for the SDK, against the file and the environment as they are at that moment.
 
-A token that was revoked is refused from the next request on: the file is looked at with each. It does not
-know what a request asks for.
+A token that was revoked or has expired is refused from the next request on: file and clock are looked at with
+each. It does not know what a request asks for.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
 
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser, BearerAuthBackend
 from mcp.server.auth.provider import AccessToken
 
 from mcp_server.http.exchange import exchange_of
+from mcp_server.http.expiry import is_over
+from mcp_server.http.refusals import bad_token
 from mcp_server.http.tokens import holder
 from stillroom.errors import McpError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.authentication import AuthCredentials
     from starlette.requests import HTTPConnection
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from mcp_server.http.tokens import TokenFile, TokenRecord
 
@@ -27,6 +33,11 @@ _LOGGER = logging.getLogger(__name__)
 # What tells one state of a file from another: a change makes a new file, so its number alone would do but for
 # a person's editor, which may write into the same one.
 _State = tuple[int, ...] | None
+_SCHEME: Final = "bearer "
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class FileTokenVerifier:
@@ -35,10 +46,18 @@ class FileTokenVerifier:
     Args:
         file: read again whenever it changed; where it cannot be read none of its tokens is good.
         environment: the token that the environment gives, if it gives one.
+        clock: the time, with its zone.
     """
 
-    def __init__(self, file: TokenFile, environment: TokenRecord | None = None) -> None:
+    def __init__(
+        self,
+        file: TokenFile,
+        environment: TokenRecord | None = None,
+        *,
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
         self._file = file
+        self._clock = clock
         self._environment = () if environment is None else (environment,)
         self._records: tuple[TokenRecord, ...] = ()
         self._seen: _State = None
@@ -46,20 +65,28 @@ class FileTokenVerifier:
     async def verify_token(self, token: str) -> AccessToken | None:
         """Who holds the token; what is returned has its digest in the token's place."""
         record = holder(token, self.records())
-        if record is None:
+        if record is None or self._is_over(record):
             return None
         return AccessToken(token=record.sha256, client_id=record.name, scopes=list(record.scopes))
 
+    def has_expired(self, token: str) -> bool:
+        """Whether the token was good once, and its time is over."""
+        record = holder(token, self.records())
+        return record is not None and self._is_over(record)
+
     def still_holds(self, verified: AccessToken) -> bool:
         """Whether a token that was verified before is good now."""
-        return any(record.sha256 == verified.token for record in self.records())
+        return any(record.sha256 == verified.token and not self._is_over(record) for record in self.records())
 
     def records(self) -> tuple[TokenRecord, ...]:
-        """The tokens that are good now."""
+        """The tokens that are kept now, also those that have expired: with these alone nobody is let in."""
         state = self._state()
         if state != self._seen:
             self._seen, self._records = state, self._read()
         return (*self._environment, *self._records)
+
+    def _is_over(self, record: TokenRecord) -> bool:
+        return is_over(record.expires_at, self._clock())
 
     def _read(self) -> tuple[TokenRecord, ...]:
         try:
@@ -80,9 +107,40 @@ class FileTokenVerifier:
 class TokenBackend(BearerAuthBackend):
     """The SDK's reading of the ``Authorization`` header, which tells the other layers whose token it was."""
 
+    def __init__(self, verifier: FileTokenVerifier) -> None:
+        super().__init__(verifier)
+        self._verifier = verifier
+
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, AuthenticatedUser] | None:
         """Who sent the request, if its token is good."""
         found: tuple[AuthCredentials, AuthenticatedUser] | None = await super().authenticate(conn)
         if found is not None:
             exchange_of(conn.scope).token = found[1].access_token
-        return found
+            return found
+        given = conn.headers.get("authorization", "")
+        if given.lower().startswith(_SCHEME):
+            exchange_of(conn.scope).expired = self._verifier.has_expired(given[len(_SCHEME) :])
+        return None
+
+
+class ExpiredTokens:
+    """ASGI layer that tells whoever comes with an expired token that it was good once; all others pass.
+
+    The SDK would say only that a token is needed. It stands behind ``TokenBackend``.
+
+    Args:
+        app: what is served.
+        metadata_url: of RFC 9728's document.
+    """
+
+    def __init__(self, app: ASGIApp, metadata_url: str) -> None:
+        self._app = app
+        self._metadata_url = metadata_url
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        if exchange_of(scope).expired:
+            refused = bad_token("the token has expired", self._metadata_url)
+            await refused(scope, receive, send)
+            return
+        await self._app(scope, receive, send)

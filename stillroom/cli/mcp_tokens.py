@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +11,7 @@ from stillroom.cli import options
 from stillroom.cli.mcp_serve import Tokens, token_file
 from stillroom.cli.output import Output
 from stillroom.cli.rooms import open_rooms
-from stillroom.errors import StillroomError
+from stillroom.errors import McpError, StillroomError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,11 +43,15 @@ def add(
         list[str] | None,
         typer.Option("--scope", help="read, ingest or agent; all three if not given; repeatable."),
     ] = None,
+    expires: Annotated[
+        str, typer.Option(help="When it ends: a time such as 12h, 30d or 4w, its last day in UTC, or never.")
+    ] = "never",
     tokens: Tokens = None,
     json: options.Json = False,
 ) -> None:
     """Make a token and show it, this once; only its digest is kept."""
     from mcp_server.callers import SCOPES
+    from mcp_server.http.expiry import read_expiry
     from mcp_server.http.tokens import name_trouble, with_read
 
     output = Output(as_json=json)
@@ -57,33 +61,51 @@ def add(
     if trouble := name_trouble(name):
         raise typer.BadParameter(trouble)
     scopes = with_read(scope or SCOPES)
+    now = datetime.now().astimezone()
+    try:
+        expires_at = read_expiry(expires.strip(), now)
+    except McpError as error:
+        raise typer.BadParameter(f"{error.message}; try {error.hint}") from error
     file = token_file(open_rooms(context, mcp_tokens_file=tokens).settings)
-    token = file.add(name, scopes, now=datetime.now().astimezone())
+    token = file.add(name, scopes, now=now, expires_at=expires_at)
     output.result(
-        {"name": name, "scopes": scopes, "token": token, "file": file.path},
+        {"name": name, "scopes": scopes, "expires_at": _iso(expires_at), "token": token, "file": file.path},
         lambda console: console.print(token, markup=False, soft_wrap=True),
     )
     output.note(f"The token {name} may: {', '.join(scopes)}. It is not shown again; a client sends it as")
     output.note("Authorization: Bearer TOKEN.")
+    if expires_at is not None:
+        output.note(f"It is good until {_iso(expires_at)}.")
     if len(file.read()) == 1:
         output.note("A server that asks for no token yet must be started again.")
 
 
 def list_tokens(context: typer.Context, tokens: Tokens = None, json: options.Json = False) -> None:
     """Who has a token, and what it allows."""
+    from mcp_server.http.expiry import is_over
+
     file = token_file(open_rooms(context, mcp_tokens_file=tokens).settings)
     records = file.read()
+    now = datetime.now(UTC)
 
     def show(console: Console) -> None:
         from rich.table import Table
 
-        table = Table("name", "may", "since")
+        table = Table("name", "may", "since", "expires")
         for record in records:
-            table.add_row(record.name, ", ".join(record.scopes), record.created_at)
+            left = _left(record.expires_at, now)
+            table.add_row(record.name, ", ".join(record.scopes), record.created_at, left)
         console.print(table if records else "no tokens")
 
     data = [
-        {"name": record.name, "scopes": record.scopes, "created_at": record.created_at} for record in records
+        {
+            "name": record.name,
+            "scopes": record.scopes,
+            "created_at": record.created_at,
+            "expires_at": _iso(record.expires_at),
+            "expired": is_over(record.expires_at, now),
+        }
+        for record in records
     ]
     Output(as_json=json).result({"tokens": data, "file": file.path}, show)
 
@@ -130,6 +152,20 @@ def revoke(
             "That was the last token: a server that runs refuses everybody, and one that is started on this"
             " machine alone asks nobody for a token."
         )
+
+
+def _left(expires_at: datetime | None, now: datetime) -> str:
+    """How long a token is good from now on."""
+    from stillroom.cli.engine_pages import duration
+
+    if expires_at is None:
+        return "never"
+    left = (expires_at - now).total_seconds()
+    return f"in {duration(left)}" if left > 0 else "expired"
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def _unfinished(store: JobStore, owner: str, *, keep: bool) -> list[str]:

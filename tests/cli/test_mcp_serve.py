@@ -6,11 +6,13 @@ import json
 import signal
 import stat
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
+from mcp_server.http.tokens import TokenFile
 from mcp_server.jobs.store import JobStore
 from tests.cli.conftest import refused
 from tests.mcp_server.http.wire import bearer, call, headers_for, message
@@ -60,6 +62,34 @@ def test_token_is_made_shown_once_listed_and_revoked(home: Home) -> None:
     assert home.json("mcp", "token", "revoke", "laptop")["revoked"] is True
     refused(home.run("mcp", "token", "revoke", "laptop"), "there is no token 'laptop'; there are: none")
     assert home.run("mcp", "token", "list").stdout == "no tokens\n"
+
+
+def test_token_that_expires_says_until_when_and_how_long_that_is(home: Home) -> None:
+    made = home.run("mcp", "token", "add", "guest", "--expires", "30d", "--json")
+    expires_at = json.loads(made.stdout)["expires_at"]
+    assert f"It is good until {expires_at}." in made.stderr
+    home.json("mcp", "token", "add", "laptop")
+
+    listed = home.json("mcp", "token", "list")["tokens"]
+
+    assert [(one["name"], one["expires_at"], one["expired"]) for one in listed] == [
+        ("guest", expires_at, False),
+        ("laptop", None, False),
+    ]
+    shown = home.run("mcp", "token", "list").stdout
+    assert "in 29 d 23 h" in shown
+    assert "never" in shown
+    past = datetime(2026, 1, 1, tzinfo=UTC)
+    TokenFile(home.state_dir / "mcp-tokens.json").add("over", [], now=past, expires_at=past)
+    assert home.json("mcp", "token", "list")["tokens"][-1]["expired"] is True
+
+
+@pytest.mark.parametrize("expires", ["2020-01-01", "soon", "0d"])
+def test_time_at_which_a_token_cannot_expire_is_a_mistake_of_usage(home: Home, expires: str) -> None:
+    done = home.run("mcp", "token", "add", "guest", "--expires", expires)
+    assert done.returncode == 2
+    assert "--expires 30d" in done.stderr
+    assert not (home.state_dir / "mcp-tokens.json").exists()
 
 
 def test_only_the_first_token_needs_a_server_to_start_again(home: Home) -> None:
