@@ -58,7 +58,10 @@ class McpServer:
     _stopped: bool = False
     _starts_left: int = 1
     _given_up: McpError | None = field(default=None, repr=False)
+    # Of starting again: of several threads whose call met the same death one does it.
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    # Held for a moment: what begins to open is known to whoever stops, or does not begin.
+    _door: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
     def served(self) -> tuple[ServedTool, ...]:
@@ -148,9 +151,11 @@ class McpServer:
             self.session = None
 
     def stop(self) -> None:
-        """End the session and the process, and wait for it."""
-        self._stopped = True
-        for session in (self.session, self._opening):
+        """End the session and the process, and wait for it; it is never started again."""
+        with self._door:
+            self._stopped = True
+            sessions = (self.session, self._opening)
+        for session in sessions:
             if session is not None:
                 session.wait_closed()
 
@@ -178,9 +183,13 @@ class McpServer:
             self.config.secrets,
             route.observed,
         )
-        self._opening = session
+        with self._door:
+            if self._stopped:
+                raise ConnectionLostError(f"{self._subject} was stopped", sent=False)
+            self._opening = session
+            opened = session.open()
         try:
-            session.open().result()
+            opened.result()
         except McpError as error:
             raise type(error)(self._told(error, session), hint=self._hint) from error
         self.session = session
@@ -189,9 +198,11 @@ class McpServer:
         """Start it once more, unless another thread did already.
 
         Raises:
-            ToolError: it died too often, cannot be started again, or offers something else now.
+            ToolError: it was stopped, died too often, cannot be started again, or offers something else now.
         """
         with self._lock:
+            if self._stopped:
+                raise ToolError(f"{self._subject} was stopped") from lost
             if self.session is not session:
                 return
             if session.lived_seconds >= _SETTLED_SECONDS:

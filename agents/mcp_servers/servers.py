@@ -105,10 +105,11 @@ class McpServers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End all sessions at once, and the processes that were started for them."""
-        stopping = [start_in_background(server.stop) for server, _ in self._started.values()]
-        for one in stopping:
-            one.result()
-        self._open.close()
+        # Also where waiting for one is interrupted: the loop's thread would keep the process alive.
+        with self._open:
+            stopping = [start_in_background(server.stop) for server, _ in self._started.values()]
+            for one in stopping:
+                one.result()
 
     @property
     def problems(self) -> tuple[Problem, ...]:

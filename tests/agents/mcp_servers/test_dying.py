@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+from anyio.from_thread import start_blocking_portal
 
 from agents.background import start_in_background
 from agents.call_context import CallContext
-from stillroom.errors import ToolError
+from agents.mcp_servers.server import McpServer
+from stillroom.errors import McpError, ToolError
 from tests.processes import runs, wait_until
 
 if TYPE_CHECKING:
@@ -103,6 +105,29 @@ def test_many_calls_at_once_share_one_second_start(workshop: Workshop, tools_of:
             thread.join()
     assert texts == ["done"] * 6
     assert workshop.starts.read_text() == "xx"
+
+
+def test_a_call_that_was_under_way_at_the_end_starts_no_process_again(
+    workshop: Workshop, tools_of: ToolsOf
+) -> None:
+    workshop.plain("a")
+    with workshop.servers() as servers:
+        stall = tools_of(servers)["a__stall"]
+        stalling = start_in_background(lambda: stall.call({}))
+        assert wait_until(workshop.starts.with_suffix(".stalled").exists)
+    with pytest.raises(ToolError, match="was stopped"):
+        stalling.result(60)
+    assert workshop.starts.read_text() == "x"
+
+
+def test_a_server_that_was_stopped_before_it_began_to_start_is_not_started(workshop: Workshop) -> None:
+    workshop.plain("a")
+    with workshop.servers() as servers, start_blocking_portal() as portal:
+        server = McpServer(servers.config.find("a"), portal, os.environ, 30.0, 60.0)
+        server.stop()
+        with pytest.raises(McpError, match="was stopped"):
+            server.start()
+    assert not workshop.starts.exists()
 
 
 def test_call_that_nobody_wants_is_cancelled_at_the_server(workshop: Workshop, tools_of: ToolsOf) -> None:
