@@ -242,7 +242,11 @@ def _expanded(path: Path, name: str, entry: ServerEntry, variables: Variables) -
     else:
         url = _expand("url", entry.url or "", variables)
         if not url.startswith(("http://", "https://")):
-            raise ValueError(f"url = {shown_url(url)!r}: it must begin with http:// or https://")
+            # As the file has it: what a variable holds may be a secret, and no more is told than its scheme.
+            scheme, is_one, _ = url.partition("://")
+            begins = f", which begins with {scheme}://," if is_one else ""
+            seen = shown_url(entry.url or "")
+            raise ValueError(f"url = {seen!r}{begins} must begin with http:// or https://")
         target = HttpAddress(url, headers)
         shown = shown_url(entry.url or "")
     return ServerConfig(

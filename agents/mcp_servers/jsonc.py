@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 import re
 
+# What has no end is matched to that of the text: else it would be looked for from each place where it could
+# begin, and a file of a megabyte would be read for hours.
+_STRING = r'"(?:\\.|[^"\\])*+(?:"|\\?\Z)'
 # A string is matched first and kept, so that what looks like a comment inside one stays.
-_TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_TOKEN = re.compile(rf"{_STRING}|//[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
 # A comma after a value and before the end of what holds it.
-_TRAILING_COMMA = re.compile(r'(?:"(?:\\.|[^"\\])*"|[\w\]}])(?:\s*,(?=\s*[}\]]))?', re.DOTALL)
+_TRAILING_COMMA = re.compile(rf"(?:{_STRING}|[\w\]}}])(?:\s*,(?=\s*[}}\]]))?", re.DOTALL)
 
 
 def parse_jsonc(text: str) -> object:
@@ -37,7 +40,8 @@ def parse_jsonc(text: str) -> object:
 
 def _without_comment(match: re.Match[str]) -> str:
     token = match[0]
-    return token if token.startswith('"') else re.sub(r"[^\n]", " ", token)
+    has_no_end = token.startswith("/*") and not token.endswith("*/", len("/*"))
+    return token if token.startswith('"') or has_no_end else re.sub(r"[^\n]", " ", token)
 
 
 def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:

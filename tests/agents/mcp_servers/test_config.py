@@ -63,6 +63,12 @@ def test_claude_and_cline_entry_keeps_switches_limits_and_allowed_tools(tmp_path
     assert server.target.environment == {"N": "1", "B": "true"}
 
 
+def test_an_address_that_is_none_is_named_as_the_file_has_it_and_not_as_the_variable(tmp_path: Path) -> None:
+    (problem,) = entry(tmp_path, {"url": "${KEY}"}, KEY=SECRET).problems
+    assert "url = '${KEY}' must begin with http:// or https://" in problem.message
+    assert SECRET not in problem.message
+
+
 @pytest.mark.parametrize(("timeout", "seconds"), [(60, 60), (3600, 3600), (600_000, 600)])
 def test_timeout_beyond_an_hour_is_in_milliseconds(tmp_path: Path, timeout: int, seconds: float) -> None:
     assert entry(tmp_path, {"command": "x", "timeout": timeout}).servers[0].call_seconds == seconds

@@ -32,6 +32,7 @@ def test_plain_json_is_read_as_it_is(value: object) -> None:
         ),
         ("[1, // one\n2, // two\n]", [1, 2]),
         ('{"a": 1,\n // gone: {"b": 2},\n}', {"a": 1}),
+        ('{"a": 1 /**/}', {"a": 1}),
     ],
 )
 def test_comments_and_trailing_commas_are_left_out(text: str, value: object) -> None:
@@ -43,6 +44,9 @@ def test_comments_and_trailing_commas_are_left_out(text: str, value: object) -> 
     [
         ("{,}", "line 1, column"),
         ('{"a": 1 /* no end', "line 1"),
+        ('{"a": 1} /* no end', "line 1, column 10"),
+        ("{} /*/", "line 1, column 4"),
+        ('{"a": "no end', "line 1, column 7"),
         ('{\n"a": tru\n}', "line 2"),
         ('{"a": 1,, "b": 2}', "line 1"),
         ("", "line 1"),
@@ -50,4 +54,13 @@ def test_comments_and_trailing_commas_are_left_out(text: str, value: object) -> 
 )
 def test_error_names_the_place(text: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
+        parse_jsonc(text)
+
+
+# Looked for anew from each beginning, half a million ends that are nowhere take hours.
+@pytest.mark.parametrize(
+    "text", ["/*" * 500_000, '\\"' * 500_000, '"\\' + '\\"' * 500_000, "{" + "/*/" * 300_000]
+)
+def test_a_megabyte_of_beginnings_without_an_end_is_refused_at_once(text: str) -> None:
+    with pytest.raises(ValueError, match="line 1"):
         parse_jsonc(text)
