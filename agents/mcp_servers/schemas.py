@@ -96,7 +96,8 @@ def _flattened(schema: Mapping[str, Any], root: _Root) -> _Schema:
     for key in _LISTS_OF_SCHEMAS:
         for branch in schema.get(key) or () if isinstance(schema.get(key), list) else ():
             part = _resolved(branch, root, ())
-            properties = {**_mapping(part.get("properties")), **properties}
+            for name, node in _mapping(part.get("properties")).items():
+                properties.setdefault(name, node)
             required += _texts(part.get("required")) if key == "allOf" else []
     return {**flat, "properties": properties, "required": list(dict.fromkeys(required))}
 
@@ -160,14 +161,15 @@ def _put_values(plain: _Schema, node: _Schema) -> None:
 
 def _followed(node: _Schema, root: _Root, path: tuple[str, ...]) -> tuple[tuple[str, ...], _Schema | None]:
     """What the node refers to, with its own words over it; None where it refers to what it is part of."""
-    reference = node.get("$ref")
-    if not isinstance(reference, str):
-        return path, node
-    if reference in path:
-        return path, None
-    found = _pointed(reference, root)
-    beside = {key: value for key, value in node.items() if key != "$ref"}
-    return _followed({**found, **beside}, root, (*path, reference))
+    followed = list(path)
+    while isinstance(reference := node.get("$ref"), str):
+        root.count()
+        if reference in followed:
+            return tuple(followed), None
+        followed.append(reference)
+        beside = {key: value for key, value in node.items() if key != "$ref"}
+        node = {**_pointed(reference, root), **beside}
+    return tuple(followed), node
 
 
 def _resolved(node: object, root: _Root, path: tuple[str, ...]) -> _Schema:

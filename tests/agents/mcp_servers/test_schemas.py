@@ -45,6 +45,12 @@ def test_schema_that_holds_itself_ends() -> None:
     assert plain["properties"]["root"]["properties"]["name"] == {"type": "string"}
 
 
+def test_a_chain_of_references_without_end_is_no_property_and_no_failure() -> None:
+    chain = {f"D{n}": {"$ref": f"#/$defs/D{n + 1}"} for n in range(5_000)}
+    schema = {"properties": {"n": {"$ref": "#/$defs/D0"}}, "$defs": {**chain, "D5000": {"type": "integer"}}}
+    assert for_models(schema)["type"] == "object"
+
+
 def test_boolean_schemas_and_tuples_of_draft_7_are_understood() -> None:
     plain = for_models(
         {"properties": {"any": True, "none": False, "pair": {"items": [{"type": "string"}, True]}}}
