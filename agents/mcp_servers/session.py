@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -177,13 +177,10 @@ class Session:
         from mcp.types import REQUEST_TIMEOUT
 
         try:
-            while True:
-                with suppress(FutureTimeoutError):
-                    return future.result(_LOOK_SECONDS)
-                if future.done():
-                    return future.result()
+            while not wait([future], _LOOK_SECONDS).done:
                 if context.cancelled.is_set():
                     raise ToolError(f"{tool}: stopped, as nobody waits for the result any more")
+            return future.result()
         except MCPError as error:
             if error.code == REQUEST_TIMEOUT:
                 raise ToolError(f"{tool}: no answer within {limit:g} s; the call was given up") from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextvars
 import threading
 import time
+from concurrent.futures import wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
@@ -111,19 +112,12 @@ class Ending:
             self._asking_since = None
 
 
-def outcome(
-    work: Callable[[], T],
-    *,
-    until: Callable[[], bool],
-    tell_it: Callable[[], None] = lambda: None,
-    grace_seconds: float = GRACE_SECONDS,
-) -> T:
+def outcome(work: Callable[[], T], *, until: Callable[[], bool], grace_seconds: float = GRACE_SECONDS) -> T:
     """The value of ``work()``, which runs in a thread of its own and is left there when it has to end.
 
     Args:
         work: what may hang.
         until: looked at again and again; true where nobody waits any longer.
-        tell_it: is called then, once.
         grace_seconds: what the work has left then.
 
     Raises:
@@ -133,10 +127,7 @@ def outcome(
     context = contextvars.copy_context()
     running = start_in_background(lambda: context.run(work))
     while not until():
-        try:
-            return running.result(timeout=_LOOK_SECONDS)
-        except TimeoutError:
-            if running.done():  # the work's own
-                raise
-    tell_it()
+        # Not by result(): its TimeoutError would be the work's own, or that of a work that ended right then.
+        if wait([running], _LOOK_SECONDS).done:
+            return running.result()
     return running.result(timeout=grace_seconds)
