@@ -131,12 +131,13 @@ def open_server(
     with start_blocking_portal() as portal:
         session = Session(name, entered, portal, mode, start_seconds, observed=observed)
         try:
-            session.open().result()
+            try:
+                session.open().result()
+            except McpError as error:
+                words = observed.last_words()
+                told = f"{error.message}; {words}" if words else error.message
+                raise McpError(told, hint=error.hint) from error
             yield McpConnection(name, call_seconds, session)
-        except McpError as error:
-            if (words := observed.last_words()) and error.message.startswith(f"{name} opened no MCP session"):
-                raise McpError(f"{error.message}; {words}", hint=error.hint) from error
-            raise
         finally:
             session.wait_closed()
 
