@@ -140,7 +140,7 @@ def _likely(logprobs: object) -> tuple[Token, ...]:
         }
         if isinstance(place.get("logprob"), int | float):
             alternatives.setdefault(place["token"], float(place["logprob"]))
-        if not alternatives:
+        if place["token"] not in alternatives:
             return ()
         tokens.append(Token(place["token"], alternatives))
     return tuple(tokens)

@@ -15,6 +15,8 @@ _ESCAPES: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _HEX: Final = frozenset("0123456789abcdefABCDEF")
 _HEX_DIGITS: Final = 4
 _REPLACEMENT: Final = "\ufffd"
+# Of a string that is not the answer: a key or an action's name is no longer, and nothing else is asked of it.
+_LONGEST_NAME: Final = 100
 
 
 class StringDecoder:
@@ -130,7 +132,7 @@ class AnswerReader:
 
     def _in_string(self, string: StringDecoder, character: str) -> str:
         text = string.feed(character)
-        if not self._answering:
+        if not self._answering and len(self._text) < _LONGEST_NAME:
             self._text += text
         if string.closed:
             self._string = None
@@ -150,7 +152,7 @@ class AnswerReader:
 
     def _is_answer(self) -> bool:
         """Whether the string that begins now is the argument ``answer`` of the action that ends the run."""
-        *_, outer, inner = (_Level(is_object=False), *self._levels)
+        *_, outer, inner = (_Level(is_object=False), *self._levels[-2:])
         if not inner.is_object or inner.at_key or inner.key != "answer":
             return False
         return FINAL in {outer.action, inner.action}

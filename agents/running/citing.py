@@ -35,10 +35,13 @@ _MOST_LOOSE_CITATIONS: Final = 5
 _MOST_SHOWN: Final = 5
 _SHOWN_CHARACTERS: Final = 80
 
-# A number in brackets of either script, or several that tools gave; [1](link) is Markdown's.
-_MARKER: Final = re.compile(r"[ \t]*(?:\[(\d{1,3}(?:[ ]?[,，、;][ ]?\d{1,3})*)\](?!\()|【(\d{1,3})】)")
+# A number in brackets of either script, or several that tools gave; [1](link) is Markdown's. The blanks in
+# front begin where blanks begin: else a long row of them is tried from each.
+_MARKER: Final = re.compile(
+    r"(?<![ \t])[ \t]*(?:\[(\d{1,3}(?:[ ]?[,，、;][ ]?\d{1,3})*)\](?!\()|【(\d{1,3})】)"
+)
 _CODE: Final = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
-_UNMARKED_LINE: Final = re.compile(r"\s*(?:#|\||>?\s*$)")
+_UNMARKED_LINE: Final = re.compile(r"\s*+(?:#|\||>\s*$|$)")
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
 _THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _LIST_NUMBER: Final = re.compile(r"^[ \t]*\d{1,3}[.)、．](?!\d)", re.MULTILINE)

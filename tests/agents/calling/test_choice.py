@@ -35,7 +35,14 @@ def test_likelihoods_are_read_as_real_servers_tell_them(engine: str) -> None:
     assert all(likely <= 0 for token in tokens for likely in token.alternatives.values())
 
 
-@pytest.mark.parametrize("logprobs", [None, {}, [], {"content": [{"token": 1}]}, [{"token": "a"}], "x"])
+@pytest.mark.parametrize(
+    "logprobs",
+    [
+        *(None, {}, [], {"content": [{"token": 1}]}, [{"token": "a"}], "x"),
+        # Of others and not of its own.
+        [{"token": "a", "top_logprobs": [{"token": "b", "logprob": -1.0}]}],
+    ],
+)
 def test_what_tells_no_likelihoods_is_read_as_none(logprobs: object) -> None:
     message = AIMessage("x", response_metadata={"logprobs": logprobs})
     assert said(Ask("choice", "", ()), message).likely == ()

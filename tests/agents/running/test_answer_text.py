@@ -46,3 +46,9 @@ def test_whatever_is_no_action_is_survived(text: str) -> None:
 )
 def test_only_the_final_answer_is_told(reply: str, answer: str) -> None:
     assert read(reply) == answer
+
+
+def test_a_megabyte_that_is_no_answer_is_read_quickly_and_what_follows_it_too() -> None:
+    reader = AnswerReader()
+    reader.feed('{"plan": "' + "long " * 200_000 + '", ')
+    assert reader.feed('"action": "final_answer", "args": {"answer": "5 g"}}') == "5 g"

@@ -152,3 +152,8 @@ def test_chinese_answers_are_marked_and_told_in_chinese() -> None:
 
 def test_an_answer_without_any_result_stays_as_it_is() -> None:
     assert cite_answer("Hi", "Hello.", ()) == CitedAnswer("Hello.", (), ())
+
+
+def test_a_long_row_of_blanks_costs_no_more_than_its_length() -> None:
+    done = cited("The Baikal is" + " " * 300_000 + "1642 metres deep  [7].", found(LAKE))
+    assert done.text.endswith("1642 metres deep [1].")
