@@ -52,7 +52,9 @@ class TraceFile:
 
     def write(self, event: TraceEvent) -> None:
         """Append one event as one line; it is on its way to the disk when this returns."""
-        line = json.dumps(dict(event), ensure_ascii=False, default=str).encode() + b"\n"
+        text = json.dumps(dict(event), ensure_ascii=False, default=str)
+        # Half of a surrogate pair, which a model may write, as JSON's own escape: no encoder takes it.
+        line = text.encode("utf-8", "backslashreplace") + b"\n"
         try:
             descriptor = self._locked(room=len(line))
             try:

@@ -28,7 +28,7 @@ MAX_ROUND_DIGITS = 15
 
 def _power(base: Number, exponent: Number) -> object:
     """The power, refused before it is computed where it would be huge."""
-    if isinstance(base, int) and isinstance(exponent, int):
+    if isinstance(base, int) and isinstance(exponent, int) and abs(base) > 1:
         bits = exponent * base.bit_length()
         if bits > 2 * MAX_INTEGER_BITS:
             raise OverflowError

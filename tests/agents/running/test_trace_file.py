@@ -36,6 +36,14 @@ def test_each_event_is_a_line_that_only_its_owner_may_read(tmp_path: Path) -> No
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_half_a_character_that_a_model_wrote_is_kept_as_its_escape(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    file = TraceFile(path)
+    file.write({"event": "tool_started", "tool": "a\ud83d", "arguments": {"thing": "\udc80"}})
+    assert lines(path)[0]["tool"] == "a\ud83d"
+    assert not file.problem
+
+
 def test_a_full_file_is_moved_aside_and_the_oldest_gives_way(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     file = TraceFile(path, most_bytes=100)

@@ -27,6 +27,7 @@ from stillroom.errors import ToolError
         ("log2(1024) + log10(100) + log(e)", 13.0),
         ("2 * pi", 2 * math.pi),
         ("1_000 * 1e3", 1e6),
+        ("1 ** 5000 + (-1) ** 5001 + 0 ** 5000", 0),
     ],
 )
 def test_arithmetic_gives_its_value(expression: str, value: float) -> None:
