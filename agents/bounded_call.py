@@ -1,7 +1,8 @@
 """Runs a tool's function in a thread of its own, and waits no longer than somebody wants its result.
 
 A thread cannot be killed: one that hangs is left behind, told so through ``current_call().cancelled``, and
-what it gives after all is dropped. A coroutine is cancelled. Nothing here knows arguments or results.
+what it gives after all is dropped. A coroutine is cancelled. A model that it asks is hung up on, so that the
+engine is free at once. Nothing here knows arguments or results.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from agents.background import start_in_background
 from agents.call_context import CallContext, serving
+from deploy.hanging_up import HangUp, hung_up_by
 from stillroom.errors import ToolError
 
 if TYPE_CHECKING:
@@ -49,21 +51,24 @@ def ended_call(name: str, work: Callable[[], T], *, context: CallContext, second
             context.progress(message, done)
 
     call = CallContext(given_up, ends_at, tell)
+    hang_up = HangUp()
     # The thread sees the caller's context variables: a trace's current span is one.
     running = contextvars.copy_context()
     try:
-        future = start_in_background(lambda: running.run(_serve, work, call))
+        future = start_in_background(lambda: running.run(_serve, work, call, hang_up))
     except RuntimeError as error:
         raise ToolError(f"{name} was not run: {error}") from error
     try:
         _wait(name, future, context, call, seconds)
     finally:
         given_up.set()
+        if not future.done():
+            hang_up.now()
     return future
 
 
-def _serve(work: Callable[[], T], call: CallContext) -> T:
-    with serving(call):
+def _serve(work: Callable[[], T], call: CallContext, hang_up: HangUp) -> T:
+    with serving(call), hung_up_by(hang_up):
         return work()
 
 

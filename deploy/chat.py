@@ -60,9 +60,12 @@ def chat_model(
         first_byte_seconds: until the answer begins, and between two pieces of it; the same if not given. An
             answer that is not streamed begins when it is complete.
         streaming: ``invoke`` streams too: its pieces go to the model's callbacks, its tokens are counted.
-        hang_up: ends requests that are under way.
+        hang_up: ends requests that are under way; that of ``hung_up_by`` if not given.
     """
     from deploy.chat_transport import Patience
+    from deploy.hanging_up import current_hang_up
+
+    hang_up = hang_up or current_hang_up()
 
     first_byte_seconds = timeout_seconds if first_byte_seconds is None else first_byte_seconds
     patience = Patience(first_byte_seconds=first_byte_seconds, total_seconds=timeout_seconds)

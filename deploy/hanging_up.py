@@ -9,11 +9,12 @@ from __future__ import annotations
 import socket
 import threading
 import weakref
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 # What httpcore says when a connection is open, and its stream comes with it.
 _OPENED: Final = ("connection.connect_tcp.complete", "connection.start_tls.complete")
@@ -57,6 +58,27 @@ class HangUp:
             self._sockets.add(connection)
             if self.done.is_set():
                 _shut(connection)
+
+
+_CURRENT: ContextVar[HangUp | None] = ContextVar("hang_up", default=None)
+
+
+def current_hang_up() -> HangUp | None:
+    """What ends the requests of models that are made here; None where nobody said."""
+    return _CURRENT.get()
+
+
+@contextmanager
+def hung_up_by(hang_up: HangUp) -> Iterator[None]:
+    """Let it end the requests of all models that are made in a ``with`` block, however deep in calls.
+
+    Whoever does a piece of work that may be cancelled seldom knows whether a model is asked on the way.
+    """
+    token = _CURRENT.set(hang_up)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
 
 
 def _shut(connection: socket.socket) -> None:

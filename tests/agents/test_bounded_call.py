@@ -9,10 +9,13 @@ from contextvars import ContextVar
 
 import pytest
 
+from agents.background import start_in_background
 from agents.call_context import CallContext, current_call
 from agents.result_pages import ResultPages
 from agents.tools import tool
+from deploy.chat import chat_model
 from stillroom.errors import ToolError
+from tests.agents.chat_script import Reply, chat_script
 from tests.processes import wait_until
 
 SPAN: ContextVar[str] = ContextVar("span", default="none")
@@ -42,6 +45,24 @@ def test_tool_that_hangs_ends_soon_after_the_run_is_cancelled() -> None:
     threading.Timer(0.1, context.cancelled.set).start()
     with pytest.raises(ToolError, match="hang was stopped"):
         tool(hang).call({}, context)
+
+
+def test_model_that_a_tool_asks_is_left_when_nobody_wants_its_answer_any_more() -> None:
+    silent = Reply(silent=True)
+    context = CallContext()
+    with chat_script(silent) as script:
+
+        def ask() -> str:
+            """Ask a model that says nothing."""
+            return str(chat_model(script.endpoint(), max_tokens=8, streaming=True).invoke("Well?").content)
+
+        called = start_in_background(lambda: tool(ask).call({}, context))
+        assert wait_until(lambda: bool(script.requests), 60)
+        context.cancelled.set()
+
+        with pytest.raises(ToolError, match="ask was stopped"):
+            called.result(timeout=60)
+        assert silent.left.wait(60)
 
 
 def test_cancelled_call_does_not_begin() -> None:
