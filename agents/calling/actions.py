@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agents.calling.grammar_schema import GrammarSchemas
 from agents.calling.offered import Offered, needed_arguments, signature
-from agents.calling.reply_text import WrittenCall, closed_after_spaces, cut_answer, written_calls
+from agents.calling.reply_text import (
+    WrittenCall,
+    closed_after_spaces,
+    cut_answer,
+    nests_too_deeply,
+    written_calls,
+)
 from agents.foreign_schema import argument_problems
 from agents.slips import set_right
 from rag.prompt_text import closed_object
@@ -176,6 +182,8 @@ def _read(call: WrittenCall, known: Mapping[str, Offer]) -> Action:
         raise InvalidActionError(f'{offer.name}: "args" must be a JSON object, not {_short(call.arguments)}')
     if offer is ANSWER:
         return Action(FINAL, {"answer": _answer(call.arguments)})
+    if nests_too_deeply(call.arguments):
+        raise InvalidActionError(f'{offer.name}: "args" is nested too deeply')
     arguments = set_right(call.arguments, offer.parameters)
     if problems := argument_problems(arguments, offer.parameters):
         raise InvalidActionError(f"{signature(offer)}: {', '.join(problems)}")

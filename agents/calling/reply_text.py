@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Beyond this a text is searched no further: a reply has a thousand tokens.
 _LONGEST_CHARACTERS: Final = 40_000
+# Lists and objects in each other: no tool asks for more, and a conversation's file holds some hundred.
+_DEEPEST: Final = 64
 # More JSON than a reply of calls has; prose full of braces would be searched for ever.
 _MOST_OBJECTS: Final = 64
 
@@ -70,6 +72,24 @@ def written_calls(text: str, names: Sequence[str] = ()) -> list[WrittenCall]:
         if calls := reading(text, names):
             return calls
     return []
+
+
+def nests_too_deeply(value: object) -> bool:
+    """Whether lists and objects stand in each other deeper than any tool asks for.
+
+    Example:
+        >>> nests_too_deeply([{"a": [1]}])
+        False
+    """
+    level = [value]
+    for _ in range(_DEEPEST):
+        inside = (
+            one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)
+        )
+        level = [inner for members in inside for inner in members]
+        if not level:
+            return False
+    return True
 
 
 def closed_after_spaces(text: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
 from langchain_core.messages import AIMessage, HumanMessage
 
-from agents.calling.reply_text import written_calls
+from agents.calling.reply_text import nests_too_deeply, written_calls
 from deploy.chat import split_reasoning
 from rag.prompt_text import as_data
 from stillroom.errors import ModelError
@@ -144,18 +144,18 @@ def _calls(
 
 
 def _object(value: object) -> Mapping[str, Any] | None:
-    """Arguments as an object: as one, as its JSON, or with something around that; never what was cut off."""
-    if isinstance(value, dict):
-        return value
-    if not isinstance(value, str):
-        return None
-    if not value.strip():
-        return {}
-    try:
-        read, _ = json.JSONDecoder().raw_decode(value, max(0, value.find("{")))
-    except (ValueError, RecursionError):
-        return None
-    return read if isinstance(read, dict) else None
+    """Arguments as an object: as one, as its JSON, or with something around that.
+
+    Never what was cut off, nor what is nested so deeply that nothing behind could hold it.
+    """
+    if isinstance(value, str):
+        if not value.strip():
+            return {}
+        try:
+            value, _ = json.JSONDecoder().raw_decode(value, max(0, value.find("{")))
+        except (ValueError, RecursionError):
+            return None
+    return value if isinstance(value, dict) and not nests_too_deeply(value) else None
 
 
 def _rewritten(message: Any, calls: tuple[tuple[str, Mapping[str, Any]], ...]) -> AIMessage:  # noqa: ANN401

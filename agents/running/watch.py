@@ -14,6 +14,7 @@ from langchain_core.messages import AIMessage, ToolMessage
 
 from agents.calling.history import fit_history, flatten, shortened_history
 from agents.running.calls import WantedCall
+from agents.tool_result import encodable
 from deploy.chat import split_reasoning
 from deploy.chat_errors import is_too_long, readable_answer
 from rag.prompt_text import estimate_tokens
@@ -21,7 +22,7 @@ from rag.prompt_text import estimate_tokens
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from langchain_core.messages import AnyMessage
+    from langchain_core.messages import AnyMessage, BaseMessage
     from langgraph.prebuilt.tool_node import ToolCallRequest
     from langgraph.runtime import Runtime
     from langgraph.types import Command
@@ -60,7 +61,7 @@ class Watch(AgentMiddleware):
         """Take the time, what the model thought, and what it wants to call."""
         started = time.monotonic()
         response = handler(request)
-        message = response.result[0]
+        message = response.result[0] = _whole(response.result[0])
         calls = message.tool_calls if isinstance(message, AIMessage) else []
         thought, said = split_reasoning(message)
         turn = self._trace.end_turn(
@@ -125,6 +126,14 @@ class FitHistory(AgentMiddleware):
     def _told(self, messages: list[AnyMessage]) -> list[AnyMessage]:
         """The messages without earlier tool calls for a template that has no place for them."""
         return messages if self._endpoint.capabilities.native_tools else flatten(messages)
+
+
+def _whole(message: BaseMessage) -> BaseMessage:
+    """A model's message without halves of surrogate pairs: no request and no file could hold it."""
+    if not isinstance(message, AIMessage):
+        return message
+    names = ("content", "tool_calls", "additional_kwargs")
+    return message.model_copy(update={name: encodable(getattr(message, name)) for name in names})
 
 
 def _definition_tokens(tools: Sequence[Any]) -> int:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agents.agent import Limits
+from agents.memory.conversations import Conversations
 from tests.agents.hostile.chat_server import Call, Reply, hostile_chat
 from tests.agents.hostile.kitchen import Kitchen
 from tests.agents.hostile.scripted_model import answering, calling, ending, every_way, watched_run
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agents.calling.way import CallingWay
 
 FEW = Limits(steps=4, seconds=100)
@@ -30,6 +33,9 @@ BROKEN_ARGUMENTS = {
     "a huge number": '{"thing": ' + "9" * 5000 + "}",
     "deep lists": '{"thing": ' + "[" * 10_000 + "]" * 10_000 + "}",
     "deep objects": '{"thing": ' * 10_000 + "1" + "}" * 10_000,
+    # JSON's parser takes these, and what keeps a conversation does not.
+    "lists that a parser takes": '{"thing": ' + "[" * 300 + "]" * 300 + "}",
+    "objects that a parser takes": '{"thing": ' * 300 + "1" + "}" * 300,
     "open brackets": "[" * 100_000,
     "open braces": '{"a":' * 50_000,
     "a control character": '{"thing": "\x00\x01',
@@ -61,6 +67,31 @@ def test_after_broken_arguments_a_model_may_still_do_right(way: CallingWay, kind
         run = watched_run(chat, way, kitchen.all, limits=FEW)
     assert kitchen.ran == [("weigh", "salt")]
     assert (run.ended_by, run.answer) == ("answer", "It weighs 5 g.")
+
+
+@every_way
+def test_half_a_character_in_a_call_is_neither_sent_on_nor_kept(way: CallingWay, tmp_path: Path) -> None:
+    decisions = calling(way, "weigh", {"thing": "s\ud83dlt"}), answering(way, "5 g \udc00.")
+    with (
+        hostile_chat(*decisions) as chat,
+        Conversations(tmp_path / "kept.sqlite3").open("salt") as conversation,
+    ):
+        run = watched_run(chat, way, Kitchen().all, limits=FEW, conversation=conversation)
+        (turn,) = conversation.turns
+    assert run.steps[0].arguments == {"thing": "s?lt"}
+    assert (run.ended_by, turn.answer) == ("answer", "5 g ?.")
+
+
+@every_way
+def test_arguments_that_no_file_can_hold_end_no_conversation(way: CallingWay, tmp_path: Path) -> None:
+    deep = calling(way, "weigh", '{"thing": ' + "[" * 300 + "]" * 300 + "}")
+    good = calling(way, "weigh", {"thing": "salt"}), answering(way, "It weighs 5 g.")
+    with (
+        hostile_chat(deep, *good) as chat,
+        Conversations(tmp_path / "kept.sqlite3").open("salt") as conversation,
+    ):
+        run = watched_run(chat, way, Kitchen().all, limits=FEW, conversation=conversation)
+    assert run.answer == "It weighs 5 g."
 
 
 DUPLICATES = '{"thing": "salt", "thing": "pepper"}'
