@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from pydantic_core import to_jsonable_python
+
 from agents.call_context import current_call
 from agents.signature import result_schema
 from agents.tool_result import ToolResult, to_result
@@ -34,7 +36,9 @@ def patient(served: ServedTool, jobs: JobRunner) -> ServedTool:
 
     def for_caller(caller: Caller) -> Callable[..., ToolResult]:
         def function(**arguments: object) -> ToolResult:
-            made = jobs.run(served.name, arguments, caller.name, current_call())
+            # As JSON has them: they were read into what the function takes, and are kept and read again.
+            plain = to_jsonable_python(arguments)
+            made = jobs.run(served.name, plain, caller.name, current_call())
             return to_result(status_of(made)) if isinstance(made, Job) else made
 
         return function

@@ -22,6 +22,7 @@ from agents.call_context import CallContext
 from mcp_server.background import in_background
 from mcp_server.callers import current_caller
 from mcp_server.client_log import log_to_client
+from mcp_server.plain_schema import without_references
 from mcp_server.protocol_errors import error_text
 from mcp_server.signs_of_life import PROGRESS_SECONDS, signs_of_life
 from stillroom.errors import StillroomError
@@ -161,7 +162,7 @@ def _listed(served: ServedTool) -> ListedTool:
         name=tool.name,
         title=served.title,
         description=tool.description,
-        input_schema=dict(tool.parameters),
+        input_schema=without_references(tool.parameters),
         output_schema=None if output is None else dict(output),
         annotations=ToolAnnotations(
             title=served.title,

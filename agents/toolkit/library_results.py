@@ -75,6 +75,7 @@ class LibraryAnswer:
     Attributes:
         kind: ``written`` by the model, ``extractive`` (the passages' own sentences), or ``refused``.
         dropped: claims that failed the check, each with the reason.
+        standalone: the question that was looked for, where earlier turns made it another one.
     """
 
     question: str
@@ -83,6 +84,7 @@ class LibraryAnswer:
     citations: tuple[Citation, ...]
     dropped: tuple[str, ...]
     notice: str
+    standalone: str = ""
 
     def to_text(self) -> str:
         """The answer, then its sources, then what the reader should know."""

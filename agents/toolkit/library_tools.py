@@ -22,10 +22,11 @@ from agents.toolkit.library_results import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from agents.services import Services
     from rag.answering.events import AnswerEvent
+    from rag.answering.followup import Turn
     from rag.document import Citation, Document, Hit, Passage
     from rag.library import Library
     from rag.retrieval.options import RetrievalOptions
@@ -87,15 +88,42 @@ class LibraryTools:
         Args:
             question: one question, in English or Chinese.
         """
+        return self.answer(question)
+
+    def answer(
+        self,
+        question: str,
+        *,
+        path: str = "",
+        language: Literal["en", "zh"] | None = None,
+        history: Sequence[Turn] = (),
+    ) -> LibraryAnswer:
+        """What ``ask_library`` gives, for callers who say more than a small model would.
+
+        Args:
+            question: in English or Chinese.
+            path: as in ``search_library``; so is the language.
+            language: of the documents.
+            history: the turns that the question may lean on, oldest first.
+
+        Raises:
+            StillroomError: the library cannot be read, or the model fails.
+        """
         from rag.answering.answer import answer_events, final_answer
 
         services = self.services
         writing = answer_events(
-            question, services.library(), endpoint=services.endpoint(), options=services.retrieval()
+            question,
+            services.library(),
+            endpoint=services.endpoint(),
+            history=history,
+            options=_only(services.retrieval(), path.strip(), language),
         )
         with closing(writing):  # ends the request to the model where nobody waits for it
             made = final_answer(_while_wanted(writing))
-        return LibraryAnswer(question, made.kind, made.text, made.citations, made.dropped, made.notice)
+        return LibraryAnswer(
+            question, made.kind, made.text, made.citations, made.dropped, made.notice, made.standalone
+        )
 
     def read_document(
         self,

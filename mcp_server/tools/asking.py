@@ -6,9 +6,11 @@ It does not know how an answer is made (``agents.toolkit.library_tools`` asks th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-from agents.toolkit.library_tools import LibraryTools, Query
+from pydantic import Field
+
+from agents.toolkit.library_tools import LibraryTools, Name, Query
 from mcp_server.result_size import beginning, first_that_fit, json_characters, shortened
 from mcp_server.tools.citing import STRUCTURED_NOTE, ServedCitation, harmless, served
 
@@ -27,6 +29,25 @@ ANSWER_SECONDS: Final = 600.0
 _QUESTION_CHARACTERS: Final = 300
 _DROPPED_CHARACTERS: Final = 600
 _NOTICE_CHARACTERS: Final = 400
+# An answer of ours may come back whole, and a follow-up leans on fewer turns than these.
+_EARLIER_CHARACTERS: Final = 6_000
+_MOST_TURNS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierTurn:
+    """A question of the conversation so far, and what was answered.
+
+    Attributes:
+        question: as it was asked, or standalone if the answer had that.
+        answer: its text, or empty.
+    """
+
+    question: Query
+    answer: Annotated[str, Field(max_length=_EARLIER_CHARACTERS)] = ""
+
+
+History = Annotated[tuple[EarlierTurn, ...], Field(max_length=_MOST_TURNS)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +59,7 @@ class ServedAnswer:
         citations: each quote was found in its document, word for word.
         dropped: claims that failed the check, each with the reason.
         notice: what the reader should know of the answer, or empty.
+        standalone: the question that was answered, where history made it another one; or empty.
         left_out: citations and dropped claims that there was no room for.
     """
 
@@ -47,17 +69,19 @@ class ServedAnswer:
     citations: tuple[ServedCitation, ...]
     dropped: tuple[str, ...]
     notice: str
+    standalone: str = ""
     left_out: int = 0
     data_note: str = STRUCTURED_NOTE
 
     def to_text(self) -> str:
         """The answer, then its sources, then what the reader should know."""
         head = f"No answer: {self.answer}" if self.kind == "refused" else self.answer
+        asked = [f"Answered as: {self.standalone}"] if self.standalone else []
         sources = [citation.to_text() for citation in self.citations]
         notes = [f"Note: {self.notice}"] if self.notice else []
         more = [f"[{self.left_out} citations and dropped claims left out]"] if self.left_out else []
         data = [self.data_note] if sources else []
-        return "\n".join([head, *sources, *notes, *more, *data])
+        return "\n".join([*asked, head, *sources, *notes, *more, *data])
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +90,13 @@ class AskingTool:
 
     services: Services
 
-    def ask_library(self, question: Query) -> ServedAnswer:
+    def ask_library(
+        self,
+        question: Query,
+        path: Name = "",
+        language: Literal["en", "zh"] | None = None,
+        history: History = (),
+    ) -> ServedAnswer:
         """Answer a question from the user's private library; each quote was checked against its document.
 
         The user's local model writes the answer, which takes seconds to minutes; without a model the
@@ -76,8 +106,15 @@ class AskingTool:
 
         Args:
             question: one question, in English or Chinese.
+            path: only from files such as *.pdf or reports/*.
+            language: only from documents of this language.
+            history: for a follow-up such as "How large is it?": the turns before it, oldest first. They say
+                what is meant; nothing is answered from them.
         """
-        made = LibraryTools(self.services).ask_library(question)
+        from rag.answering.followup import Turn
+
+        turns = [Turn(turn.question, turn.answer) for turn in history]
+        made = LibraryTools(self.services).answer(question, path=path, language=language, history=turns)
         answer, citations = fitted(made.answer, made.citations, self.services.library_name)
         dropped = first_that_fit(map(harmless, made.dropped), _DROPPED_CHARACTERS)
         return ServedAnswer(
@@ -87,6 +124,7 @@ class AskingTool:
             citations=citations,
             dropped=dropped,
             notice=shortened(made.notice, _NOTICE_CHARACTERS),
+            standalone=harmless(beginning(made.standalone, _QUESTION_CHARACTERS)),
             left_out=len(made.citations) - len(citations) + len(made.dropped) - len(dropped),
         )
 

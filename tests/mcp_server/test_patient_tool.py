@@ -15,7 +15,7 @@ from mcp_server.job_kinds import tool_kind
 from mcp_server.jobs.runner import JobRunner
 from mcp_server.jobs.store import JobStore
 from mcp_server.patient_tool import patient
-from mcp_server.tools.asking import ServedAnswer
+from mcp_server.tools.asking import EarlierTurn, ServedAnswer
 from mcp_server.tools.served_tool import ServedTool
 from stillroom.errors import JobError, ToolError
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from agents.tool_result import ToolResult
 
 
-def ask(question: str) -> ServedAnswer:
+def ask(question: str, history: tuple[EarlierTurn, ...] = ()) -> ServedAnswer:
     """Ask."""
     if not question.strip():
         raise ToolError("it asks nothing")
-    return ServedAnswer(question, "refused", "nobody knows", (), (), "")
+    return ServedAnswer(question, "refused", "nobody knows", (), (), "".join(t.answer for t in history))
 
 
 def patient_ask(
@@ -79,6 +79,23 @@ def test_slow_work_gives_its_caller_a_handle_under_the_schema(tmp_path: Path) ->
     done = jobs.wait(result.data["job_id"], 120)
     assert done.result is not None
     assert done.result.data["answer"] == "nobody knows"
+    jobs.close()
+
+
+@pytest.mark.parametrize("patience_seconds", [0, 120])
+def test_arguments_of_several_parts_come_whole_to_the_work_and_to_a_job(
+    tmp_path: Path, patience_seconds: float
+) -> None:
+    served, jobs = patient_ask(tmp_path, patience_seconds=patience_seconds)
+    asked = {"question": "And then?", "history": [{"question": "Why?", "answer": "Because."}]}
+    made = served.for_caller(LOCAL).call(asked).data
+    if patience_seconds:
+        assert made["notice"] == "Because."
+    else:
+        done = jobs.wait(made["job_id"], 120)
+        assert done.arguments == asked
+        assert done.result is not None
+        assert done.result.data["notice"] == "Because."
     jobs.close()
 
 
