@@ -1,11 +1,12 @@
 """Whether calls are right: the rules by which the Berkeley Function Calling Leaderboard compares them.
 
 Names, types and values are compared, never the text. Texts count as equal without spaces, case and the marks
-``,./-_*^``; an integer will do for a float; several calls may stand in any order. Where a right value is of
-another type than the schema's, it stands for a variable, and is compared as it is. By
-``bfcl_eval/eval_checker/ast_eval/ast_checker.py`` of the leaderboard's repository; three things are done
-otherwise. Nested lists and objects are compared by the same rules at any depth. ``any`` takes any type, where
-the leaderboard takes texts alone. A refusal must be an answer in words: what cannot be read is none.
+``,./-_*^``; an integer will do for a float; several calls may stand in any order; an empty list stands for
+one that may be left out. Where a right value is of another type than the schema's, it stands for a variable,
+and is compared as it is. By ``bfcl_eval/eval_checker/ast_eval/ast_checker.py`` of the leaderboard's
+repository; three things are done otherwise. Nested lists and objects are compared by the same rules at any
+depth, so that integers will do for a list of floats. ``any`` takes any type, where the leaderboard takes
+texts alone. A refusal must be an answer in words: what cannot be read is none.
 """
 
 from __future__ import annotations
@@ -174,32 +175,47 @@ def _accepted(value: Any, node: Mapping[str, Any], acceptable: Sequence[Any]) ->
         # A variable stands for the value: its name is a text where the type is another.
         stands = next((type(one) for one in acceptable if one != _LEFT_OUT), None)
         return type(value) is stands and value in acceptable
-    if kind is list and not _items_fit(value, node):
-        return False
-    return any(_equal(value, one) for one in acceptable if one != _LEFT_OUT or value == _LEFT_OUT)
+    if kind is list and not value and _may_be_left_out(acceptable):
+        return True
+    return any(
+        _equal(value, one)
+        for one in acceptable
+        if (one != _LEFT_OUT or value == _LEFT_OUT) and (kind is not list or _items_fit(value, node, one))
+    )
 
 
-def _items_fit(value: Sequence[Any], node: Mapping[str, Any]) -> bool:
+def _items_fit(value: Sequence[Any], node: Mapping[str, Any], right: object) -> bool:
+    """Whether the items have the schema's type, or that of the first one in a right list."""
     items = node.get("items")
     kind = _PYTHON_TYPES.get(str(items.get("type", "any")).lower()) if isinstance(items, dict) else None
-    return kind is None or all(type(one) is kind or (kind is float and type(one) is int) for one in value)
+    # Some right lists hold texts where the schema says integers: the leaderboard takes those, too.
+    kinds = (
+        kind,
+        int if kind is float else kind,
+        type(right[0]) if isinstance(right, list) and right else kind,
+    )
+    return kind is None or all(type(one) in kinds for one in value)
 
 
-def _equal(value: Any, right: Any) -> bool:  # noqa: ANN401  any JSON
-    """Whether a value is the right one; the right one of an object has a list of values for each name."""
+def _equal(value: Any, right: Any, *, inside: bool = False) -> bool:  # noqa: ANN401  any JSON
+    """Whether a value is the right one; the right one of an object has a list of values for each name.
+
+    ``inside`` of an object the right one of another may also be written as it is.
+    """
     if isinstance(value, str) and isinstance(right, str):
         return same_text(value) == same_text(right)
     if isinstance(value, list) and isinstance(right, list):
-        return len(value) == len(right) and all(_equal(*pair) for pair in zip(value, right, strict=True))
+        pairs = zip(value, right, strict=False)
+        return len(value) == len(right) and all(_equal(*pair, inside=inside) for pair in pairs)
     if isinstance(value, dict) and isinstance(right, dict):
-        return value == right or _same_object(value, right)
+        return (inside and value == right) or _same_object(value, right)
     # True is 1 in Python, and no number in JSON.
     return isinstance(value, bool) == isinstance(right, bool) and bool(value == right)
 
 
 def _same_object(value: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
     for name, given in value.items():
-        if name not in right or not any(_equal(given, one) for one in _listed(right[name])):
+        if name not in right or not any(_equal(given, one, inside=True) for one in _listed(right[name])):
             return False
     return all(name in value or _may_be_left_out(_listed(one)) for name, one in right.items())
 

@@ -75,6 +75,20 @@ def right(arguments: dict[str, list[Any]], given: dict[str, Any]) -> bool | None
         ({"place": ["", {"street": ["a"]}]}, {}, True),
         ({"stops": [[{"at": [1]}, {"at": [2, 3]}]]}, {"stops": [{"at": 1}, {"at": 3}]}, True),
         ({"stops": [[{"at": [1]}, {"at": [2]}]]}, {"stops": [{"at": 2}, {"at": 1}]}, False),
+        ({"stops": [[{"at": ["a"]}]]}, {"stops": [{"at": ["a"]}]}, False),
+        (
+            {"place": [{"street": [{"name": "Mill Lane"}]}]},
+            {"place": {"street": {"name": "Mill Lane"}}},
+            True,
+        ),
+        ({"place": [{"street": [{"ids": [1, 2]}]}]}, {"place": {"street": {"ids": [1, 2]}}}, True),
+        # An empty list stands for one that may be left out.
+        ({"tags": [["a"], ""]}, {"tags": []}, True),
+        ({"tags": [["a"]]}, {"tags": []}, False),
+        # A right list may be of other items than the schema's.
+        ({"hours": [["noon", "dusk"]]}, {"hours": ["noon", "dusk"]}, True),
+        ({"hours": [["noon", "dusk"]]}, {"hours": ["noon", "dawn"]}, False),
+        ({"hours": [[6.0], ["noon"]]}, {"hours": ["6"]}, False),
         ({"extra": [5]}, {"extra": 5}, True),
         ({"extra": ["five"]}, {"extra": "Five"}, True),
         # A variable of the program stands for the value: it is a text, and compared to the letter.
