@@ -198,6 +198,7 @@ def json_schema(node: object) -> dict[str, Any]:
     """
     if not isinstance(node, dict):
         return {}
+    node = _with_choices_of_items(node)
     named = node.get("type")
     if isinstance(named, list):
         return {"anyOf": [json_schema({**node, "type": one}) for one in named]}
@@ -208,6 +209,16 @@ def json_schema(node: object) -> dict[str, Any]:
     if kind == "array":
         return {**schema, **_kept(node), "items": json_schema(node.get("items"))}
     return {**schema, **_kept(node)}
+
+
+def _with_choices_of_items(node: dict[str, Any]) -> dict[str, Any]:
+    """The type with an enumeration of single values where it belongs; some cases write it beside the list."""
+    kind, values = _TYPES.get(str(node.get("type")).lower(), node.get("type")), node.get("enum")
+    if kind != "array" or not isinstance(values, list) or any(isinstance(value, list) for value in values):
+        return node
+    items = node.get("items")
+    described = items if isinstance(items, dict) else {}
+    return {**{key: node[key] for key in node if key != "enum"}, "items": {"enum": values, **described}}
 
 
 def _allows(kind: str, values: object) -> bool:

@@ -138,6 +138,8 @@ def test_the_formats_types_become_json_schema_at_any_depth() -> None:
             "rows": {"type": "array", "items": {"type": "dict", "properties": {"n": {"type": "integer"}}}},
             "kind": {"type": "string", "enum": ["a", "b"], "optional": True},
             "level": {"type": "integer", "enum": ["1", "2"]},
+            "tags": {"type": "array", "enum": ["a", "b"], "items": {"type": "string"}},
+            "pairs": {"type": "array", "enum": [[1, 2]], "items": {"type": "integer"}},
         },
         "required": ["at"],
     }
@@ -154,6 +156,9 @@ def test_the_formats_types_become_json_schema_at_any_depth() -> None:
             "kind": {"type": "string", "enum": ["a", "b"]},
             # No value of the enumeration is of the type, so that nothing would be allowed.
             "level": {"enum": ["1", "2"]},
+            # What is enumerated is no list, so that it is meant for the items.
+            "tags": {"type": "array", "items": {"type": "string", "enum": ["a", "b"]}},
+            "pairs": {"type": "array", "enum": [[1, 2]], "items": {"type": "integer"}},
         },
         "required": ["at"],
     }
