@@ -68,22 +68,30 @@ def measure(
             max_tokens=max_tokens,
         )
     except ModelError as error:
-        judged = score(case, Reply(problem=error.message))
+        # There is no reply to judge: it is counted among the errors, not among the invalid calls.
+        judged = score(case, Reply())
         return Row(case, way, judged, 0, 0.0, "", error.message)
     judged = score(case, _reply(decision))
     return Row(case, way, judged, decision.requests, decision.seconds, _shown(decision))
 
 
 def chosen(cases: Sequence[Case], *, categories: Sequence[str], limit: int | None) -> list[Case]:
-    """The cases of some categories, and of each category in each language no more than ``limit``."""
-    taken: dict[tuple[str, str], int] = {}
-    picked: list[Case] = []
-    for case in cases:
-        kind = (case.category, case.language)
-        taken[kind] = taken.get(kind, 0) + 1
-        if (not categories or case.category in categories) and (limit is None or taken[kind] <= limit):
-            picked.append(case)
-    return picked
+    """The cases of some categories, and of each category in each language no more than ``limit``.
+
+    Those are spread evenly over all of its kind, since a folder's files stand one after the other.
+    """
+    kinds: dict[tuple[str, str], list[int]] = {}
+    for place, case in enumerate(cases):
+        if not categories or case.category in categories:
+            kinds.setdefault((case.category, case.language), []).append(place)
+    picked = (place for places in kinds.values() for place in _spread(places, limit))
+    return [cases[place] for place in sorted(picked)]
+
+
+def _spread(places: Sequence[int], limit: int | None) -> Iterator[int]:
+    """As many of them, the first among them, with about as many between any two."""
+    count = len(places) if limit is None else min(limit, len(places))
+    return (places[number * len(places) // count] for number in range(count))
 
 
 def _reply(decision: Decision) -> Reply:
@@ -155,7 +163,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--dir", type=Path, default=OWN_CASES, help="other cases, in the same format")
     parser.add_argument("--ways", default=",".join(CALLING_WAYS), type=_ways, help="of calling, with commas")
     parser.add_argument("--category", action="append", default=[], help="only this one; may be repeated")
-    parser.add_argument("--limit", type=int, help="cases of each category in each language")
+    parser.add_argument("--limit", type=int, help="cases of each category in each language, spread evenly")
     parser.add_argument("--parallel", action="store_true", help="several calls in one reply are offered")
     parser.add_argument("--max-tokens", type=int, help="of one reply")
     cores = os.cpu_count() or 1

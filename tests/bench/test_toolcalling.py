@@ -8,13 +8,20 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.toolcalling import chosen, measure
 from bench.toolcalling_files import read_cases
 from bench.toolcalling_report import Row, lines, report
 from bench.toolcalling_scoring import Reply, score
 from tests.bench.test_toolcalling_files import TRUTH, entry, write
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from typing import Any
+
     from deploy.endpoint import Endpoint
+
+    Serve = Callable[..., AbstractContextManager[Any]]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -56,6 +63,29 @@ def test_a_folder_without_cases_ends_with_a_reason(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert f"{tmp_path} holds no cases" in done.stderr
+
+
+def test_a_limit_takes_cases_from_all_files_of_a_kind(tmp_path: Path) -> None:
+    write(tmp_path / "live_simple.json", [entry(f"live_simple_{n}", ground_truth=TRUTH) for n in range(3)])
+    write(tmp_path / "simple.json", [entry(f"simple_{n}", ground_truth=TRUTH) for n in range(3)])
+    write(tmp_path / "irrelevance.json", [entry("irrelevance_0")])
+    cases = read_cases(tmp_path).cases
+
+    picked = [case.id for case in chosen(cases, categories=(), limit=2)]
+
+    assert picked == ["irrelevance_0", "live_simple_0", "simple_0"]
+    assert len(chosen(cases, categories=["simple"], limit=None)) == 6
+    assert chosen(cases, categories=["parallel"], limit=2) == []
+
+
+def test_a_server_that_refuses_is_no_invalid_call(scripted_chat: Serve, tmp_path: Path) -> None:
+    write(tmp_path / "simple.json", [entry("simple_0", ground_truth=TRUTH)])
+    (case,) = read_cases(tmp_path).cases
+    with scripted_chat((500, "out of order"), (500, "out of order")) as chat:
+        row = measure(chat.endpoint(), case, "prompted", parallel=False)
+
+    assert "out of order" in row.error
+    assert (row.score.valid, row.score.right_tool) == (None, False)
 
 
 def test_rates_are_of_the_cases_that_they_can_be_told_of(tmp_path: Path) -> None:
