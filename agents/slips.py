@@ -105,7 +105,7 @@ class _Reader:
             return any(choice == value and type(choice) is type(value) for choice in choices)
         named = schema.get("type")
         names = named if isinstance(named, list) else [named]
-        return any(_is_of(value, name) for name in names)
+        return any(is_of(value, name) for name in names)
 
     def _of_branches(self, value: object, branches: Sequence[object], depth: int) -> object:
         """By the branch that the value fits as it is, else by the only reading that fits one."""
@@ -182,7 +182,7 @@ def _scalar(value: object, kind: object) -> object:
             return _number(value, whole=kind == "integer")
         case "boolean" if isinstance(value, str):
             return _TRUTH.get(_plain(value).lower(), value)
-        case "string" if _is_of(value, "integer"):
+        case "string" if is_of(value, "integer"):
             return _digits(value)
         case "null" if isinstance(value, str):
             return None if _plain(value).lower() in _NOTHING else value
@@ -210,10 +210,10 @@ def _parsed(value: object, kind: str) -> object:
         parsed = json.loads(value)
     except (ValueError, RecursionError):
         return value
-    return parsed if _is_of(parsed, kind) else value
+    return parsed if is_of(parsed, kind) else value
 
 
-def _is_of(value: object, name: object) -> bool:
+def is_of(value: object, name: object) -> bool:
     """Whether a value is of a type of JSON schema; any is, where the schema names none."""
     if name is None:
         return True

@@ -18,6 +18,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from agents.slips import is_of
+
 # A grammar lets a small model repeat itself inside a string until its tokens run out, so every open string
 # and list ends somewhere. A question, an expression or an id is shorter.
 LONGEST_STRING_CHARACTERS: Final = 200
@@ -25,7 +27,6 @@ LONGEST_STRING_CHARACTERS: Final = 200
 _LONGEST_NEEDED_CHARACTERS: Final = 1_000
 _MOST_ITEMS: Final = 8
 _MOST_NEEDED_ITEMS: Final = 64
-_FEW_ITEMS: Final = 2
 # Deeper than any tool's arguments; what is below may be any value.
 _DEEPEST: Final = 12
 # llama.cpp writes a rule for each number between the bounds' digits: up to those of a 64-bit integer.
@@ -94,9 +95,8 @@ class _Rewriting:
             return _anything()
         if isinstance(schema.get("$ref"), str):
             return self._reference(schema["$ref"], depth)
-        for keyword in ("const", "enum"):
-            if schema.get(keyword, []) != []:
-                return {keyword: schema[keyword]}
+        if fixed := _fixed(schema):
+            return fixed
         schema = _merged(schema)
         for keyword in ("anyOf", "oneOf"):
             branches = schema.get(keyword)
@@ -187,24 +187,19 @@ def _anything() -> dict[str, Any]:
     return {"anyOf": [_string({}) if kind == "string" else {"type": kind} for kind in _SCALARS]}
 
 
-def shortened(schema: Any, *, characters: int) -> Any:  # noqa: ANN401 - any node of a JSON schema
-    """A rewritten schema with every string held to that many characters and every list to a few items.
+def _fixed(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The one value or the choices that a schema names; empty where it names none.
 
-    For a second try after a reply that was cut off: what a small model repeats ends before its tokens do.
+    Choices are of the type that stands beside them, which a check asks for, unless none of them is.
     """
-    if isinstance(schema, list):
-        return [shortened(item, characters=characters) for item in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    short = {key: shortened(value, characters=characters) for key, value in schema.items()}
-    for most, least, limit in (("maxLength", "minLength", characters), ("maxItems", "minItems", _FEW_ITEMS)):
-        # A property may have such a name: its value is a schema.
-        if isinstance(schema.get(most), int):
-            short[most] = min(schema[most], max(limit, _count(schema.get(least)) or 0))
-    if schema.get("type") == "object" and isinstance(schema.get("additionalProperties"), Mapping):
-        # No grammar bounds the number of names.
-        return {"type": "object", "properties": {}, "additionalProperties": False}
-    return short
+    if "const" in schema:
+        return {"const": schema["const"]}
+    choices, kinds = schema.get("enum"), schema.get("type")
+    if not isinstance(choices, list) or not choices:
+        return {}
+    names = kinds if isinstance(kinds, list) else [kinds]
+    fitting = [choice for choice in choices if any(is_of(choice, name) for name in names)]
+    return {"enum": fitting or choices}
 
 
 def _string(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,8 @@ the agent, its asynchronous twin and ``decide`` run the same text. A server's re
 ``RefusedError``, which comes out again where there is no way around it.
 
 Requests: one for the action; before it one for a thought where the model thinks, or one for the first choice
-where it does not (and one more, once for a set of tools); one more to repair an action that is not valid.
+where it does not (and one more, once for a set of tools); one more to repair an action that is not valid, and
+one more where that was cut off.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ from agents.calling.choice import (
     read_choice,
 )
 from agents.calling.exchange import Ask, RefusedError, Said
-from agents.calling.grammar_schema import shortened
 from agents.calling.history import fit_history, flatten, shortened_history, without_system
+from agents.calling.short_schema import shortened
 from agents.calling.situation import Decided, Situation
 from agents.calling.structured_answers import StructuredAnswer
 from agents.calling.wording import ACT, ANSWER_IN_WORDS, THINK, describe_actions, reminder, repair
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
     from agents.calling.learned import Learned
     from agents.calling.offered import Offer
 
-# The first reply and one repair: a model that fails twice fails a third time.
+# The first reply and one repair: a model that fails twice fails a third time, unless it was cut off.
 ATTEMPTS: Final = 2
 # More tools than these, or than this share of the context describes, are narrowed to a handful first.
 MOST_TOOLS: Final = 12
@@ -73,8 +74,9 @@ _REPAIR_TOKENS: Final = 200
 _CHARACTERS_PER_TOKEN: Final = 4
 # The braces and names around an answer. A model that repeats itself writes a token for each character.
 _JSON_TOKENS: Final = 64
-# A string of a second try, where the first was cut off, takes this share of the reply's tokens.
-_SHORT_SHARE: Final = 6
+# Of a reply's tokens one of two is left for white space, and for letters that take several, where the one
+# before was cut off: then all of it takes no more characters than that.
+_SHORT_SHARE: Final = 2
 
 # What servers say of a schema that they do not compile, or of schemas that they do not know. Sources: the
 # recordings of vLLM 0.32 and Ollama 0.33, llama.cpp's server.
@@ -95,8 +97,8 @@ def decision(situation: Situation, learned: Learned) -> Generator[Ask, Said, Dec
     """Yield what to ask, until it is decided.
 
     Raises:
-        ModelError: two replies in a row were no valid action (its cause is the ``InvalidActionError``), or
-            the conversation does not fit.
+        ModelError: two or three replies in a row were no valid action (its cause is the
+            ``InvalidActionError``), or the conversation does not fit.
         RefusedError: the server refused what cannot be done without.
     """
     return (yield from _Decision(situation, learned).steps())
@@ -252,7 +254,9 @@ class _Decision:
         at = self._at
         failure: InvalidActionError | None = None
         schema = self._schema(tools, answers)
-        for _ in range(ATTEMPTS):
+        tries, most, is_short = 0, ATTEMPTS, False
+        while tries < most:
+            tries += 1
             said = yield from self._bound(Ask("action", system, tuple(messages), schema))
             try:
                 return self._decided(said, in_words=failure is not None and not tools)
@@ -269,11 +273,14 @@ class _Decision:
                 schema = self._schema(tools, ())
             elif schema is not None and was_cut_off(said.text):
                 schema = shortened(schema, characters=at.action_tokens // _SHORT_SHARE)
+                # Where it is the last try that was too long, a short one has not been tried.
+                most = max(most, tries + (not is_short))
+                is_short = True
             elif schema is not None:
                 # What it got wrong is what no grammar held; a number within bounds can be held.
                 schema = self._schema(tools, answers, whole_numbers=True)
         raise ModelError(
-            f"{at.endpoint.model} gave no valid action in {ATTEMPTS} replies: {failure}",
+            f"{at.endpoint.model} gave no valid action in {tries} replies: {failure}",
             hint="choose a larger model: stillroom plan",
         ) from failure
 
@@ -334,7 +341,7 @@ class _Decision:
         return action_schema(
             tools,
             may_answer=bool(answers),
-            answer_characters=max(_SHORT_SHARE, at.action_tokens - _JSON_TOKENS),
+            answer_characters=max(at.action_tokens // _SHORT_SHARE, at.action_tokens - _JSON_TOKENS),
             answers=answers,
             most_calls=at.most_calls,
             whole_numbers=whole_numbers,

@@ -60,7 +60,7 @@ def test_after_a_reply_that_was_cut_off_all_that_is_open_has_to_be_short(scripte
         for request in chat.requests
         if "response_format" in request
     ]
-    assert [properties["thing"]["maxLength"] for properties in longest] == [200, 20]
+    assert [properties["thing"]["maxLength"] for properties in longest] == [200, 14]
 
 
 def test_two_replies_that_are_no_action_are_an_invalid_decision(scripted_chat: Serve) -> None:

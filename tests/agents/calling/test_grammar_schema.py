@@ -46,8 +46,14 @@ INTEGER = {"type": "integer"}
         ({**INTEGER, "minimum": 1, "exclusiveMaximum": 9}, {**INTEGER, "minimum": 1, "maximum": 8}),
         ({**INTEGER, "multipleOf": 2, "maximum": 1e300}, INTEGER),
         ({"type": "number", "minimum": 0.5}, {"type": "number"}),
-        ({"enum": ["a", 1, None], "type": "string"}, {"enum": ["a", 1, None]}),
+        ({"enum": ["a", 1, None]}, {"enum": ["a", 1, None]}),
+        ({"enum": [2010, "any", True], "type": "integer"}, {"enum": [2010]}),
+        ({"enum": [None, "a", 2], "type": ["string", "null"]}, {"enum": [None, "a"]}),
+        # None is of the type: what is meant is the choices.
+        ({"enum": ["1", "2"], "type": "integer"}, {"enum": ["1", "2"]}),
+        ({"enum": [], "type": "null"}, NULL),
         ({"const": None}, {"const": None}),
+        ({"const": []}, {"const": []}),
         (
             {"type": "array", "uniqueItems": True, "items": NULL},
             {"type": "array", "items": NULL, "maxItems": 8},

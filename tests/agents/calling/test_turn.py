@@ -199,6 +199,17 @@ def test_several_calls_at_once_are_each_checked(scripted_chat: Serve) -> None:
     assert "'thing' is missing" in chat.requests[1]["messages"][-1]["content"]
 
 
+def test_the_last_try_is_made_once_more_in_short_where_it_was_cut_off(scripted_chat: Serve) -> None:
+    cut = '{"action": "weigh", "args": {"thing": "salt and salt and'
+    with scripted_chat(final("…"), cut, call("salt")) as chat:
+        decision = decide(chat.endpoint(), "How heavy is salt?", TOOLS)
+    assert (decision.valid, decision.requests) == (True, 4)  # with the first choice
+    with scripted_chat(call("salt", "fly"), cut, cut, call("salt")) as chat:
+        decision = decide(chat.endpoint(), "How heavy is salt?", TOOLS)
+    assert (decision.valid, decision.requests) == (False, 4)
+    assert "it was cut off" in decision.problem
+
+
 def test_a_thought_without_end_is_cut_to_its_conclusion(scripted_chat: Serve) -> None:
     with scripted_chat("<think>" + "so and " * 5_000 + "thus weigh it.", call("salt")) as chat:
         decide(chat.endpoint(reasoning=True, context_tokens=2048), "How heavy is salt?", TOOLS)
