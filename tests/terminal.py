@@ -67,12 +67,13 @@ class Terminal:
         self._screen = pyte.HistoryScreen(columns, rows, history=10_000, ratio=0.5)
         self._stream = pyte.ByteStream(self._screen)
         self.raw = b""
+        size = struct.pack("HHHH", rows, columns, 0, 0)
         self._pid, self._descriptor = pty.fork()
         if self._pid == 0:
+            # Before the command looks at it, however late the tests' process comes to run again.
+            fcntl.ioctl(0, termios.TIOCSWINSZ, size)
             os.chdir(folder)
             os.execvpe(sys.executable, [sys.executable, "-m", "stillroom", *arguments], dict(environment))  # noqa: S606
-        size = struct.pack("HHHH", rows, columns, 0, 0)
-        fcntl.ioctl(self._descriptor, termios.TIOCSWINSZ, size)
         self._code: int | None = None
 
     @property

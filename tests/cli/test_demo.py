@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+
+from tests.processes import wait_until
 
 if TYPE_CHECKING:
     import subprocess
@@ -119,10 +120,7 @@ def test_a_killed_demo_takes_its_engine_with_it(visited: tuple[Home, dict[str, A
         process.kill()
         process.communicate(timeout=DEADLINE_SECONDS)
 
-    deadline = time.monotonic() + 60
-    while left_running(home) and time.monotonic() < deadline:
-        psutil.wait_procs([psutil.Process(pid) for pid in left_running(home)], timeout=1)
-    assert left_running(home) == []
+    assert wait_until(lambda: left_running(home) == [])
 
 
 def read_until(process: subprocess.Popen[str], mark: str) -> str:

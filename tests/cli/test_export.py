@@ -164,7 +164,8 @@ def test_the_exported_script_starts_the_real_engine_and_ends_with_it(home: Home)
         stderr=subprocess.DEVNULL,
     ) as server:
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+            root = f"http://127.0.0.1:{port}"
+            with httpx.Client(base_url=root, timeout=60, trust_env=False) as client:
                 deadline = time.monotonic() + 120
                 while not _healthy(client):
                     assert server.poll() is None

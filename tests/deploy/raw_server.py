@@ -115,6 +115,8 @@ def _read(connection: socket.socket) -> Request:
     headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
     length = int(headers.get("content-length", 0))
     while len(body) < length:
-        body += connection.recv(65536)
+        if not (more := connection.recv(65536)):
+            raise ConnectionError
+        body += more
     method, path, _ = first.split(" ", 2)
     return Request(method, path, headers, json.loads(body) if body else None)

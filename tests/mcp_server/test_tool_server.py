@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import anyio
@@ -41,7 +42,7 @@ def test_slow_call_gives_signs_of_life_to_a_client_that_asks(mode: str) -> None:
             return block.text
 
     assert anyio.run(call) == "done"
-    assert messages[0] == "work: 0 s"
+    assert re.fullmatch(r"work: \d+ s", messages[0] or "")
 
 
 def test_call_that_its_client_gives_up_does_not_hold_the_server() -> None:
@@ -81,7 +82,7 @@ def test_call_that_its_client_cancels_is_told_so(mode: str) -> None:
     async def call() -> None:
         async with Client(serve(tool(work)), mode=mode) as client, anyio.create_task_group() as group:
             group.start_soon(client.call_tool, "work")
-            await anyio.to_thread.run_sync(began.wait, 20)
+            await anyio.to_thread.run_sync(began.wait, 120)
             group.cancel_scope.cancel()
 
     anyio.run(call)

@@ -40,7 +40,7 @@ def tools(starts: int) -> list[dict[str, Any]]:
         ("stall", "Never answer.", NOTHING, READ_ONLY),
         ("environment", "Tell the environment.", NOTHING, READ_ONLY),
         ("tell_secret", "Fail, and tell the token.", NOTHING, READ_ONLY),
-        ("creep", "Take two seconds, with signs of life.", NOTHING, READ_ONLY),
+        ("creep", "Take a minute, with signs of life.", NOTHING, READ_ONLY),
         ("log", "Write to the log.", NOTHING, READ_ONLY),
         ("more_tools", "Say that the list changed.", NOTHING, READ_ONLY),
     ]
@@ -83,7 +83,7 @@ def call(name: str, arguments: dict[str, Any], starts: int, token: object) -> di
     if name == "tell_secret":
         return text(f"cannot log in with {os.environ.get('API_TOKEN')}") | {"isError": True}
     if name == "creep":
-        for number in range(40):
+        for number in range(1200):
             time.sleep(0.05)
             send({"method": "notifications/progress", "params": {"progressToken": token, "progress": number}})
     if name == "log":

@@ -71,7 +71,7 @@ def served_over_http(port: int) -> Iterator[subprocess.Popen[bytes]]:
 
         def answers() -> bool:
             try:
-                return httpx.get(f"http://127.0.0.1:{port}/mcp", trust_env=False).status_code > 0
+                return httpx.get(f"http://127.0.0.1:{port}/mcp", trust_env=False, timeout=60).status_code > 0
             except httpx.TransportError:
                 return False
 

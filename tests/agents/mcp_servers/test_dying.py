@@ -7,7 +7,6 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import pytest
 from anyio.from_thread import start_blocking_portal
 
@@ -15,7 +14,7 @@ from agents.background import start_in_background
 from agents.call_context import CallContext
 from agents.mcp_servers.server import McpServer
 from stillroom.errors import McpError, ToolError
-from tests.processes import runs, wait_until
+from tests.processes import children_with, runs, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +69,7 @@ def test_server_that_was_killed_between_calls_answers_even_a_writing_one(
     workshop.plain("a")
     with workshop.servers() as servers:
         tools = tools_of(servers)
-        (child,) = [one for one in psutil.Process().children() if str(workshop.starts) in one.cmdline()]
+        (child,) = children_with(str(workshop.starts))
         os.kill(child.pid, signal.SIGKILL)
         assert wait_until(lambda: not runs(child.pid))
         (server, _) = servers._started["a"]

@@ -6,11 +6,10 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import pytest
 
 from stillroom.errors import ToolError
-from tests.processes import runs, wait_until
+from tests.processes import children_with, runs, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +49,7 @@ def test_server_that_hangs_does_not_hold_up_the_others(workshop: Workshop, tools
         assert "good__echo" in tools
         (problem,) = servers.problems
         assert problem.message == "the MCP server hung is still starting; its tools come later"
-        (child,) = [one for one in psutil.Process().children() if "hangs" in one.cmdline()]
+        (child,) = children_with("hangs")
     assert wait_until(lambda: not runs(child.pid))
 
 
@@ -167,11 +166,9 @@ def test_every_process_is_gone_after_the_block(workshop: Workshop) -> None:
     workshop.plain("b")
     with workshop.servers() as servers:
         servers.tools()
-        children = [
-            one.pid for one in psutil.Process().children() if "plain_server" in " ".join(one.cmdline())
-        ]
+        children = children_with(str(workshop.starts))
         assert len(children) == 2
-    assert not any(runs(pid) for pid in children)
+    assert not any(runs(child.pid) for child in children)
 
 
 def test_no_secret_is_logged_even_where_everything_is(

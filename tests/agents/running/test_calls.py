@@ -175,10 +175,10 @@ def test_a_tool_that_hangs_is_left_when_the_time_of_the_run_is_up() -> None:
 
 
 def test_a_person_who_thinks_it_over_takes_no_time_of_the_run() -> None:
-    bench = Bench([tool(weigh, read_only=False)], limits=Limits(seconds=1.0))
+    bench = Bench([tool(weigh, read_only=False)], limits=Limits(seconds=2.0))
 
     def ask(*_: object) -> Decision:
-        assert not bench.ending.stopped.wait(1.5)
+        assert not bench.ending.stopped.wait(2.5)
         return Decision.ONCE
 
     bench.consent.ask = ask

@@ -15,7 +15,7 @@ from agents.background import start_in_background
 from agents.running.events import AgentEvent, AnswerPiece, AnswerWithdrawn, ThoughtPiece
 from agents.tools import tool
 from tests.agents.chat_script import Reply, chat_script
-from tests.processes import wait_until
+from tests.processes import command_line, wait_until
 
 if TYPE_CHECKING:
     from deploy.endpoint import Endpoint
@@ -183,11 +183,16 @@ def test_the_real_engine_stops_computing_when_its_run_is_cancelled(bundled_endpo
 
 
 def _idle() -> bool:
-    """Whether this process's children, the engine among them, take no processor time for a while."""
-    children = psutil.Process().children(recursive=True)
-    before = sum(sum(child.cpu_times()[:2]) for child in children)
+    """Whether this process's engine takes no processor time for a while."""
+    engines = [
+        child
+        for child in psutil.Process().children(recursive=True)
+        if "deploy.engines.embedded_server" in command_line(child)
+    ]
+    assert engines
+    before = sum(sum(engine.cpu_times()[:2]) for engine in engines)
     threading.Event().wait(0.5)
-    return sum(sum(child.cpu_times()[:2]) for child in children) - before < 0.05
+    return sum(sum(engine.cpu_times()[:2]) for engine in engines) - before < 0.05
 
 
 def test_the_time_of_a_run_is_told() -> None:

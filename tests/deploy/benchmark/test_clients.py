@@ -28,9 +28,9 @@ CLIENTS = ("raw", "toolkit")
 def ask(client: str, endpoint: Endpoint, *, stop: threading.Event | None = None) -> Answered | Failed:
     stop = stop or threading.Event()
     if client == "toolkit":
-        toolkit = Toolkit(endpoint, timeout_seconds=20, ignore_eos=endpoint.engine != "ollama")
+        toolkit = Toolkit(endpoint, timeout_seconds=120, ignore_eos=endpoint.engine != "ollama")
         return toolkit.ask("Hello", output_tokens=16, stop=stop)
-    with RawApi(endpoint, timeout_seconds=20, ignore_eos=endpoint.engine != "ollama") as raw:
+    with RawApi(endpoint, timeout_seconds=120, ignore_eos=endpoint.engine != "ollama") as raw:
         return raw.ask("Hello", output_tokens=16, stop=stop)
 
 

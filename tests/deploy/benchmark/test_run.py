@@ -59,7 +59,7 @@ def test_a_server_that_refuses_ignore_eos_is_measured_without(streaming: Serve) 
     workload = BenchWorkload(rounds=1, concurrency=(1,))
     with (
         streaming(stream) as server,
-        Benchmark(server.endpoint(), workload, timeout_seconds=20, first_number=0) as benchmark,
+        Benchmark(server.endpoint(), workload, timeout_seconds=120, first_number=0) as benchmark,
     ):
         benchmark.warm_up()
         rounds = list(benchmark.rounds())
@@ -72,7 +72,7 @@ def test_a_failed_request_does_not_end_the_run(streaming: Serve) -> None:
     workload = BenchWorkload(rounds=2, concurrency=(1, 2))
     with (
         streaming(Streaming(recorded("vllm/chat_stream_usage"), cut_at=4096)) as server,
-        Benchmark(server.endpoint(), workload, timeout_seconds=20, first_number=0) as benchmark,
+        Benchmark(server.endpoint(), workload, timeout_seconds=120, first_number=0) as benchmark,
     ):
         benchmark.warm_up()
         rounds = []

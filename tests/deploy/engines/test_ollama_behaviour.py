@@ -52,7 +52,7 @@ class Server:
 
     def get(self, path: str) -> Any:  # noqa: ANN401  whatever it answers
         """What it answers there."""
-        return httpx.get(self.url + path, trust_env=False).json()
+        return httpx.get(self.url + path, trust_env=False, timeout=60).json()
 
     def models(self) -> dict[str, str]:
         """Quantization by name."""
@@ -61,7 +61,7 @@ class Server:
 
     def delete(self, name: str) -> None:
         """Delete a model."""
-        httpx.request("DELETE", f"{self.url}/api/delete", json={"model": name}, trust_env=False)
+        httpx.request("DELETE", f"{self.url}/api/delete", json={"model": name}, trust_env=False, timeout=60)
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +88,7 @@ def wait_until_it_answers(url: str) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
-            httpx.get(f"{url}/api/version", trust_env=False)
+            httpx.get(f"{url}/api/version", trust_env=False, timeout=60)
         except httpx.TransportError:
             time.sleep(0.1)
         else:
@@ -129,7 +129,7 @@ def spec_for(bundled_weights: WeightsFile) -> Callable[[Plan, Server], LaunchSpe
 
 
 def answers(spec: LaunchSpec) -> dict[str, str]:
-    return {url: httpx.get(url, trust_env=False).text for url in spec.memory_urls}
+    return {url: httpx.get(url, trust_env=False, timeout=60).text for url in spec.memory_urls}
 
 
 def test_the_bundled_model_is_given_once_and_then_made_over(
@@ -254,7 +254,7 @@ def test_a_server_of_ours_serves_the_plan_tells_its_memory_and_leaves_nothing_be
         assert OLLAMA.read_activity(running.log(), "").requests
         assert OLLAMA.deviations(spec, served, running.log(), found) == ()
 
-    _, alive = psutil.wait_procs(family, timeout=10)
+    _, alive = psutil.wait_procs(family, timeout=60)
     assert alive == []
 
 

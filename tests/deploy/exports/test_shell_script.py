@@ -8,20 +8,18 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 
 from deploy.exports.shell_script import shell_script
 from deploy.spec import ENGINE_NAMES, LaunchSpec, NodeCommands
 from stillroom.errors import EngineError
 from tests.deploy.exports.conftest import WEIGHTS, launch_spec
+from tests.processes import runs, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from deploy.plan import Plan
@@ -62,13 +60,6 @@ def run(
         timeout=60,
         check=False,
     )
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Until it holds, for a minute at most."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
 
 
 @pytest.mark.parametrize("name", ENGINE_NAMES)
@@ -147,14 +138,15 @@ def test_ollama_is_served_asked_and_given_its_model_and_ends_with_the_script(
     script = ["sh", "-c", shell_script(spec, title="")]
 
     with subprocess.Popen(script, cwd=ollama) as process:
-        wait_for(lambda: (ollama / "made").exists() and (ollama / "pid").exists())
-        server = int((ollama / "pid").read_text(encoding="utf-8"))
-        assert psutil.pid_exists(server)
+        pid = ollama / "pid"
+        assert wait_until(lambda: (ollama / "made").exists() and pid.exists() and pid.stat().st_size > 0)
+        server = int(pid.read_text(encoding="utf-8"))
+        assert runs(server)
         process.send_signal(signal.SIGTERM)
         code = process.wait(timeout=60)
 
     assert code == 128 + signal.SIGTERM
-    assert not psutil.pid_exists(server)
+    assert not runs(server)
     asked = (ollama / "record").read_text(encoding="utf-8").splitlines()
     # The server starts in the background: when its line is written is the system's to say.
     asked.remove("serve")

@@ -98,7 +98,9 @@ def test_a_browser_page_may_not_read_the_embedded_endpoint(
     spec = embedded_spec(bundled_plan, bundled_weights.path)
 
     with start(spec, log_path=tmp_path / "engine.log", on_progress=lambda _: None):
-        reply = httpx.get(spec.readiness_url, headers={"Origin": "http://evil.example"}, trust_env=False)
+        reply = httpx.get(
+            spec.readiness_url, headers={"Origin": "http://evil.example"}, trust_env=False, timeout=60
+        )
 
     assert reply.headers["Access-Control-Allow-Origin"] == f"http://127.0.0.1:{spec.port}"
 
@@ -137,7 +139,7 @@ def test_the_embedded_engine_outlives_the_thread_that_started_it(
         running = pool.submit(start, spec, log_path=tmp_path / "log", on_progress=lambda _: None).result()
 
     with running:
-        models = httpx.get(f"{spec.base_url}/models", trust_env=False)
+        models = httpx.get(f"{spec.base_url}/models", trust_env=False, timeout=60)
 
     assert models.status_code == 200
     assert running.exit_code == 0

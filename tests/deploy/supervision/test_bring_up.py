@@ -107,7 +107,9 @@ def test_a_real_engine_out_of_memory_gives_up_cache_and_context_until_it_answers
     assert found.steps == deployment.steps
     assert found.plan == deployment.plan
     assert found.endpoint.context_tokens == deployment.plan.workload.context_tokens
-    properties = httpx.get(f"{found.endpoint.base_url.removesuffix('/v1')}/props", trust_env=False).json()
+    properties = httpx.get(
+        f"{found.endpoint.base_url.removesuffix('/v1')}/props", trust_env=False, timeout=60
+    ).json()
     assert properties["default_generation_settings"]["n_ctx"] == deployment.plan.workload.context_tokens
 
 

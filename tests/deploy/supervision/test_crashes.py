@@ -24,7 +24,7 @@ from deploy.supervision.engine_log import previous
 from deploy.supervision.restarting import MOST_RESTARTS
 from deploy.supervision.supervise import current_endpoint, down, status, up
 from tests.deploy.supervision.conftest import processes
-from tests.processes import runs, wait_until
+from tests.processes import command_line, runs, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,14 +75,14 @@ def test_a_crashed_engine_is_started_again_on_the_same_port(
         found = status(state_dir)
         return found is not None and found.state == "running" and processes(found)[1] != child
 
-    assert wait_until(is_back, seconds=60)
+    assert wait_until(is_back)
     again = status(state_dir)
     assert again is not None
     assert [crash.why for crash in again.restarts] == [
         "it was killed (SIGKILL), as the system does when memory runs out"
     ]
     assert again.endpoint.base_url == spec.base_url
-    assert httpx.get(spec.readiness_url, trust_env=False).status_code == 200
+    assert httpx.get(spec.readiness_url, trust_env=False, timeout=60).status_code == 200
     assert previous(again.log_path).exists()
 
 
@@ -121,7 +121,7 @@ def test_a_deployment_whose_state_was_removed_ends_by_itself(
     shutil.rmtree(state_dir)
 
     # At its next look, within a quarter of a minute: nobody could take it down any more.
-    assert wait_until(lambda: not runs(supervisor) and not runs(child), seconds=60)
+    assert wait_until(lambda: not runs(supervisor) and not runs(child))
 
 
 def test_a_guardian_ends_the_group_of_an_engine_that_ignores_its_parents_end(
@@ -153,7 +153,7 @@ def test_children_of_an_engine_whose_supervisor_and_guardian_were_killed_are_fou
     deployment = up(spec, bundled_plan, state_dir=state_dir, on_progress=lambda _: None)
     leader, child = (int(pid) for pid in pids.read_text(encoding="utf-8").split())
     supervisor = psutil.Process(processes(deployment)[0])
-    guardians = [one for one in supervisor.children() if any("guardian" in word for word in one.cmdline())]
+    guardians = [one for one in supervisor.children() if "guardian" in " ".join(command_line(one))]
     assert len(guardians) == 1
 
     for pid in (guardians[0].pid, supervisor.pid, leader):

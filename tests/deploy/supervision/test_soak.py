@@ -15,7 +15,7 @@ from deploy.ports import free_port
 from deploy.supervision.deployment import read_record
 from deploy.supervision.supervise import current_endpoint, down, status, up
 from stillroom.errors import EngineError
-from tests.processes import runs, wait_until
+from tests.processes import command_line, runs, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,10 +37,11 @@ def family(state_dir: Path) -> dict[str, psutil.Process]:
     supervisor = psutil.Process(deployment.supervisor.pid)
     found = {"supervisor": supervisor}
     for child in supervisor.children(recursive=True):
-        if not runs(child.pid):
-            continue
-        words = " ".join(child.cmdline())
-        found["guardian" if "guardian" in words else "engine"] = child
+        words = " ".join(command_line(child))
+        if "guardian" in words:
+            found["guardian"] = child
+        elif "embedded_server" in words and runs(child.pid):
+            found["engine"] = child
     return found
 
 

@@ -26,7 +26,7 @@ from deploy.supervision.deployment import (
 from deploy.supervision.supervise import current_endpoint, down, logs, measure, restart, status, up
 from stillroom.errors import EngineError, EngineStartError, EnvironmentUnfitError, PortTakenError
 from tests.deploy.supervision.conftest import processes
-from tests.processes import wait_until
+from tests.processes import runs, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +52,7 @@ def test_a_deployment_runs_on_its_own_and_is_taken_down_without_a_trace(
     endpoint = current_endpoint(state_dir)
     assert endpoint is not None
     assert endpoint.context_tokens == 2048
-    assert httpx.get(f"{endpoint.base_url}/models", trust_env=False).status_code == 200
+    assert httpx.get(f"{endpoint.base_url}/models", trust_env=False, timeout=60).status_code == 200
     measured = measure(deployment)
     assert measured is not None
     assert "kv_cache" in {term.name for term in measured.terms}
@@ -137,9 +137,7 @@ def test_ctrl_c_while_it_starts_takes_everything_down(
 
     assert status(state_dir) is None
     for pid in pids:
-        assert wait_until(
-            lambda pid=pid: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE  # type: ignore[misc]
-        )
+        assert wait_until(lambda pid=pid: not runs(pid))  # type: ignore[misc]
 
 
 def test_a_record_of_processes_that_are_gone_is_not_taken_for_a_running_engine(
@@ -172,7 +170,7 @@ def test_a_server_of_somebody_else_is_attached_to_and_left_running(
     assert deployment.engine_process is None
     assert measure(deployment) is None
     assert down(state_dir)
-    assert httpx.get(f"{server.url}/health", trust_env=False).status_code == 200
+    assert httpx.get(f"{server.url}/health", trust_env=False, timeout=60).status_code == 200
 
 
 def test_a_restart_that_fails_keeps_the_record_for_another_try(

@@ -49,6 +49,6 @@ def test_socket_is_one_whose_answers_do_not_wait_for_acknowledgements() -> None:
 def test_connection_waits_from_the_moment_the_socket_is_there() -> None:
     with (
         listening_socket("127.0.0.1", 0) as listening,
-        socket.create_connection(listening.getsockname(), timeout=10) as connection,
+        socket.create_connection(listening.getsockname(), timeout=60) as connection,
     ):
         assert connection.getpeername() == listening.getsockname()

@@ -170,10 +170,13 @@ def test_header_that_does_not_fit_is_refused(
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "HACK"])
 def test_other_methods_of_http_are_refused(guarded: HttpServer, tokens: Tokens, method: str) -> None:
     headers = {**headers_for(message("tools/list")), **bearer(tokens.reader)}
-    response = httpx.request(method, guarded.url, headers=headers, trust_env=False)
+    response = httpx.request(method, guarded.url, headers=headers, trust_env=False, timeout=60)
     assert response.status_code == 405
     old = {**bearer(tokens.reader), "Accept": "text/event-stream"}
-    assert httpx.request(method, guarded.url, headers=old, trust_env=False).status_code in {400, 405}
+    assert httpx.request(method, guarded.url, headers=old, trust_env=False, timeout=60).status_code in {
+        400,
+        405,
+    }
 
 
 @pytest.mark.parametrize(
@@ -193,6 +196,7 @@ def test_guessed_session_is_not_found(guarded: HttpServer, tokens: Tokens, sessi
                 "Mcp-Session-Id": session,
             },
             trust_env=False,
+            timeout=60,
         )
         assert response.status_code == 404
 
@@ -212,7 +216,9 @@ def test_session_of_another_token_is_not_found(guarded: HttpServer, tokens: Toke
     assert guarded.send(asked, tokens.owner, headers=headers).status_code == 200
     assert guarded.send(asked, tokens.reader, headers=headers).status_code == 404
     assert guarded.send(asked, headers=headers).status_code == 401
-    ended = httpx.delete(guarded.url, headers={**bearer(tokens.reader), **headers}, trust_env=False)
+    ended = httpx.delete(
+        guarded.url, headers={**bearer(tokens.reader), **headers}, trust_env=False, timeout=60
+    )
     assert ended.status_code == 404
     assert guarded.send(asked, tokens.owner, headers=headers).status_code == 200
 

@@ -26,7 +26,7 @@ def test_request_without_a_token_is_told_that_one_is_needed_and_where_that_is_wr
     challenge = response.headers["www-authenticate"]
     assert challenge.startswith("Bearer ")
     metadata = challenge.partition('resource_metadata="')[2].partition('"')[0]
-    written = httpx.get(metadata, trust_env=False).json()
+    written = httpx.get(metadata, trust_env=False, timeout=60).json()
     assert written["resource"] == guarded.url
     assert written["scopes_supported"] == ["read", "ingest", "agent"]
     assert written["bearer_methods_supported"] == ["header"]
@@ -47,14 +47,16 @@ def test_wrong_token_is_refused(guarded: HttpServer, header: str) -> None:
     asked = message("tools/list")
     headers = {**headers_for(asked), "Authorization": header}
     sent = {name.encode("ascii"): value.encode("latin-1") for name, value in headers.items()}
-    response = httpx.post(guarded.url, json=asked, headers=sent, trust_env=False)
+    response = httpx.post(guarded.url, json=asked, headers=sent, trust_env=False, timeout=60)
     assert response.status_code == 401
 
 
 def test_token_in_the_address_is_no_token_and_is_not_logged(guarded: HttpServer, tokens: Tokens) -> None:
     asked = message("tools/list")
     for place in (f"?token={tokens.owner}", f"?access_token={tokens.owner}", f"/{tokens.owner}"):
-        response = httpx.post(guarded.url + place, json=asked, headers=headers_for(asked), trust_env=False)
+        response = httpx.post(
+            guarded.url + place, json=asked, headers=headers_for(asked), trust_env=False, timeout=60
+        )
         assert response.status_code in {401, 404}
     assert tokens.owner not in guarded.logged
 
@@ -133,6 +135,7 @@ def test_scope_is_asked_for_whatever_the_headers_say_of_the_call(guarded: HttpSe
         json=[asked, asked],
         headers={**headers_for(asked), **bearer(tokens.reader)},
         trust_env=False,
+        timeout=60,
     )
     assert batch.status_code == 400
 

@@ -9,15 +9,15 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
 from tests.deploy.raw_server import raw_server, reply
-from tests.processes import wait_until
+from tests.processes import children_with, wait_until
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
     from pathlib import Path
+
+    import psutil
 
     from tests.agents.chat_script import Reply
     from tests.conftest import Home
@@ -90,8 +90,7 @@ class Served:
         found: list[psutil.Process] = []
 
         def is_there() -> bool:
-            children = psutil.Process(self.process.pid).children()
-            found[:] = [child for child in children if "ingest" in child.cmdline()]
+            found[:] = children_with("ingest", self.process.pid)
             return bool(found)
 
         assert wait_until(is_there, PATIENT_S)

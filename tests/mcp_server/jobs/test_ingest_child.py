@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import psutil
@@ -16,7 +17,7 @@ from agents.background import start_in_background
 from agents.call_context import CallContext
 from mcp_server.jobs.ingest_child import IngestChild
 from stillroom.errors import EnvironmentUnfitError, JobError, ToolError
-from tests.processes import runs, wait_until
+from tests.processes import children_with, runs, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,10 +47,6 @@ def write(folder: Path, count: int) -> None:
         (folder / f"{number:04}.md").write_text(f"# Story {number}\n\n{text}\n")
 
 
-def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "ingest" in child.cmdline()]
-
-
 def test_ingest_gives_its_counts_and_names_what_failed(folder: Path) -> None:
     write(folder, 2)
     (folder / "empty.pdf").write_bytes(b"%PDF-1.4 broken")
@@ -68,7 +65,9 @@ def test_child_tells_how_far_it_is_and_leaves_others_the_processor(folder: Path)
 
     def tell(message: str, done: float | None) -> None:
         told.append((message, done))
-        niceness.extend(child.nice() for child in children())
+        for child in children_with("ingest"):
+            with suppress(psutil.NoSuchProcess):  # what it told may be read when it has ended
+                niceness.append(child.nice())
 
     ingest()({"paths": [str(folder)]}, CallContext(progress=tell))
     assert told
@@ -91,7 +90,7 @@ def test_cancelled_ingest_keeps_what_it_has_and_the_library_is_sound(folder: Pat
     with pytest.raises(ToolError, match="stopped on the way") as caught:
         child.result(PATIENT_S)
     assert "ingest the same paths again" in caught.value.hint
-    assert children() == []
+    assert children_with("ingest") == []
     counts = home.json("ingest", str(folder))["counts"]
     assert counts["documents"] == 200
     assert counts["passages"] == counts["vectors"] == counts["words"]
@@ -109,7 +108,7 @@ def test_child_that_does_not_stop_is_killed_and_the_library_is_sound(folder: Pat
         )
     )
     assert begun.wait(PATIENT_S)
-    (process,) = children()
+    (process,) = children_with("ingest")
     process.suspend()  # it hears no signal but the last
     call.cancelled.set()
     with pytest.raises(JobError, match="ended by SIGKILL"):

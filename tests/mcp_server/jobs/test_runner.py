@@ -281,7 +281,8 @@ def test_time_of_a_job_begins_when_it_was_asked_for(make: Callable[..., JobRunne
     job = runner.run("gate", {"word": "valve"}, "ada", CallContext())
     assert isinstance(job, Job)
     assert job.started_at is not None
-    assert before <= job.created_at <= job.started_at - 0.2
+    # A clock that is set right meanwhile may shorten it a little.
+    assert before <= job.created_at <= job.started_at - 0.1
 
 
 class Counted(JobStore):

@@ -95,6 +95,6 @@ def _opened(url: str, cache_dir: Path) -> ServedEmbedder:
 
 def _healthy(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
+        return httpx.get(f"http://127.0.0.1:{port}/health", timeout=60).status_code == 200
     except httpx.TransportError:
         return False

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rag.ingesting.watch import watch
 from rag.library import Library
 from rag.store.write_lock import write_lock
+from stillroom.errors import LibraryBusyError
 from tests.processes import wait_until
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Seen:
 
     def reach(self, **wanted: int) -> bool:
         """Whether the sums come to be these, and no others."""
-        return wait_until(lambda: self.sums() == wanted, seconds=60)
+        return wait_until(lambda: self.sums() == wanted)
 
 
 @contextlib.contextmanager
@@ -84,12 +85,14 @@ def test_it_follows_what_is_written_renamed_and_deleted(
 def test_a_burst_is_taken_together_and_scratch_files_never(library: Library, folder: Path) -> None:
     with watching(library, folder) as seen:
         assert seen.reach(added=2)
-        for number in range(20):
-            (folder / f"{number}.md~").write_text("scratch")
-            (folder / f".{number}.md.swp").write_text("scratch")
-            # As editors save: beside, then over it.
-            (folder / f"{number}.tmp").write_text(f"# Title {number}\n\nText {number}.\n")
-            (folder / f"{number}.tmp").rename(folder / f"{number}.md")
+        # However slowly they are written here, the watch does not write before they all are.
+        with locked(library.directory):
+            for number in range(20):
+                (folder / f"{number}.md~").write_text("scratch")
+                (folder / f".{number}.md.swp").write_text("scratch")
+                # As editors save: beside, then over it.
+                (folder / f"{number}.tmp").write_text(f"# Title {number}\n\nText {number}.\n")
+                (folder / f"{number}.tmp").rename(folder / f"{number}.md")
         assert seen.reach(added=22)
     assert len(seen.reports) <= 4
     assert all(report.failed == () for report in seen.reports)
@@ -99,8 +102,7 @@ def test_others_may_write_between_two_changes(library: Library, folder: Path) ->
     with watching(library, folder) as seen:
         assert seen.reach(added=2)
         # Whoever wants the lock gets it, and while it is held the watch waits.
-        assert wait_until(lambda: _can_lock(library.directory))
-        with write_lock(library.directory):
+        with locked(library.directory):
             (folder / "c.md").write_text("# Sparse\n\nSparse attention skips tokens.\n")
             assert not wait_until(lambda: seen.sums() != {"added": 2}, seconds=2)
         assert seen.reach(added=3)
@@ -127,11 +129,17 @@ def test_a_change_of_an_ignore_file_is_followed(library: Library, folder: Path) 
         assert seen.reach(added=2, removed=1)
 
 
-def _can_lock(directory: Path) -> bool:
-    from stillroom.errors import LibraryBusyError
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold the library's lock, once the watch lets go of it."""
+    with contextlib.ExitStack() as held:
 
-    try:
-        with write_lock(directory):
+        def taken() -> bool:
+            try:
+                held.enter_context(write_lock(directory))
+            except LibraryBusyError:
+                return False
             return True
-    except LibraryBusyError:
-        return False
+
+        assert wait_until(taken)
+        yield
