@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from stillroom.cli.conversation import keep_turns, read_turns
 from stillroom.errors import EnvironmentUnfitError
+from tests.agents.chat_script import Reply
 from tests.conftest import Home
+from tests.mcp_server.jobs.served import model
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 QUESTION = "How much memory is saved by going from FP32 to INT8?"
@@ -88,8 +92,15 @@ def test_passages_are_shown_where_they_are_asked_for(kettle: Home) -> None:
     assert "Green tea is brewed at 80 degrees." in passages[0]["passage"]["text"]
 
 
-def test_ctrl_c_stops_an_answer(furnished: Home) -> None:
-    with furnished.start("ask", QUESTION) as process:
+@pytest.fixture
+def unanswered(furnished: Home) -> Iterator[Home]:
+    """The furnished house, with a model that never answers a question."""
+    with model(Reply(silent=True)) as settings:
+        yield replace(furnished, environment=settings)
+
+
+def test_ctrl_c_stops_an_answer(unanswered: Home) -> None:
+    with unanswered.start("ask", QUESTION) as process:
         assert process.stderr is not None
         while "Reading the library" not in process.stderr.readline():
             assert process.poll() is None

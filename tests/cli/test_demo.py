@@ -29,7 +29,7 @@ def visited(tmp_path_factory: pytest.TempPathFactory, furnished: Home) -> tuple[
     home = replace(furnished, folder=folder, environment={"STILLROOM_AGENT_MAX_STEPS": "2"})
     done = home.run("demo", "--json", seconds=DEADLINE_SECONDS)
     assert done.returncode == 0, done.stderr
-    assert left_running(home) == []
+    assert wait_until(lambda: left_running(home) == [])
     assert all(f"{step}/7" in done.stderr for step in range(1, 8))
     return home, json.loads(done.stdout)
 
@@ -109,7 +109,7 @@ def test_ctrl_c_at_any_step_leaves_no_process(visited: tuple[Home, dict[str, Any
 
     assert process.returncode == 130
     assert "Traceback" not in err
-    assert left_running(home) == []
+    assert wait_until(lambda: left_running(home) == [])
 
 
 def test_a_killed_demo_takes_its_engine_with_it(visited: tuple[Home, dict[str, Any]]) -> None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 TOKEN = "tok-very-secret-9"
+# The first start in a process imports the SDK, and a machine may be busy.
+PATIENCE_SECONDS = 120.0
 
 
 @dataclass
@@ -92,7 +94,8 @@ class Workshop:
         path = self.folder / "mcp.json"
         path.write_text(json.dumps({"mcpServers": self.entries}), encoding="utf-8")
         config = read_config([path], environment=os.environ, home=Path.home(), workspace=self.folder)
-        with McpServers(config, self.approvals, os.environ, ask=self.person, **options) as servers:
+        patient = {"start_seconds": PATIENCE_SECONDS, "patience_seconds": PATIENCE_SECONDS, **options}
+        with McpServers(config, self.approvals, os.environ, ask=self.person, **patient) as servers:
             yield servers
 
 

@@ -30,7 +30,7 @@ def test_each_kind_of_content_data_progress_and_resources_arrive(
     workshop: Workshop, tools_of: ToolsOf
 ) -> None:
     workshop.sdk("s")
-    with workshop.servers(patience_seconds=60) as servers:
+    with workshop.servers() as servers:
         tools = tools_of(servers)
         assert servers.problems == ()
 
@@ -110,7 +110,7 @@ def test_own_server_is_one_of_them(workshop: Workshop, tools_of: ToolsOf) -> Non
         "args": ["-m", "stillroom", "mcp", "serve"],
         "env": {"STILLROOM_DATA_DIR": str(workshop.folder / "data")},
     }
-    with workshop.servers(patience_seconds=60) as servers:
+    with workshop.servers() as servers:
         tools = tools_of(servers)
         plan = tools["stillroom__plan_deployment"]
         assert not plan.needs_consent
