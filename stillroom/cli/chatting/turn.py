@@ -56,6 +56,8 @@ class Turn:
     cancelled: threading.Event = field(default_factory=threading.Event)
     _told: queue.SimpleQueue[AgentEvent | _InFront[Any] | str] = field(default_factory=queue.SimpleQueue)
     _gone: bool = False
+    # What is put in front is done or refused: none comes in behind whoever looks no more.
+    _door: threading.Lock = field(default_factory=threading.Lock)
 
     def tell(self, event: AgentEvent) -> None:
         """Take an event of the run, from any thread."""
@@ -72,10 +74,11 @@ class Turn:
             act: what is done, with everything that moves out of the way.
             otherwise: what it comes to where the person stopped the run, or does not wait for it any more.
         """
-        if self._gone or self.cancelled.is_set():
-            return otherwise
         wanted = _InFront(act, otherwise, Future())
-        self._told.put(wanted)
+        with self._door:
+            if self._gone or self.cancelled.is_set():
+                return otherwise
+            self._told.put(wanted)
         return wanted.reply.result()
 
     def follow(self, work: Callable[[], AgentRun]) -> AgentRun | None:
@@ -89,7 +92,8 @@ class Turn:
             with silent_keys(), counting_ctrl_c() as presses:
                 self._watch(running, presses)
         finally:
-            self._gone = True
+            with self._door:
+                self._gone = True
             self._refuse_rest()
             self.screen.close()
         return running.result() if running.done() else None
