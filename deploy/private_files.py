@@ -1,7 +1,7 @@
-"""Folders and files of the state directory that nobody but their owner may read.
+"""Folders and files that nobody but their owner may read, such as those of the state directory.
 
-An engine's log may hold prompts, and a plan the names of folders. A folder that is there already keeps the
-permissions that its owner gave it: it may be one that others share.
+An engine's log may hold prompts, a plan the names of folders, and a conversation anything. A folder that is
+there already keeps the permissions that its owner gave it: it may be one that others share.
 """
 
 from __future__ import annotations
@@ -28,6 +28,18 @@ def make_private_folder(folder: Path) -> None:
     for one in reversed(missing):
         one.mkdir(exist_ok=True, mode=_OWNER_ENTERS)
     folder.mkdir(exist_ok=True)  # says so where something else is in its place
+
+
+def write_new_private(path: Path, content: bytes) -> None:
+    """Write a file that is not there yet, for its owner alone.
+
+    Raises:
+        FileExistsError: it is there already, whoever made it and however lately.
+        OSError: it cannot be written.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_READS_AND_WRITES)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
 
 
 def open_private(path: Path, *, append: bool = False) -> BinaryIO:

@@ -6,7 +6,6 @@ is of one library, and is kept only so that ``--continue`` understands the next 
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -127,11 +126,10 @@ def _write_new(file: Path, text: str) -> None:
     Raises:
         EnvironmentUnfitError: it is there already, or cannot be written.
     """
+    from deploy.private_files import write_new_private
+
     try:
-        with os.fdopen(
-            os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-        ) as out:
-            out.write(text)
+        write_new_private(file, text.encode())
     except FileExistsError as error:
         raise EnvironmentUnfitError(f"{file} is there already", hint="name another file") from error
     except OSError as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deploy.private_files import make_private_folder, open_private
+from deploy.private_files import make_private_folder, open_private, write_new_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,3 +50,11 @@ def test_file_is_made_for_its_owner_alone_and_an_older_one_becomes_so(tmp_path: 
     with open_private(older) as file:
         file.write(b"anew")
     assert older.read_bytes() == b"anew"
+
+
+def test_a_new_file_is_its_owners_alone_and_one_that_is_there_stays(tmp_path: Path) -> None:
+    path = tmp_path / "salt.md"
+    write_new_private(path, b"first")
+    with pytest.raises(FileExistsError):
+        write_new_private(path, b"second")
+    assert (path.read_bytes(), mode(path)) == (b"first", 0o600)

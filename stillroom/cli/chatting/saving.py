@@ -1,7 +1,7 @@
 """Writes a conversation to a file that a person names: Markdown, or JSON where the name ends in ``.json``.
 
-A file that is there is never touched. How a conversation reads as Markdown is ``agents.memory.export``'s
-business.
+A file that is there is never touched, and a new one is its owner's alone. How a conversation reads as
+Markdown is ``agents.memory.export``'s business.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from deploy.private_files import write_new_private
 from stillroom.cli.output import jsonable
 
 if TYPE_CHECKING:
@@ -38,7 +39,5 @@ def save(kept: KeptConversation, typed: str, *, now: datetime) -> Path:
         from agents.memory.export import to_markdown
 
         content = to_markdown(kept)
-    # "x" and not a look beforehand: whoever makes the file in between keeps it.
-    with path.open("x", encoding="utf-8") as file:
-        file.write(content)
+    write_new_private(path, content.encode())
     return path.absolute()

@@ -178,6 +178,8 @@ def test_a_conversation_is_kept_gone_on_with_and_saved(home: Home, speaker: Spea
         ask(terminal, "What colour is salt?")
         terminal.press("/save salt.md" + RETURN)
         assert terminal.sees("saved to")
+        (saved,) = home.folder.rglob("salt.md")
+        assert stat.S_IMODE(saved.stat().st_mode) == 0o600
         terminal.press("/save salt.md" + RETURN)
         assert terminal.sees("is there already and was not touched")
         terminal.press(CTRL_D)
