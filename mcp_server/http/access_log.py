@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import time
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from stillroom.errors import McpError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
+    from io import TextIOWrapper
     from pathlib import Path
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -140,6 +142,22 @@ class AccessLog:
         )
 
 
+def _for_its_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+class _PrivateFile(WatchedFileHandler):
+    """A file that is made for its owner alone, also after a log rotation."""
+
+    def _open(self) -> TextIOWrapper:
+        return open(
+            self.baseFilename,
+            "a",
+            encoding=self.encoding,
+            opener=_for_its_owner,
+        )
+
+
 @contextmanager
 def log_writer(path: Path | None, log_format: LogFormat) -> Iterator[Callable[[AccessEntry], None]]:
     """A function that writes entries to a file, or to stderr where none is named, for the length of a block.
@@ -154,8 +172,7 @@ def log_writer(path: Path | None, log_format: LogFormat) -> Iterator[Callable[[A
         handler = logging.StreamHandler(sys.stderr)
     else:
         try:
-            path.touch(mode=0o600)
-            handler = WatchedFileHandler(path, encoding="utf-8")
+            handler = _PrivateFile(path, encoding="utf-8")
         except OSError as error:
             raise McpError(f"the access log {path} cannot be written: {error.strerror}") from error
     handler.setFormatter(logging.Formatter("%(message)s"))

@@ -97,6 +97,7 @@ def test_file_is_its_owners_and_is_made_again_after_a_rotation(tmp_path: Path) -
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         path.rename(tmp_path / "access.log.1")
         tell(ENTRY)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
     for file in (path, tmp_path / "access.log.1"):
         (line,) = file.read_text(encoding="utf-8").splitlines()
         assert json.loads(line)["request_id"] == "r-1"
