@@ -183,7 +183,7 @@ class Settings(BaseSettings):
         (), description="folders that MCP clients may have ingested; with a token, no others"
     )
     mcp_warm_up: bool = Field(
-        default=True, description="get ready for the first search once an MCP client has seen the tools"
+        default=True, description="an MCP server gets ready for the first search by itself"
     )
     mcp_patience_seconds: float = Field(
         20.0, ge=0, le=3_600, description="how long an MCP client waits before its call becomes a job"

@@ -156,7 +156,8 @@ def _serve_http(rooms: Rooms, http_options: HttpOptions, output: Output) -> None
 
     def begin(listening: Listening) -> None:
         _tell(listening, output)
-        start_in_background(rooms.warm_up)
+        if rooms.settings.mcp_warm_up:
+            start_in_background(rooms.warm_up)
 
     services = rooms.services()
     jobs = rooms.jobs(services)
