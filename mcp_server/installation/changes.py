@@ -10,6 +10,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from agents.mcp_servers.redaction import shown_url
 from mcp_server.installation.documents import editor, own_names, server_slot, with_server, without_server
 from mcp_server.installation.entries import Address, entry, is_ours, updated
 from stillroom.errors import McpError
@@ -173,7 +174,9 @@ def _shown(found: object) -> str:
     if not isinstance(found, dict):
         return "something that is no server"
     known = ("command", "url", "httpUrl", "serverUrl")
-    said = next((f"{key} {found[key]}" for key in known if key in found), "without command or address")
+    key = next((key for key in known if key in found), "")
+    value = str(found.get(key, ""))
+    said = f"{key} {value if key == 'command' else shown_url(value)}" if key else "without command or address"
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in said[:_MOST_LETTERS])
 
 

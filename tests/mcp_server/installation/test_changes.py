@@ -36,6 +36,14 @@ def test_somebody_elses_entry_of_that_name_is_refused_with_what_to_do() -> None:
     assert "s3cret" not in refusal.value.message
 
 
+def test_what_is_secret_in_the_address_of_somebody_elses_entry_is_not_repeated() -> None:
+    text = '{"mcpServers": {"stillroom": {"url": "https://me:s3cret@h.example/x?api_key=s3cret&lang=en"}}}'
+    with pytest.raises(McpError, match=r"url https://h\.example/x\?api_key=‹hidden›&lang=en") as refusal:
+        installation(client("cursor"), PATH, text, "stillroom", COMMAND)
+
+    assert "s3cret" not in refusal.value.message
+
+
 def test_somebody_elses_entry_is_replaced_whole_where_that_is_wanted() -> None:
     change = installation(client("cursor"), PATH, FOREIGN, "stillroom", COMMAND, replace=True)
 
