@@ -1,6 +1,6 @@
 """Where in a configuration one server's entry stands, whatever the file's format.
 
-Three modules edit by it: ``json_text``, ``toml_text`` and ``yaml_text``, each with ``find``, ``put`` and
+Three modules edit by it: ``json_text``, ``toml_text`` and ``yaml_text``, each with ``entries``, ``put`` and
 ``drop``. They never write a document anew: they put text in and take it out, so that every byte that is not
 the entry's stays where it was.
 """

@@ -119,7 +119,9 @@ def value_end(text: str, at: int) -> int:
             break
         else:
             at += 1
-    return len(text[:at].rstrip(_BLANKS)) if depth == 0 else at
+    while depth == 0 and at and text[at - 1] in _BLANKS:
+        at -= 1
+    return at
 
 
 def line_end(text: str, at: int) -> int:

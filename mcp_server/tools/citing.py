@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agents.fence import data_note
 from mcp_server.addresses import Address
-from mcp_server.result_size import shortened
+from mcp_server.result_size import beginning, shortened
 from mcp_server.tools.served_tool import Link
 from rag.prompt_text import as_data
 
@@ -87,8 +87,6 @@ def served(citation: Citation, library: str) -> ServedCitation:
 
 def shortened_quote(text: str) -> str:
     """The beginning of a text that can stand as a quote: nothing is added to it."""
-    from mcp_server.result_size import beginning
-
     return beginning(text.strip(), QUOTE_CHARACTERS).rstrip()
 
 

@@ -5,7 +5,7 @@ It does not know how memory is estimated or options are ranked (``agents.toolkit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
@@ -115,8 +115,6 @@ class PlanningTool:
 
 
 def _short(made: DeploymentPlan) -> list[DeploymentOption]:
-    from dataclasses import replace
-
     return [replace(one, reason=shortened(one.reason, _REASON_CHARACTERS)) for one in made.options]
 
 

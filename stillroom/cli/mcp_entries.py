@@ -154,7 +154,7 @@ def _document(path: Path) -> tuple[dict[str, Any], str]:
         raise SettingsError(
             f"{path} cannot be read: {error.strerror or error}", hint="name another file with --mcp-config"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(
             f"{path} is no plain JSON ({error}), and comments in it would be lost", hint="edit it by hand"
         ) from error

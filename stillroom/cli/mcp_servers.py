@@ -234,8 +234,8 @@ def _arguments(words: list[str], *, hint: str) -> dict[str, Any]:
     if len(words) == 1 and words[0].lstrip().startswith("{"):
         try:
             value = json_text.loads(words[0])
-        except ValueError as error:
-            raise typer.BadParameter(f"the arguments are no JSON: {error}") from error
+        except (ValueError, RecursionError) as error:
+            raise typer.BadParameter(f"the arguments are no JSON that can be read: {error}") from error
         if not isinstance(value, dict):
             raise typer.BadParameter("the arguments must be a JSON object")
         return value

@@ -186,6 +186,9 @@ def test_arguments_that_cannot_be_read_start_nothing(home: Home) -> None:
         refused(done)
         assert done.returncode == 2
     refused(home.run("mcp", "call", "plain", "echo", "word"), "'word' is no argument", "mcp tools plain")
+    refused(
+        home.run("mcp", "call", "plain", "echo", '{"a":' * 20_000), "arguments are no JSON that can be read"
+    )
     assert starts.read_text(encoding="utf-8") == before
 
 
