@@ -7,13 +7,14 @@ toolbox.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from agents.call_context import current_call
 from agents.calling.way import called_by
+from agents.running.limits import Limits
 from agents.toolkit.access import Access
 from mcp_server.result_size import beginning, first_that_fit, shortened
 from mcp_server.tools.asking import fitted
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 # Where a run cannot become a job: MCP clients give up on a call after 60 s. It ends itself before that, with
 # what its tools returned, whatever its model or a tool is doing then, and within two seconds more.
-AGENT_SECONDS = 45.0
+IN_ONE_CALL = Limits(seconds=45.0)
 # A step's arguments and result are shown so that its use can be judged, not read in full.
 _STEP_CHARACTERS = 200
 _STEPS_CHARACTERS = 900
@@ -77,11 +78,16 @@ class AgentAnswer:
 
 @dataclass(frozen=True, slots=True)
 class AgentTool:
-    """The function over the services; its signature is the tool's schema."""
+    """The function over the services; its signature is the tool's schema.
+
+    Attributes:
+        access: what of the world beyond the library the agent's tools may reach.
+        limits: of one run; what the call has left shortens its time.
+    """
 
     services: Services
     access: Access = field(default_factory=Access)
-    seconds: float = AGENT_SECONDS
+    limits: Limits = IN_ONE_CALL
 
     def run_agent(self, question: Annotated[str, Field(min_length=1, max_length=2_000)]) -> AgentAnswer:
         """Let the user's local model work on a question with the library, the planner and a calculator.
@@ -97,18 +103,19 @@ class AgentTool:
         if found is None:
             raise EngineUnavailableError("the agent needs a model, and none is running", hint="stillroom up")
         endpoint = called_by(found, self.services.calling)
-        from agents.agent import Limits, run_agent
+        from agents.agent import run_agent
         from agents.toolbox import paged, toolbox
 
         # Nobody is here to say yes.
         tools = tuple(entry for entry in toolbox(self.services, self.access) if not entry.needs_consent)
         call = current_call()
-        left = self.seconds if call.remaining_seconds is None else min(self.seconds, call.remaining_seconds)
+        left = call.remaining_seconds
+        limits = self.limits if left is None else replace(self.limits, seconds=min(self.limits.seconds, left))
         run = run_agent(
             question,
             endpoint=endpoint,
             tools=paged(tools),
-            limits=Limits(seconds=left),
+            limits=limits,
             cancelled=call.cancelled,
             on_event=lambda event: _tell(call, event),
             recorder=self.services.recorder(),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from agents.call_context import CallContext
+    from agents.running.limits import Limits
     from agents.services import Services
     from agents.tool_result import ToolResult
     from agents.toolkit.access import Access
@@ -34,7 +35,7 @@ def job_kinds(
     *,
     ingest_command: Sequence[str],
     ingest_environment: Mapping[str, str],
-    agent_seconds: float,
+    agent_limits: Limits,
 ) -> dict[str, Kind]:
     """The kinds by name; making them opens and starts nothing.
 
@@ -43,12 +44,12 @@ def job_kinds(
         access: what of the world beyond the library the agent may reach.
         ingest_command: the program and its arguments up to the paths to be ingested.
         ingest_environment: variables that it gets beside this process's own.
-        agent_seconds: what a run of the agent may take.
+        agent_limits: of a run of the agent.
     """
     ask = tool(AskingTool(services).ask_library, timeout_seconds=ANSWER_SECONDS)
     agent = tool(
-        AgentTool(services, access, seconds=agent_seconds).run_agent,
-        timeout_seconds=agent_seconds + _MARGIN_SECONDS,
+        AgentTool(services, access, agent_limits).run_agent,
+        timeout_seconds=agent_limits.seconds + _MARGIN_SECONDS,
     )
     return {
         "ingest": _ingest(tuple(ingest_command), ingest_environment),

@@ -150,12 +150,7 @@ class _PrivateFile(WatchedFileHandler):
     """A file that is made for its owner alone, also after a log rotation."""
 
     def _open(self) -> TextIOWrapper:
-        return open(
-            self.baseFilename,
-            "a",
-            encoding=self.encoding,
-            opener=_for_its_owner,
-        )
+        return open(self.baseFilename, "a", encoding=self.encoding, opener=_for_its_owner)
 
 
 @contextmanager

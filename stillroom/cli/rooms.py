@@ -111,7 +111,7 @@ class Rooms(LibraryRooms):
             # Safely: a folder in which an IDE starts us may have modules of the same names.
             ingest_command=(sys.executable, "-P", "-m", "stillroom", "ingest"),
             ingest_environment=as_environment(settings),
-            agent_seconds=settings.agent_max_seconds,
+            agent_limits=self.agent_limits(),
         )
         return JobRunner(
             self.job_store(),

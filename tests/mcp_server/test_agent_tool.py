@@ -10,6 +10,7 @@ import pytest
 
 from agents.background import start_in_background
 from agents.call_context import CallContext
+from agents.running.limits import Limits
 from agents.running.trace_events import TraceEvents
 from agents.toolbox import Services
 from agents.tools import tool
@@ -35,10 +36,19 @@ def services(base_url: str) -> Services:
 def test_run_ends_in_time_when_the_model_never_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
-        agent = tool(AgentTool(services(url), seconds=0.5).run_agent)
+        agent = tool(AgentTool(services(url), limits=Limits(seconds=0.5)).run_agent)
         result = agent.call({"question": "How large is a 7B model?"})
     assert result.data["ended_by"] == "time_limit"
     assert result.text.startswith("No answer: the run was ended by its limit of 0.5 seconds.")
+
+
+def test_run_behind_mcp_ends_at_each_limit_that_it_was_given() -> None:
+    call = '{"action": "calculate", "args": {"expression": "6 * 7"}}'
+    with chat_script(Reply([call])) as chat:
+        given = replace(services(""), endpoint=chat.endpoint)
+        result = tool(AgentTool(given, limits=Limits(steps=1)).run_agent).call({"question": "What is 6 * 7?"})
+    assert result.data["ended_by"] == "step_limit"
+    assert "limit of 1 turns" in result.text
 
 
 def test_run_that_its_client_cancels_leaves_the_model_at_once_and_tells_which_tool_works() -> None:

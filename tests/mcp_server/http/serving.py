@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agents.running.limits import Limits
 from agents.toolbox import Access, Services
 from deploy.catalog import load_catalog
 from mcp_server.http.exposure import Exposure
@@ -57,7 +58,7 @@ def serve(given: argparse.Namespace) -> None:
         Access(),
         ingest_command=(sys.executable, "-c", "import time; time.sleep(600)"),
         ingest_environment={},
-        agent_seconds=60,
+        agent_limits=Limits(seconds=60),
     )
     jobs = JobRunner(JobStore(given.tokens.with_name("jobs.sqlite3")), kinds)
     roots = [given.ingest_root] if given.ingest_root else None

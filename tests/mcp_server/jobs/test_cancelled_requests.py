@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agents.running.limits import Limits
 from agents.toolkit.access import Access
 from mcp_server.job_kinds import job_kinds
 from mcp_server.jobs.runner import JobRunner
@@ -32,7 +33,9 @@ def test_a_silent_model_is_left_when_its_job_is_cancelled(
     silent = Reply(pieces, silent=True)
     with chat_script(silent) as script:
         services = replace(shelf, endpoint=script.endpoint)
-        kinds = job_kinds(services, Access(), ingest_command=(), ingest_environment={}, agent_seconds=600)
+        kinds = job_kinds(
+            services, Access(), ingest_command=(), ingest_environment={}, agent_limits=Limits(seconds=600)
+        )
         with closing(JobRunner(JobStore(tmp_path / "jobs.sqlite3"), kinds)) as runner:
             job = runner.start(kind, QUESTION, "ada")
             assert wait_until(lambda: bool(script.requests), PATIENT_S)
