@@ -43,7 +43,7 @@ def job_kinds(
         services: what the work is done on.
         access: what of the world beyond the library the agent may reach.
         ingest_command: the program and its arguments up to the paths to be ingested.
-        ingest_environment: variables that it gets beside this process's own.
+        ingest_environment: variables that it gets beside those of this process that it needs.
         agent_limits: of a run of the agent.
     """
     ask = tool(AskingTool(services).ask_library, timeout_seconds=ANSWER_SECONDS)

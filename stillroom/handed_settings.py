@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict
@@ -24,6 +25,9 @@ from stillroom.settings import (
     setting_names,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 # An @ wherever it stands: a password may hold the / at which a proper address would end.
 _NAMES_SOMEBODY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.*@", re.DOTALL)
 
@@ -34,8 +38,13 @@ class _WithoutVariables(Settings):
     model_config = SettingsConfigDict(env_prefix="NO_VARIABLE_STARTS_LIKE_THIS_")
 
 
-def as_environment(settings: Settings) -> dict[str, str]:
+def as_environment(settings: Settings, *, secrets: Collection[str] | None = None) -> dict[str, str]:
     """The variables by which a child process reads the same settings; secrets are among them.
+
+    Args:
+        settings: as they were read here.
+        secrets: the names of those that the child needs, addresses that name somebody among them; None for
+            all.
 
     Example:
         >>> from stillroom.settings import load_settings
@@ -43,6 +52,10 @@ def as_environment(settings: Settings) -> dict[str, str]:
         '4096'
     """
     values = {name: getattr(settings, name) for name in setting_names()}
+    if secrets is not None:
+        values = {
+            name: value for name, value in values.items() if name in secrets or not _holds_secret(value)
+        }
     return {PREFIX + name.upper(): written(value) for name, value in values.items() if value is not None}
 
 

@@ -20,6 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from agents.background import start_in_background
 from deploy.launching.guardian import guard
 from deploy.launching.process_group import ProcessGroup
+from mcp_server.jobs.child_environment import for_ingest
 from mcp_server.jobs.ingest_report import ingest_result
 from stillroom.errors import EnvironmentUnfitError, JobError, ToolError
 
@@ -48,7 +49,7 @@ class IngestChild:
 
     Attributes:
         command: the program and its arguments up to the paths, such as ``python -m stillroom ingest``.
-        environment: variables that it gets beside this process's own.
+        environment: variables that it gets beside those of this process that it needs.
         finish_seconds: from being asked to stop until it is told to end at once.
         grace_seconds: from then until it is killed.
     """
@@ -90,7 +91,7 @@ class IngestChild:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env={**os.environ, **self.environment},
+                env={**for_ingest(os.environ), **self.environment},
                 process_group=0,  # a terminal's Ctrl-C is this process's to hear
             )
         except OSError as error:

@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stillroom.cli.library_rooms import LibraryRooms
 from stillroom.cli.output import Output
@@ -34,6 +34,19 @@ if TYPE_CHECKING:
     from mcp_server.jobs.runner import JobRunner
     from mcp_server.jobs.store import JobStore
     from stillroom.cli.recording import Recording
+
+# What an ingest needs of the secrets: it opens encrypted documents, asks an embedder, and writes vectors.
+_OF_AN_INGEST: Final = frozenset(
+    {
+        "chroma_token",
+        "chroma_url",
+        "document_passwords",
+        "embedder_api_key",
+        "embedder_url",
+        "hub_url",
+        "ollama_url",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -110,7 +123,7 @@ class Rooms(LibraryRooms):
             self.access,
             # Safely: a folder in which an IDE starts us may have modules of the same names.
             ingest_command=(sys.executable, "-P", "-m", "stillroom", "ingest"),
-            ingest_environment=as_environment(settings),
+            ingest_environment=as_environment(settings, secrets=_OF_AN_INGEST),
             agent_limits=self.agent_limits(),
         )
         return JobRunner(

@@ -125,6 +125,23 @@ def test_a_child_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch
     assert load_settings() == settings
 
 
+def test_a_child_process_is_told_only_the_secrets_that_it_needs() -> None:
+    settings = load_settings(
+        {
+            "mcp_token": "t" * 24,
+            "chroma_token": "c",
+            "embedder_url": "https://me:pass@box/v1",
+            "endpoint_url": "https://me:pass@box/v1",
+        }
+    )
+    told = as_environment(settings, secrets=("chroma_token", "embedder_url"))
+    assert told["STILLROOM_CHROMA_TOKEN"] == "c"
+    assert told["STILLROOM_EMBEDDER_URL"] == "https://me:pass@box/v1"
+    assert "STILLROOM_MCP_TOKEN" not in told
+    assert "STILLROOM_ENDPOINT_URL" not in told
+    assert told.items() <= as_environment(settings).items()
+
+
 def test_folders_are_a_list_in_the_file_and_a_path_variable_in_the_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

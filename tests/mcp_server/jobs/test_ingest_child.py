@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import signal
 import subprocess
@@ -37,8 +38,9 @@ def folder(home: Home, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def ingest(*more: str) -> IngestChild:
-    return IngestChild((sys.executable, "-P", "-m", "stillroom", "ingest", *more))
+def ingest(*more: str, **options: float) -> IngestChild:
+    settings = {name: value for name, value in os.environ.items() if name.startswith("STILLROOM_")}
+    return IngestChild((sys.executable, "-P", "-m", "stillroom", "ingest", *more), settings, **options)
 
 
 def write(folder: Path, count: int) -> None:
@@ -100,7 +102,7 @@ def test_child_that_does_not_stop_is_killed_and_the_library_is_sound(folder: Pat
     write(folder, 100)
     call = CallContext()
     begun = threading.Event()
-    impatient = IngestChild(ingest().command, finish_seconds=0.0, grace_seconds=0.0)
+    impatient = ingest(finish_seconds=0.0, grace_seconds=0.0)
     child = start_in_background(
         lambda: impatient(
             {"paths": [str(folder)]},
@@ -121,11 +123,12 @@ def test_child_that_does_not_stop_is_killed_and_the_library_is_sound(folder: Pat
 def test_child_ends_with_the_process_that_it_works_for(folder: Path) -> None:
     write(folder, 200)
     program = (
-        "import json, sys\n"
+        "import os, sys\n"
         "from agents.call_context import CallContext\n"
         "from mcp_server.jobs.ingest_child import IngestChild\n"
         "call = CallContext(progress=lambda *_: print('begun', flush=True))\n"
-        "IngestChild(tuple(sys.argv[2:]))({'paths': [sys.argv[1]]}, call)\n"
+        "settings = {name: value for name, value in os.environ.items() if name[:10] == 'STILLROOM_'}\n"
+        "IngestChild(tuple(sys.argv[2:]), settings)({'paths': [sys.argv[1]]}, call)\n"
     )
     command = [sys.executable, "-c", program, str(folder), *ingest().command]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
@@ -164,6 +167,31 @@ def test_error_of_the_ingest_is_the_jobs_with_its_hint(folder: Path, monkeypatch
     with pytest.raises(JobError, match="no-such-embedder") as caught:
         ingest()({"paths": [str(folder)]}, CallContext())
     assert caught.value.hint
+
+
+def test_child_is_given_what_it_needs_and_nobodys_keys(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    needed = {"CUDA_VISIBLE_DEVICES", "https_proxy", "HF_HOME", "STILLROOM_CONFIG"}
+    for name in needed:
+        monkeypatch.setenv(name, "needed")
+    for name in (
+        "STILLROOM_MCP_TOKEN",
+        "STILLROOM_ENGINE_API_KEY",
+        "OPENAI_API_KEY",
+        "AWS_SECRET_ACCESS_KEY",
+    ):
+        monkeypatch.setenv(name, "secret")
+    told = "import json, os; print(json.dumps({'error': {'message': str(dict(os.environ)), 'hint': ''}}))"
+    child = IngestChild((sys.executable, "-c", told), {"STILLROOM_LIBRARY": "notes"})
+
+    with pytest.raises(JobError) as caught:
+        child({"paths": [str(tmp_path)]}, CallContext())
+
+    given = ast.literal_eval(caught.value.message)
+    assert {name for name, value in given.items() if value == "needed"} == needed
+    assert (given["STILLROOM_LIBRARY"], given["PATH"]) == ("notes", os.environ["PATH"])
+    assert "secret" not in given.values()
 
 
 def test_usage_error_and_program_that_is_missing_are_told(folder: Path) -> None:

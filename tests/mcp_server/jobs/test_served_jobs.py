@@ -180,6 +180,20 @@ def test_damaged_file_of_jobs_is_an_error_of_the_job_tools_alone(home: Home) -> 
         assert server.ended(job["job_id"])["result"]["unchanged"] == 1
 
 
+def test_an_ingest_knows_no_token_of_the_server_and_all_that_it_needs(home: Home, stories: Path) -> None:
+    home.environment["STILLROOM_MCP_TOKEN"] = "t" * 24
+    home.environment["STILLROOM_CHROMA_TOKEN"] = "needed"
+    with served(home) as server:
+        job = server.call("ingest", paths=[str(stories)])
+        child = server.child()
+        given = child.environ()
+        assert "t" * 24 not in given.values()
+        assert given["STILLROOM_CHROMA_TOKEN"] == "needed"
+        assert given["STILLROOM_DATA_DIR"] == str(home.data_dir)
+        server.call("cancel_job", job_id=job["job_id"])
+        assert server.ended(job["job_id"])["state"] == "cancelled"
+
+
 def test_bad_paths_and_handles_are_named(home: Home) -> None:
     with served(home) as server:
         assert f"'{home.folder}/nowhere': there is no such file or folder" in server.refused(
