@@ -7,7 +7,6 @@ offers.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 from functools import partial
@@ -20,8 +19,9 @@ from mcp.types import Tool as ListedTool
 
 from agents.call_context import CallContext
 from mcp_server.background import in_background
-from mcp_server.callers import current_caller
+from mcp_server.callers import LOCAL, current_caller
 from mcp_server.client_log import log_to_client
+from mcp_server.places import Places
 from mcp_server.plain_schema import without_references
 from mcp_server.protocol_errors import error_text
 from mcp_server.signs_of_life import PROGRESS_SECONDS, signs_of_life
@@ -36,11 +36,14 @@ if TYPE_CHECKING:
     from mcp.types import InputRequiredResult, LoggingLevel
 
     from agents.tools import Tool, ToolResult
+    from mcp_server.callers import Caller
     from mcp_server.tools.served_tool import ServedTool
 
 # Each call may hold a model's attention or an index's page cache; more at once only wait for each other.
 _CALLS_AT_ONCE: Final = 4
 _SLOW_CALLS_AT_ONCE: Final = 4
+# Of several callers no one holds them all: whoever comes next finds a place that is free.
+_KEPT_FOR_OTHERS: Final = 1
 # The first revision that knows links in a result.
 _LINKS_SINCE: Final = "2025-06-18"
 
@@ -67,8 +70,8 @@ class ToolServer(MCPServer[Any]):
         super().__init__(name, **options)
         self._progress_seconds = progress_seconds
         self._offered = {served.name: served for served in tools}
-        self._slots = asyncio.Semaphore(_CALLS_AT_ONCE)
-        self._slow_slots = asyncio.Semaphore(_SLOW_CALLS_AT_ONCE)
+        self._places = _Places(_CALLS_AT_ONCE)
+        self._slow_places = _Places(_SLOW_CALLS_AT_ONCE)
 
     async def run_stdio_async(self) -> None:
         """Serve stdin and stdout; a line that holds no message is answered, where the SDK would drop it."""
@@ -99,11 +102,11 @@ class ToolServer(MCPServer[Any]):
         known = ", ".join((*self._offered, *registered))
         raise MCPError(INVALID_PARAMS, f"there is no tool {name!r}; there are {known}")
 
-    def _place(self, served: ServedTool) -> AbstractAsyncContextManager[None]:
+    def _place(self, served: ServedTool, caller: Caller) -> AbstractAsyncContextManager[None]:
         """What a call of the tool waits for before it begins."""
         if served.waits:
             return contextlib.nullcontext()
-        return self._slow_slots if served.slow else self._slots
+        return (self._slow_places if served.slow else self._places).held(caller)
 
     async def _call(
         self, served: ServedTool, arguments: dict[str, Any], context: Context[Any, Any] | None
@@ -113,7 +116,10 @@ class ToolServer(MCPServer[Any]):
         began = time.monotonic()
         try:
             caller.require(name)
-            async with self._place(served), signs_of_life(context, name, self._progress_seconds) as tell:
+            async with (
+                self._place(served, caller),
+                signs_of_life(context, name, self._progress_seconds) as tell,
+            ):
                 result = await _result(served.for_caller(caller), arguments, tell)
         except StillroomError as error:
             await _log(context, "warning", error_text(error))
@@ -128,6 +134,19 @@ class ToolServer(MCPServer[Any]):
             ],
             structured_content=dict(result.data),
         )
+
+
+class _Places:
+    """Calls at work at once: the person of this machine, who is alone, may have them all."""
+
+    def __init__(self, total: int) -> None:
+        self._of_one = Places(total, share=total, most_waiting=None)
+        self._of_several = Places(total, share=total - _KEPT_FOR_OTHERS, most_waiting=None)
+
+    def held(self, caller: Caller) -> AbstractAsyncContextManager[None]:
+        """One of them for the length of a block, once it is free."""
+        places = self._of_one if caller == LOCAL else self._of_several
+        return places.held(caller.name)
 
 
 async def _result(

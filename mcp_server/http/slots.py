@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mcp_server.http.exchange import exchange_of
-from mcp_server.http.places import Places
 from mcp_server.http.rates import caller_of
 from mcp_server.http.refusals import refusal
+from mcp_server.places import Places
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send

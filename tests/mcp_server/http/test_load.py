@@ -1,4 +1,4 @@
-"""Five hundred calls at once: each is answered or told to come again, and the server goes on."""
+"""Many calls at once: each is answered or told to come again, nobody starves, and the server goes on."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from tests.mcp_server.http.conftest import serving
+from tests.mcp_server.http.test_end import Listener
 from tests.mcp_server.http.wire import bearer, call, headers_for
+from tests.processes import wait_until
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.mcp_server.http.conftest import HttpServer, Tokens
 
 CALLS = 500
@@ -43,3 +48,19 @@ def test_five_hundred_calls_at_once_are_answered_or_told_to_come_again(
             assert int(response.headers["retry-after"]) > 0
     guarded.require_alive(tokens.reader)
     assert "Traceback" not in guarded.logged
+
+
+def test_a_token_that_takes_every_place_it_can_keeps_no_other_waiting(
+    tokens: Tokens, library_dir: Path
+) -> None:
+    asked = call("plan_deployment")
+    with serving("--tokens", str(tokens.file.path), "--library", str(library_dir)) as server:
+        headers = {**headers_for(asked), **bearer(tokens.reader)}
+        greedy = [Listener(server, asked, headers) for _ in range(10)]
+        assert wait_until(lambda: server.logged.count("waiting for ever") == 3, 60)
+
+        answered = server.send(call("list_sources"), tokens.writer)
+
+        assert answered.json()["result"]["isError"] is False
+        assert not any(one.ended(0) for one in greedy)
+        assert server.logged.count("waiting for ever") == 3

@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 
 @dataclass(slots=True, eq=False)
@@ -19,24 +24,34 @@ class _Waiter:
 class Places:
     """A number of places; used in one event loop.
 
-    Whoever waits is served in the order of coming, but for callers who hold their share. Where the queue is
-    full, the caller who waits with the most requests loses the newest of them to another caller.
+    A place that is free goes to the caller who holds the fewest, and of equals to whoever came first; callers
+    who hold their share wait. Where the queue is full, the caller who waits with the most requests loses the
+    newest of them to another caller.
 
     Args:
         total: of places.
         share: of one caller at most.
-        most_waiting: requests that wait for a place.
+        most_waiting: requests that wait for a place; None for any number.
     """
 
-    def __init__(self, total: int, *, share: int, most_waiting: int = 0) -> None:
+    def __init__(self, total: int, *, share: int, most_waiting: int | None = 0) -> None:
         self._free = total
         self._share = share
         self._most_waiting = most_waiting
         self._held: Counter[str] = Counter()
         self._waiting: list[_Waiter] = []
 
-    async def take(self, caller: str, *, seconds: float = 0) -> bool:
-        """Whether the caller got a place within that time; it must be given back."""
+    @asynccontextmanager
+    async def held(self, caller: str) -> AsyncIterator[None]:
+        """Hold a place for the length of a block, waited for as long as it takes; any number may wait."""
+        await self.take(caller, seconds=None)
+        try:
+            yield
+        finally:
+            self.give_back(caller)
+
+    async def take(self, caller: str, *, seconds: float | None = 0) -> bool:
+        """Whether the caller got a place within that time, None for any; it must be given back."""
         if self._may_take(caller):
             self._grant(caller)
             return True
@@ -61,11 +76,15 @@ class Places:
         self._held[caller] -= 1
         if not self._held[caller]:
             del self._held[caller]
-        for waiter in tuple(self._waiting):
-            if not waiter.granted.done() and self._may_take(waiter.caller):
-                self._waiting.remove(waiter)
-                self._grant(waiter.caller)
-                waiter.granted.set_result(True)
+        while (waiter := self._next()) is not None:
+            self._waiting.remove(waiter)
+            self._grant(waiter.caller)
+            waiter.granted.set_result(True)
+
+    def _next(self) -> _Waiter | None:
+        """Who gets the free place; None where there is none, or nobody may take it."""
+        able = (one for one in self._waiting if not one.granted.done() and self._may_take(one.caller))
+        return min(able, key=lambda one: self._held[one.caller], default=None)
 
     def _may_take(self, caller: str) -> bool:
         return self._free > 0 and self._held[caller] < self._share
@@ -75,7 +94,7 @@ class Places:
         self._held[caller] += 1
 
     def _room_to_wait(self, caller: str) -> bool:
-        if len(self._waiting) < self._most_waiting:
+        if self._most_waiting is None or len(self._waiting) < self._most_waiting:
             return True
         counts = Counter(waiter.caller for waiter in self._waiting)
         greediest, most = counts.most_common(1)[0] if counts else (caller, 0)
