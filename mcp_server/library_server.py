@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mcp import MCPError
 from mcp.server.caching import CacheableMethod, CacheHint
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
+from mcp.server.subscriptions import ListenHandler
 from mcp.types import (
     INVALID_PARAMS,
     CompleteRequestParams,
@@ -29,6 +30,8 @@ from mcp.types import (
     PromptReference,
     SetLevelRequestParams,
     SubscribeRequestParams,
+    SubscriptionsListenRequestParams,
+    SubscriptionsListenResult,
     UnsubscribeRequestParams,
 )
 
@@ -105,12 +108,14 @@ class LibraryServer(ToolServer):
         self._prompts = FilledPrompts(self._pages)
         self._completing = Completing(services)
         self._clients = Clients()
+        self._listening = ListenHandler(self._subscriptions)
         self.changes = Changes(opening.peek, services.library_name, self._subscriptions, self._clients)
         self.middleware.append(_say_that_documents_change)
         serve = self._lowlevel_server.add_request_handler
         serve("resources/list", PaginatedRequestParams, self._list_documents)
         serve("resources/subscribe", SubscribeRequestParams, self._subscribe)
         serve("resources/unsubscribe", UnsubscribeRequestParams, self._unsubscribe)
+        serve("subscriptions/listen", SubscriptionsListenRequestParams, self._listen)
         serve("completion/complete", CompleteRequestParams, self._complete)
         serve("logging/setLevel", SetLevelRequestParams, self._set_level)
         self._lowlevel_server.add_notification_handler(
@@ -214,18 +219,45 @@ class LibraryServer(ToolServer):
         self, context: ServerRequestContext[Any, Any], params: SubscribeRequestParams
     ) -> EmptyResult:
         uri = str(params.uri)
-        if len(uri) > MOST_URI_CHARACTERS:
-            raise MCPError(
-                INVALID_PARAMS,
-                f"the address has {len(uri)} characters: needed are {MOST_URI_CHARACTERS} at most",
-            )
         uris = self._clients.of(context).uris
         if len(uris) >= MOST_SUBSCRIPTIONS:
             raise MCPError(INVALID_PARAMS, f"{len(uris)} subscriptions are open, and no more are taken")
-        if uri not in [str(one.uri) for one in await self.list_resources()]:
-            await answered("resources/subscribe", partial(self._require_document, uri))
+        await self._require_there("resources/subscribe", [uri])
         uris.add(uri)
         return EmptyResult()
+
+    async def _listen(
+        self, context: ServerRequestContext[Any, Any], params: SubscriptionsListenRequestParams
+    ) -> SubscriptionsListenResult:
+        """Revision 2026-07-28's way: one stream, with all that its client wants to hear of."""
+        uris = params.notifications.resource_subscriptions or ()
+        if len(uris) > MOST_SUBSCRIPTIONS:
+            raise MCPError(
+                INVALID_PARAMS,
+                f"{len(uris)} subscriptions are asked for: needed are {MOST_SUBSCRIPTIONS} at most",
+            )
+        await self._require_there("subscriptions/listen", tuple(dict.fromkeys(uris)))
+        return await self._listening(context, params)
+
+    async def _require_there(self, method: str, uris: Sequence[str]) -> None:
+        """Whether there is something at each address.
+
+        Raises:
+            MCPError: at one there is nothing, or it is too long.
+        """
+        longest = max(map(len, uris), default=0)
+        if longest > MOST_URI_CHARACTERS:
+            raise MCPError(
+                INVALID_PARAMS,
+                f"the address has {longest} characters: needed are {MOST_URI_CHARACTERS} at most",
+            )
+        registered = {str(one.uri) for one in await self.list_resources()}
+        if documents := [uri for uri in uris if uri not in registered]:
+            await answered(method, partial(self._require_documents, documents))
+
+    def _require_documents(self, uris: Sequence[str]) -> None:
+        for uri in uris:
+            self._require_document(uri)
 
     def _require_document(self, uri: str) -> None:
         address = read_address(uri)

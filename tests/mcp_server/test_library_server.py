@@ -25,7 +25,7 @@ from stillroom.errors import LibraryDamagedError
 from tests.mcp_server.shelf import NOTES, TEXTS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from mcp.types import Resource
 
@@ -272,9 +272,35 @@ def test_subscription_to_what_is_not_there_is_refused(shelf: Services, uri: str,
         async with connected(shelf, "legacy") as client:
             return await refused(lambda: client.session.subscribe_resource(uri))  # type: ignore[deprecated]
 
-    error = anyio.run(ask)
-    assert said in error.message
-    assert error.code == -32602
+    async def listen() -> MCPError:
+        async with connected(shelf, "auto") as client:
+            there = "library://shelf/valve.md"
+            return await refused(lambda: _first_heard(client, [there, uri]))
+
+    for way in (ask, listen):
+        error = anyio.run(way)
+        assert said in error.message
+        assert error.code == -32602
+
+
+async def _first_heard(client: Client, uris: Sequence[str]) -> None:
+    """Begin to listen, and stop."""
+    async with client.listen(resource_subscriptions=uris):
+        pass
+
+
+def test_a_client_that_listens_for_too_much_is_refused_and_for_much_is_not(shelf: Services) -> None:
+    async def ask() -> None:
+        async with connected(shelf, "auto") as client:
+            error = await refused(lambda: _first_heard(client, ["library://shelf/" + "x" * 2_000]))
+            assert "the address has 2016 characters: needed are 2000 at most" in error.message
+            many = [f"library://shelf/valve.md?start={number}" for number in range(1_001)]
+            error = await refused(lambda: _first_heard(client, many))
+            assert "1001 subscriptions are asked for: needed are 1000 at most" in error.message
+            await _first_heard(client, many[1:])
+            await _first_heard(client, [])
+
+    anyio.run(ask)
 
 
 @MODES
