@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from agents.calling.situation import tokens_for_action
 from agents.calling.way import calling_way
 from agents.running.agent_run import AgentRun
 from agents.running.calls import ToolCalls
@@ -22,6 +23,7 @@ from agents.running.langchain_tools import langchain_tool
 from agents.running.limits import Limits
 from agents.running.loops import is_notice_copied
 from agents.running.partial import partial_run
+from agents.running.recorder import RunStart
 from agents.running.speech import Speech
 from agents.running.step import Step
 from agents.running.trace import Trace
@@ -50,10 +52,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AgentRun", "Limits", "Step", "run_agent"]
 
-# An action is a name with short arguments, or an answer: some paragraphs, but no more than an eighth of the
-# context, which tool results need.
-_MOST_ACTION_TOKENS: Final = 1024
-_ACTION_SHARE: Final = 8
 # Tools that were told to stop have a second to do so; then the loop around them comes to its end.
 _GRACE_SECONDS: Final = 2.0
 
@@ -99,16 +97,16 @@ def run_agent(
         question, endpoint, tools, trace, ending, calls, Speech(events.tell), conversation, recorder
     )
     if recorder:
-        names = tuple(tool.name for tool in tools)
-        named = conversation.name if conversation else ""
         recorder.run_started(
-            question,
-            model=endpoint.model,
-            tools=names,
-            conversation=named,
-            server=endpoint.base_url,
-            way=calling_way(endpoint),
-            limits=asdict(limits),
+            RunStart(
+                question,
+                model=endpoint.model,
+                tools=tuple(tool.name for tool in tools),
+                conversation=conversation.name if conversation else "",
+                server=endpoint.base_url,
+                way=calling_way(endpoint),
+                limits=asdict(limits),
+            )
         )
     try:
         run = working.run()
@@ -226,7 +224,7 @@ class _Working:
         from langchain.agents import create_agent
         from langchain_core.messages import HumanMessage
 
-        action_tokens = min(_MOST_ACTION_TOKENS, self.endpoint.context_tokens // _ACTION_SHARE)
+        action_tokens = tokens_for_action(self.endpoint)
         native = self._speaks_plainly
         reply_tokens = action_tokens + (thinking_tokens(self.endpoint) if native else 0)
         model, listener = self._model("reply" if native else "action", reply_tokens)

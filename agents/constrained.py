@@ -11,7 +11,7 @@ Importing this module imports LangChain's agents, which takes seconds: ``agents.
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
 from langchain_core.messages import AIMessage, SystemMessage
@@ -21,7 +21,7 @@ from agents.calling.deciding import Deciding
 from agents.calling.exchange import options
 from agents.calling.learned import learned_of
 from agents.calling.offered import offered
-from agents.calling.situation import Situation
+from agents.calling.situation import Situation, tokens_for_action
 from agents.calling.structured_answers import structured_answers
 from deploy.chat import chat_model
 from rag.model_call import thinking_tokens
@@ -35,11 +35,6 @@ if TYPE_CHECKING:
     from agents.calling.offered import Offer
     from agents.calling.situation import Decided
     from deploy.endpoint import Endpoint
-
-# An action is a name with short arguments, or an answer: some paragraphs, but no more than an eighth of the
-# context, which tool results need.
-_MOST_ACTION_TOKENS: Final = 1024
-_ACTION_SHARE: Final = 8
 
 
 class ConstrainedActions(AgentMiddleware):
@@ -76,9 +71,7 @@ class ConstrainedActions(AgentMiddleware):
         self._endpoint = endpoint
         self._known = {tool.name: tool for tool in tools}
         self._thinker = thinker
-        self._action_tokens = action_tokens or min(
-            _MOST_ACTION_TOKENS, endpoint.context_tokens // _ACTION_SHARE
-        )
+        self._action_tokens = action_tokens or tokens_for_action(endpoint)
         self._most_calls = MOST_CALLS if parallel else 1
         self._first_choice = first_choice
         self._learned = learned_of(endpoint)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import HumanMessage, SystemMessage
 
@@ -18,7 +18,7 @@ from agents.calling.actions import MOST_CALLS, Action, InvalidActionError, check
 from agents.calling.deciding import Deciding
 from agents.calling.exchange import options
 from agents.calling.learned import learned_of
-from agents.calling.situation import Situation
+from agents.calling.situation import Situation, tokens_for_action
 from agents.calling.way import called_by, calling_way
 from deploy.chat import chat_model, split_reasoning
 from deploy.chat_errors import model_errors, readable_answer
@@ -33,10 +33,6 @@ if TYPE_CHECKING:
     from agents.calling.offered import Offer
     from agents.calling.way import CallingWay
     from deploy.endpoint import Endpoint
-
-# As many as the agent gives an action, in a context of eight times as many or more.
-_MOST_ACTION_TOKENS: Final = 512
-_ACTION_SHARE: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +77,7 @@ def decide(
         way: of calling; the one that the endpoint's capabilities lead to if not given.
         parallel: several calls may be made at once; a model with native tools makes them as it likes.
         instructions: the system prompt that stands before the tools.
-        max_tokens: of one reply; an eighth of the context, 512 at most, if not given.
+        max_tokens: of one reply; as many as the agent gives an action, if not given.
 
     Raises:
         ModelError: the endpoint refused, did not answer, or the conversation does not fit. A reply that is no
@@ -92,7 +88,7 @@ def decide(
         (Action(name='weigh', arguments={'thing': 'salt'}),)
     """
     endpoint = called_by(endpoint, way or calling_way(endpoint))
-    room = max_tokens or min(_MOST_ACTION_TOKENS, endpoint.context_tokens // _ACTION_SHARE)
+    room = max_tokens or tokens_for_action(endpoint)
     messages: list[AnyMessage] = (
         [HumanMessage(conversation)] if isinstance(conversation, str) else list(conversation)
     )

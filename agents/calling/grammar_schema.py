@@ -279,11 +279,7 @@ def _beside(schema: Mapping[str, Any], branch: object) -> object:
     """A branch with the properties that stand beside the alternatives and hold for each of them."""
     if not isinstance(branch, Mapping) or "properties" not in schema or "$ref" in branch:
         return branch
-    shared = {
-        key: schema[key]
-        for key in ("type", "properties", "required", "additionalProperties")
-        if key in schema
-    }
+    shared = {key: schema[key] for key in _OBJECT_KEYWORDS if key in schema}
     return {"allOf": [shared], **branch}
 
 

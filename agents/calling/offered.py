@@ -6,15 +6,19 @@ calls none of them.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from stillroom.errors import ToolError
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
+
+
+# More choices than a line holds.
+_MOST_CHOICES: Final = 8
 
 
 class Offer(Protocol):
@@ -43,11 +47,6 @@ class Offered:
     name: str
     description: str
     parameters: Mapping[str, Any]
-
-    @cached_property
-    def needed(self) -> tuple[str, ...]:
-        """Names of the arguments that must be there."""
-        return needed_arguments(self)
 
 
 def offered(tool: BaseTool | Mapping[str, Any] | Offer) -> Offer:
@@ -118,18 +117,12 @@ def first_paragraph(text: str) -> str:
     return " ".join(text.strip().split("\n\n", 1)[0].split())
 
 
-# More choices than a line holds.
-_MOST_CHOICES = 8
-
-
 def _kind(schema: object) -> str:
     """An argument's type in a few characters; empty where its schema says none."""
     if not isinstance(schema, Mapping):
         return ""
     choices = schema.get("enum")
     if isinstance(choices, Sequence) and not isinstance(choices, str) and len(choices) <= _MOST_CHOICES:
-        import json
-
         return " | ".join(json.dumps(choice, ensure_ascii=False) for choice in choices)
     match schema.get("type"):
         case "array":

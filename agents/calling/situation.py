@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agents.calling.actions import ANSWER, Action
 
@@ -14,6 +14,23 @@ if TYPE_CHECKING:
 
     from agents.calling.offered import Offer
     from deploy.endpoint import Endpoint
+
+
+# An action is a name with short arguments, or an answer: some paragraphs, but no more than an eighth of the
+# context, which tool results need.
+_MOST_ACTION_TOKENS: Final = 1024
+_ACTION_SHARE: Final = 8
+
+
+def tokens_for_action(endpoint: Endpoint) -> int:
+    """What a reply with one action may have, and what is kept free for it in the context.
+
+    Example:
+        >>> from deploy.endpoint import Endpoint
+        >>> tokens_for_action(Endpoint("http://127.0.0.1:1/v1", "m", "vllm", context_tokens=4096))
+        512
+    """
+    return min(_MOST_ACTION_TOKENS, endpoint.context_tokens // _ACTION_SHARE)
 
 
 @dataclass(frozen=True, slots=True)

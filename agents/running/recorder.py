@@ -5,7 +5,7 @@ Values come in the order in which things end; never two calls at a time, perhaps
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -14,6 +14,29 @@ if TYPE_CHECKING:
 
     from agents.running.agent_run import AgentRun
     from agents.running.step import Step
+
+
+@dataclass(frozen=True, slots=True)
+class RunStart:
+    """What a run begins with.
+
+    Attributes:
+        question: as the person asked it.
+        model: the name that requests carry.
+        tools: names of those that may be called.
+        conversation: its name; empty where nothing is kept.
+        server: base URL of the endpoint.
+        way: in which tools are called: native, constrained or prompted.
+        limits: what ends the run, by name.
+    """
+
+    question: str
+    model: str
+    tools: tuple[str, ...] = ()
+    conversation: str = ""
+    server: str = ""
+    way: str = ""
+    limits: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +65,8 @@ class Turn:
 class Recorder(Protocol):
     """Keeps what it is told. It must not raise for what it cannot keep."""
 
-    def run_started(
-        self,
-        question: str,
-        *,
-        model: str,
-        tools: tuple[str, ...],
-        conversation: str,
-        server: str = "",
-        way: str = "",
-        limits: Mapping[str, float] | None = None,
-    ) -> None:
-        """A run begins.
-
-        Args:
-            question: as the person asked it.
-            model: the name that requests carry.
-            tools: names of those that may be called.
-            conversation: its name; empty where nothing is kept.
-            server: base URL of the endpoint.
-            way: in which tools are called: native, constrained or prompted.
-            limits: what ends the run, by name.
-        """
+    def run_started(self, start: RunStart) -> None:
+        """A run begins."""
 
     def turn_ended(self, turn: Turn) -> None:
         """The model decided."""
@@ -93,28 +96,10 @@ class Recorders:
 
     recorders: tuple[Recorder, ...]
 
-    def run_started(
-        self,
-        question: str,
-        *,
-        model: str,
-        tools: tuple[str, ...],
-        conversation: str,
-        server: str = "",
-        way: str = "",
-        limits: Mapping[str, float] | None = None,
-    ) -> None:
+    def run_started(self, start: RunStart) -> None:
         """A run begins."""
         for each in self.recorders:
-            each.run_started(
-                question,
-                model=model,
-                tools=tools,
-                conversation=conversation,
-                server=server,
-                way=way,
-                limits=limits,
-            )
+            each.run_started(start)
 
     def turn_ended(self, turn: Turn) -> None:
         """The model decided."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
 
     from agents.running.agent_run import AgentRun
-    from agents.running.recorder import Turn
+    from agents.running.recorder import RunStart, Turn
     from agents.running.redaction import Redactor
     from agents.running.step import Step
 
@@ -41,32 +41,22 @@ class SpanRecorder:
         self._server: dict[str, Any] = {}
         self._calls: dict[int, Span] = {}
 
-    def run_started(
-        self,
-        question: str,
-        *,
-        model: str,
-        tools: tuple[str, ...],
-        conversation: str,
-        server: str = "",
-        way: str = "",
-        limits: Mapping[str, float] | None = None,
-    ) -> None:
+    def run_started(self, start: RunStart) -> None:
         """A run begins: ``invoke_agent``."""
-        self._model, self._server = model, _server_attributes(server)
+        self._model, self._server = start.model, _server_attributes(start.server)
         attributes: dict[str, Any] = {
             "gen_ai.operation.name": "invoke_agent",
             "gen_ai.agent.name": "stillroom",
             "gen_ai.provider.name": "stillroom",
-            "gen_ai.request.model": model,
-            "stillroom.tools": list(tools),
-            **({"gen_ai.conversation.id": conversation} if conversation else {}),
-            **({"stillroom.way": way} if way else {}),
-            **{f"stillroom.limit.{name}": value for name, value in (limits or {}).items()},
+            "gen_ai.request.model": start.model,
+            "stillroom.tools": list(start.tools),
+            **({"gen_ai.conversation.id": start.conversation} if start.conversation else {}),
+            **({"stillroom.way": start.way} if start.way else {}),
+            **{f"stillroom.limit.{name}": value for name, value in start.limits.items()},
         }
         self._calls = {}
         self._run = self._tracer.start_span("invoke_agent stillroom", attributes=attributes)
-        self._content(self._run, "gen_ai.input.messages", _message("user", question))
+        self._content(self._run, "gen_ai.input.messages", _message("user", start.question))
 
     def turn_ended(self, turn: Turn) -> None:
         """The model decided: ``chat``."""

@@ -6,18 +6,20 @@ before anything is handed on. Where events go is their sinks' business.
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from agents.running.redaction import Redactor
+from agents.running.trace import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from agents.running.agent_run import AgentRun
-    from agents.running.recorder import Turn
+    from agents.running.recorder import RunStart, Turn
     from agents.running.step import Step
 
 TraceEvent: TypeAlias = "Mapping[str, Any]"
@@ -44,28 +46,18 @@ class TraceEvents:
         self._run = ""
         self._started = 0.0
 
-    def run_started(
-        self,
-        question: str,
-        *,
-        model: str,
-        tools: tuple[str, ...],
-        conversation: str,
-        server: str = "",
-        way: str = "",
-        limits: Mapping[str, float] | None = None,
-    ) -> None:
+    def run_started(self, start: RunStart) -> None:
         """A run begins; the events that follow carry its id."""
         self._run, self._started = uuid.uuid4().hex[:12], time.monotonic()
         self._tell(
             "run_started",
-            question=self._short(question),
-            model=model,
-            server=server,
-            way=way,
-            tools=list(tools),
-            limits=dict(limits or {}),
-            conversation=conversation,
+            question=self._short(start.question),
+            model=start.model,
+            server=start.server,
+            way=start.way,
+            tools=list(start.tools),
+            limits=dict(start.limits),
+            conversation=start.conversation,
         )
 
     def turn_ended(self, turn: Turn) -> None:
@@ -137,19 +129,13 @@ class TraceEvents:
 
     def _short(self, text: str) -> str:
         """Redacted before it is cut, so that no half of a key is left."""
-        return _shorten(self._redactor.text(text), _MOST_CHARACTERS)
+        return shorten(self._redactor.text(text), _MOST_CHARACTERS)
 
     def _arguments(self, arguments: Mapping[str, Any]) -> object:
         """The arguments, or as a text what fits of those that are too long."""
-        import json
-
         clean = self._redactor.value(arguments)
         text = json.dumps(clean, ensure_ascii=False)
-        return clean if len(text) <= _MOST_ARGUMENT_CHARACTERS else _shorten(text, _MOST_ARGUMENT_CHARACTERS)
-
-
-def _shorten(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[:limit]} …"
+        return clean if len(text) <= _MOST_ARGUMENT_CHARACTERS else shorten(text, _MOST_ARGUMENT_CHARACTERS)
 
 
 def _ms(seconds: float) -> float:

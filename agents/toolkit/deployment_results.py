@@ -6,7 +6,19 @@ Sizes are in GB of 10**9 bytes, the unit of the rule of thumb. Nothing here esti
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
+
+_GB: Final = 10**9
+
+
+def gigabytes(size_bytes: int) -> float:
+    """A size as the tools tell it.
+
+    Example:
+        >>> gigabytes(4_683_000_000)
+        4.68
+    """
+    return round(size_bytes / _GB, 2)
 
 
 @dataclass(frozen=True, slots=True)

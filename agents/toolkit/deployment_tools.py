@@ -16,6 +16,7 @@ from agents.toolkit.deployment_results import (
     DeploymentPlan,
     MemoryComponent,
     VramEstimate,
+    gigabytes,
 )
 from stillroom.errors import NothingFitsError
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from deploy.catalog import CatalogModel
     from deploy.planning.planner import PlanOption, PlanReport
     from deploy.spec import Machine
-
-GB = 10**9
 
 # llama.cpp's most used mix for each width; other widths have no single one.
 _QUANTIZATION_OF_BITS = {2: "Q2_K", 3: "Q3_K_M", 4: "Q4_K_M", 5: "Q5_K_M", 6: "Q6_K", 8: "Q8_0", 16: "F16"}
@@ -129,8 +128,10 @@ class DeploymentTools:
             model=model.tag,
             quantization=quantization,
             context_tokens=workload.context_tokens,
-            total_gb=_gb(memory.expected_bytes),
-            components=tuple(MemoryComponent(term.name, _gb(term.expected_bytes)) for term in memory.terms),
+            total_gb=gigabytes(memory.expected_bytes),
+            components=tuple(
+                MemoryComponent(term.name, gigabytes(term.expected_bytes)) for term in memory.terms
+            ),
         )
 
 
@@ -163,8 +164,8 @@ def _option(option: PlanOption) -> DeploymentOption:
         quantization=option.quantization,
         engine=option.engine,
         device=device_name(option.placement, option.loaded.architecture.layer_count),
-        memory_gb=_gb(option.memory.expected_bytes),
-        budget_gb=_gb(sum(option.budgets.values())),
+        memory_gb=gigabytes(option.memory.expected_bytes),
+        budget_gb=gigabytes(sum(option.budgets.values())),
         rule_of_thumb_gb=round(option.rule_of_thumb_gb, 2),
         fits=option.fits,
         reason=option.outcome.reason if isinstance(option.outcome, Rejection) else "",
@@ -183,13 +184,10 @@ def _reason(report: PlanReport) -> str:
 
 def _describe(machine: Machine) -> str:
     gpus = [
-        f"{gpu.name} with {_gb(gpu.free_bytes)} of {_gb(gpu.total_bytes)} GB free" for gpu in machine.gpus
+        f"{gpu.name} with {gigabytes(gpu.free_bytes)} of {gigabytes(gpu.total_bytes)} GB free"
+        for gpu in machine.gpus
     ]
     return (
-        f"{machine.cpu_name}, {machine.cpu_cores} cores, {_gb(machine.memory_available_bytes)} of "
-        f"{_gb(machine.memory_total_bytes)} GB memory available; {', '.join(gpus) or 'no GPU'}"
+        f"{machine.cpu_name}, {machine.cpu_cores} cores, {gigabytes(machine.memory_available_bytes)} of "
+        f"{gigabytes(machine.memory_total_bytes)} GB memory available; {', '.join(gpus) or 'no GPU'}"
     )
-
-
-def _gb(size_bytes: int) -> float:
-    return round(size_bytes / GB, 2)

@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agents.calling.way import calling_way
+from agents.toolkit.deployment_results import gigabytes
+
 if TYPE_CHECKING:
     from agents.services import Services
     from deploy.endpoint import Endpoint
     from deploy.supervision.deployment import Deployment
-
-GB = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class EngineTools:
             model=deployment.plan.model_tag,
             plan=deployment.plan_summary,
             context_tokens=deployment.endpoint.context_tokens,
-            tool_calling=_calling(deployment.endpoint) if deployment.state == "running" else "",
+            tool_calling=calling_way(deployment.endpoint) if deployment.state == "running" else "",
             memory=self._memory(deployment),
             message="" if deployment.state == "running" else said,
         )
@@ -103,8 +104,8 @@ class EngineTools:
             MemoryLine(
                 line.device,
                 line.name,
-                round(line.predicted_bytes / GB, 2),
-                None if line.measured_bytes is None else round(line.measured_bytes / GB, 2),
+                gigabytes(line.predicted_bytes),
+                None if line.measured_bytes is None else gigabytes(line.measured_bytes),
             )
             for line in compare(deployment.plan.memory, measured)
         )
@@ -116,11 +117,5 @@ def _elsewhere(endpoint: Endpoint) -> EngineStatus:
         engine=endpoint.engine,
         model=endpoint.model,
         context_tokens=endpoint.context_tokens,
-        tool_calling=_calling(endpoint),
+        tool_calling=calling_way(endpoint),
     )
-
-
-def _calling(endpoint: Endpoint) -> str:
-    from agents.calling.way import calling_way
-
-    return calling_way(endpoint)

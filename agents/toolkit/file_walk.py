@@ -61,8 +61,9 @@ class FileWalk:
         Raises:
             ToolError: nobody waits for the result any more.
         """
-        current_call().check()
         for found in self.children(folder):
+            # At each: what is made of a file may take a second.
+            current_call().check()
             yield found
             if not found.is_file:
                 yield from self.below(found.path)

@@ -154,7 +154,7 @@ class LibraryTools:
         else:
             document_id, end = id, start
         text = library.document_text(document_id)
-        begin = _paragraph_start(text, max(0, min(start, len(text)) - _AROUND_CHARACTERS))
+        begin = paragraph_start(text, max(0, min(start, len(text)) - _AROUND_CHARACTERS))
         return _page(library, document_id, begin, min(end + _AROUND_CHARACTERS, begin + PAGE_CHARACTERS))
 
     def list_sources(self, start: Annotated[int, Field(ge=0)] = 0, name: Name = "") -> Sources:
@@ -165,7 +165,7 @@ class LibraryTools:
             name: only those with this in their title or path.
         """
         wanted = name.strip().casefold()
-        documents = [found for found in self.services.library().documents() if _is_named(found, wanted)]
+        documents = [found for found in self.services.library().documents() if is_named(found, wanted)]
         end = start + SOURCES_PER_PAGE
         return Sources(
             sources=tuple(_source(document) for document in documents[start:end]),
@@ -199,7 +199,7 @@ def _page(library: Library, document_id: str, start: int, end: int) -> DocumentP
     )
 
 
-def _paragraph_start(text: str, start: int) -> int:
+def paragraph_start(text: str, start: int) -> int:
     """Where the paragraph begins that ``start`` lies in, if that is near; else ``start`` itself."""
     found = text.rfind("\n\n", max(0, start - _PARAGRAPH_WITHIN), start)
     if found >= 0:
@@ -207,7 +207,8 @@ def _paragraph_start(text: str, start: int) -> int:
     return 0 if start <= _PARAGRAPH_WITHIN else start
 
 
-def _is_named(document: Document, wanted: str) -> bool:
+def is_named(document: Document, wanted: str) -> bool:
+    """Whether the document has that, casefolded, in its title or in one of its paths; any has nothing."""
     names = (document.title, document.path, *document.other_paths)
     return not wanted or any(wanted in name.casefold() for name in names)
 

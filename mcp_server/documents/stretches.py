@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from agents.toolkit.library_tools import paragraph_start
 from mcp_server.result_size import beginning
 from stillroom.errors import ToolError
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 # A paragraph or a sentence that a page would cut is left to the next one, if that shortens it little.
 _END_WITHIN: Final = 600
-_PARAGRAPH_WITHIN: Final = 400
 _ENDS: Final = ("\n\n", "\n", "。", ". ", " ")
 
 
@@ -93,7 +93,7 @@ def around(library: Library, document: Document, passage: Passage, most: int) ->
     """A passage with what stands before and after it."""
     text = library.document_text(document.id)
     before = max(0, most - (passage.end - passage.start)) // 2
-    begin = max(_paragraph_start(text, max(0, passage.start - before)), passage.end - most)
+    begin = max(paragraph_start(text, max(0, passage.start - before)), passage.end - most)
     begin = min(begin, passage.start)
     found = _cut(library, document, text, begin, most)
     return Stretch(
@@ -146,11 +146,3 @@ def _locator(sections: Sequence[PlacedSection], text: str, offset: int) -> str:
             if section.place:
                 return section.place
     return f"line {text.count(chr(10), 0, offset) + 1}"
-
-
-def _paragraph_start(text: str, start: int) -> int:
-    """Where the paragraph begins that ``start`` lies in, if that is near; else ``start`` itself."""
-    found = text.rfind("\n\n", max(0, start - _PARAGRAPH_WITHIN), start)
-    if found >= 0:
-        return found + len("\n\n")
-    return 0 if start <= _PARAGRAPH_WITHIN else start

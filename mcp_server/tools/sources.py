@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from agents.toolkit.library_tools import Name  # noqa: TC001 (the tool's schema is read at run time)
+from agents.toolkit.library_tools import Name, is_named
 from mcp_server.addresses import Address
 from mcp_server.cursors import Cursor, digest, read_cursor
 from mcp_server.documents.listing import documents_of
@@ -96,7 +96,8 @@ class SourcesTool:
         """
         wanted = name.strip()
         about = digest(wanted)
-        documents = [one for one in documents_of(self.services.library()) if is_named(one, wanted)]
+        every = documents_of(self.services.library())
+        documents = [one for one in every if is_named(one, wanted.casefold())]
         begin = place_after(documents, read_cursor(cursor, _OF, about=about)) if cursor else 0
         listed = (_source(one, self.services.library_name) for one in documents[begin:])
         shown = first_that_fit(listed, RESULT_CHARACTERS - FRAME_CHARACTERS)
@@ -109,12 +110,6 @@ class SourcesTool:
             next_cursor=Cursor(_OF, end, documents[end - 1].id, about).word if more else None,
             name=wanted,
         )
-
-
-def is_named(document: Document, wanted: str) -> bool:
-    """Whether the document has that in its title or in one of its paths, in capitals or not."""
-    names = (document.title, document.path, *document.other_paths)
-    return not wanted or any(wanted.casefold() in name.casefold() for name in names)
 
 
 def place_after(documents: Sequence[Document], cursor: Cursor) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from agents.running.recorder import RunStart
 from stillroom.cli.recording import Recording
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def test_one_file_takes_what_several_runs_do_without_any_known_secret(tmp_path: 
     for question in ("is hunter22 it?", "or sesame11?"):
         recorder = recording.recorder(path, None, ["sesame11"])
         assert recorder is not None
-        recorder.run_started(question, model="m", tools=(), conversation="")
+        recorder.run_started(RunStart(question, model="m"))
     recording.close()
     told = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert [event["question"] for event in told] == ["is [redacted] it?", "or [redacted]?"]
