@@ -5,12 +5,14 @@ It makes them from the services and knows what each may do; what they do is the 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agents.tools import tool
 from mcp_server.agent_tool import AgentTool
 from mcp_server.job_tools import job_tools
 from mcp_server.patient_tool import patient
+from mcp_server.plain_schema import without_references
 from mcp_server.tools.asking import ANSWER_SECONDS, AskingTool
 from mcp_server.tools.citing import cited_links
 from mcp_server.tools.planning import PlanningTool
@@ -50,8 +52,9 @@ def served_tools(
         jobs: does what takes long; without it there are no tools that start or watch such work.
         ingest_roots: as in ``mcp_server.job_tools.JobTools``.
     """
+    asking = tool(AskingTool(services).ask_library, timeout_seconds=ANSWER_SECONDS)
     ask = ServedTool(
-        tool(AskingTool(services).ask_library, timeout_seconds=ANSWER_SECONDS),
+        replace(asking, parameters=without_references(asking.parameters)),
         "Ask the private library",
         links=cited_links,
         slow=True,

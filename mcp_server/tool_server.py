@@ -22,7 +22,6 @@ from mcp_server.background import in_background
 from mcp_server.callers import LOCAL, current_caller
 from mcp_server.client_log import log_to_client
 from mcp_server.places import Places
-from mcp_server.plain_schema import without_references
 from mcp_server.protocol_errors import error_text
 from mcp_server.signs_of_life import PROGRESS_SECONDS, signs_of_life
 from stillroom.errors import StillroomError
@@ -181,7 +180,7 @@ def _listed(served: ServedTool) -> ListedTool:
         name=tool.name,
         title=served.title,
         description=tool.description,
-        input_schema=without_references(tool.parameters),
+        input_schema=dict(tool.parameters),
         output_schema=None if output is None else dict(output),
         annotations=ToolAnnotations(
             title=served.title,

@@ -15,12 +15,10 @@ if TYPE_CHECKING:
     from agents.services import Services
 
 
-def test_no_tool_refers_to_a_definition_and_each_schema_takes_the_same(shelf: Services) -> None:
+def test_no_tool_refers_to_a_definition(shelf: Services) -> None:
     for one in served_tools(shelf, Access()):
-        plain = without_references(one.tool.parameters)
-        Draft202012Validator.check_schema(plain)
-        assert "$ref" not in json.dumps(plain)
-        assert plain["properties"].keys() == one.tool.parameters["properties"].keys()
+        Draft202012Validator.check_schema(one.tool.parameters)
+        assert "$ref" not in json.dumps(one.tool.parameters)
 
 
 def test_what_stands_beside_a_reference_goes_before_the_definition() -> None:
