@@ -76,21 +76,22 @@ def action_schema(
         may_answer: there is a branch for the answer.
         answer_characters: of the plain answer.
         answers: the plain one, or those of an agent whose answer is structured.
-        most_calls: with more than one there is a branch ``{"actions": […]}``.
+        most_calls: with more than one every branch is a list, ``{"actions": […]}``: of so many calls, or of
+            the answer. A model that need not choose between a list and a call goes on to the second one.
         whole_numbers: numbers with bounds are whole ones within them, which any grammar holds.
     """
     schemas = GrammarSchemas(whole_numbers=whole_numbers)
     calls = [_branch(tool.name, schemas.rewritten(_object(tool.parameters))) for tool in tools]
-    branches = list(calls)
-    if calls and most_calls > 1:
-        several = {"type": "array", "items": _either(calls), "minItems": 2, "maxItems": most_calls}
-        branches.append(closed_object({"actions": several}))
+    said: list[dict[str, Any]] = []
     for answer in answers if may_answer else ():
         if answer is ANSWER:
             text = {"type": "string", "minLength": 1, "maxLength": answer_characters}
-            branches.append(_branch(FINAL, closed_object({"answer": text})))
+            said.append(_branch(FINAL, closed_object({"answer": text})))
         else:
-            branches.append(_branch(answer.name, schemas.rewritten(_object(answer.parameters))))
+            said.append(_branch(answer.name, schemas.rewritten(_object(answer.parameters))))
+    branches = [*calls, *said]
+    if calls and most_calls > 1:
+        branches = [_listed(calls, most_calls), *(_listed([answer], 1) for answer in said)]
     schema: dict[str, Any] = {"anyOf": branches}
     return {"$defs": schemas.definitions, **schema} if schemas.definitions else schema
 
@@ -226,6 +227,11 @@ def _branch(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         # As a constant it has no room for white space, which a small model may write without end.
         arguments = {"const": {}}
     return closed_object({"action": {"const": name}, "args": arguments})
+
+
+def _listed(branches: list[dict[str, Any]], most: int) -> dict[str, Any]:
+    listed = {"type": "array", "items": _either(branches), "minItems": 1, "maxItems": most}
+    return closed_object({"actions": listed})
 
 
 def _either(branches: list[dict[str, Any]]) -> dict[str, Any]:

@@ -40,7 +40,9 @@ def describe_actions(
     """The actions as a model reads them: one line a tool, and the shapes of replies.
 
     A small model copies shapes: of 20 questions for a tool and 14 for none, SmolLM2-135M called in 0 and 0
-    where the shapes were told in words, and in 19 and 7 where they were shown (2026-11-26).
+    where the shapes were told in words, and in 19 and 7 where they were shown (2026-11-26). Where several
+    calls may be made, every shape is a list: of 18 questions for several it named the right tools in 9, and
+    in none where only several stood in a list (2026-11-27).
     """
     lines = ["Reply with one JSON object."]
     if tools:
@@ -48,14 +50,16 @@ def describe_actions(
             "Tools:",
             *(f"- {signature(tool)}: {as_data(first_paragraph(tool.description))}" for tool in tools),
         ]
+    listed = bool(tools) and most_calls > 1
     shown = tools if len(tools) <= _SHAPES else tools[:1]
     for tool in shown:
         how = f"To use {tool.name}" if len(tools) <= _SHAPES else "To use a tool, for example"
-        lines.append(f"{how}: {_shape(tool, question)}")
-    if tools and most_calls > 1:
-        lines.append(f'To use several at once, {most_calls} at most: {{"actions": [{_shape(tools[0])}, …]}}')
+        lines.append(f"{how}: {_reply(_shape(tool, question), listed=listed)}")
+    if listed:
+        both = (_shape(tool) for tool in (tools[0], tools[1 % len(tools)]))
+        lines.append(f"To use several at once, {most_calls} at most: {_reply(*both, listed=True)}")
     how = "To answer without a tool, or when you know enough" if tools else "To answer"
-    lines += [f"{how}: {_shape(answer)}" for answer in answers]
+    lines += [f"{how}: {_reply(_shape(answer), listed=listed)}" for answer in answers]
     return "\n".join([*lines, _DATA])
 
 
@@ -80,6 +84,11 @@ def repair(problem: str) -> str:
     """What is said to a reply that was no action."""
     # The problem quotes the reply, which may quote anything.
     return f"That was no valid action: {as_data(problem)}. Reply again with one short JSON object."
+
+
+def _reply(*shapes: str, listed: bool) -> str:
+    """The JSON object that holds a call, or a list of them."""
+    return f'{{"actions": [{", ".join(shapes)}]}}' if listed else shapes[0]
 
 
 def _shape(offer: Offer, question: str = "") -> str:

@@ -107,8 +107,13 @@ def test_several_calls_are_a_bounded_list_of_the_same_branches() -> None:
     schema = action_schema([tool_of({"a": {"type": "boolean"}})], most_calls=3)
     validator = jsonschema.Draft202012Validator(schema)
     call = {"action": "use", "args": {"a": True}}
+    answer = {"action": "final_answer", "args": {"answer": "Yes."}}
+    assert validator.is_valid({"actions": [call]})
     assert validator.is_valid({"actions": [call, call]})
+    assert validator.is_valid({"actions": [answer]})
     assert not validator.is_valid({"actions": [call] * 4})
+    assert not validator.is_valid({"actions": [call, answer]})
+    assert not validator.is_valid(call)
 
 
 leaves = st.sampled_from(

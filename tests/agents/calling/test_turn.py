@@ -199,6 +199,19 @@ def test_several_calls_at_once_are_each_checked(scripted_chat: Serve) -> None:
     assert "'thing' is missing" in chat.requests[1]["messages"][-1]["content"]
 
 
+def test_where_several_calls_may_be_made_every_reply_is_a_list(
+    scripted_chat: Serve,
+) -> None:
+    listed = json.dumps({"actions": [json.loads(final("Five grams."))]})
+    with scripted_chat(listed) as chat:
+        decision = decide(chat.endpoint(), "How heavy is salt?", TOOLS, parallel=True)
+    assert (decision.answer, decision.valid) == ("Five grams.", True)
+    told = chat.requests[0]["messages"][0]["content"]
+    assert told.count('{"actions": [{"action": ') == told.count("\nTo ") == 4
+    schema = chat.requests[0]["response_format"]["json_schema"]["schema"]
+    assert [list(branch["properties"]) for branch in schema["anyOf"]] == [["actions"], ["actions"]]
+
+
 def test_the_last_try_is_made_once_more_in_short_where_it_was_cut_off(scripted_chat: Serve) -> None:
     cut = '{"action": "weigh", "args": {"thing": "salt and salt and'
     with scripted_chat(final("…"), cut, call("salt")) as chat:
