@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import io
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -82,10 +83,11 @@ def installation(
     """
     try:
         edit, slot = editor(client.format), server_slot(client, name)
-        found = edit.entries(text or "", slot).get(name)
+        entries = edit.entries(text or "", slot)
+        found, there = entries.get(name), name in entries
         body = entry(client, name, server)
         ours = _may_change(found, name, server)
-        if found is not None and not replace and not ours:
+        if there and not replace and not ours:
             raise McpError(
                 f"{path} has a server {name!r} already that is not Stillroom's: {_shown(found)}",
                 hint=f"stillroom mcp install {client.id} --name ANOTHER, or --replace to take its place",
@@ -97,12 +99,10 @@ def installation(
         if after is not None:
             _verify(client, text, after, name, body)
         # What we wrote is the same when it is written again; what a person wrote in may not be.
-        loses = (
-            found is not None and after != text and (not ours or edit.put(text or "", slot, found) != text)
-        )
+        loses = there and after != text and (not ours or edit.put(text or "", slot, found) != text)
     except ValueError as error:
         raise _unreadable(path, error) from error
-    status: Status = "added" if found is None else "unchanged" if after == text else "updated"
+    status: Status = "added" if not there else "unchanged" if after == text else "updated"
     return Change(path, text, after, status, first=first, loses=loses)
 
 
@@ -131,12 +131,12 @@ def removal(
     if text is None:
         return Change(path, None, None, "absent", last=True)
     try:
-        found = editor(client.format).entries(text, server_slot(client, name)).get(name)
-        if found is None:
+        entries = editor(client.format).entries(text, server_slot(client, name))
+        if name not in entries:
             return Change(path, text, text, "absent", last=not own_names(client, text))
-        if not _may_change(found, name, server):
+        if not _may_change(entries[name], name, server):
             raise McpError(
-                f"{path} has a server {name!r} that is not Stillroom's: {_shown(found)}",
+                f"{path} has a server {name!r} that is not Stillroom's: {_shown(entries[name])}",
                 hint="--http URL, if it is your server at that address; else take it out by hand",
             )
         after: str | None = without_server(client, text, name, original)
@@ -159,8 +159,22 @@ def _verify(client: Client, before: str | None, after: str, name: str, body: Map
     """Before anything is written: the entry reads as it should, and every other one as it did."""
     edit, slot = editor(client.format), server_slot(client, name)
     expected = {**edit.entries(before or "", slot), name: body}
-    if edit.entries(after, slot) != expected:
+    if not _reads_as(edit.entries(after, slot), expected):
         raise ValueError("its layout is one that cannot be edited safely")
+
+
+def _reads_as(value: object, expected: object) -> bool:
+    """Whether two values say the same; "not a number", which equals nothing, says the same as itself."""
+    match value, expected:
+        case dict(), dict():
+            return value.keys() == expected.keys() and all(
+                _reads_as(item, expected[key]) for key, item in value.items()
+            )
+        case list(), list():
+            return len(value) == len(expected) and all(map(_reads_as, value, expected))
+        case float(), float() if math.isnan(value):
+            return math.isnan(expected)
+    return value == expected
 
 
 def _unreadable(path: PurePath, error: ValueError) -> McpError:

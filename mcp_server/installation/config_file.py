@@ -56,6 +56,26 @@ def refuse_elsewhere(path: Path, folder: Path) -> None:
         raise McpError(f"{path} is a link that leads out of {folder}, to {target}; nothing was changed")
 
 
+def refuse_dangling(path: Path) -> None:
+    """Return if no link on the way to the file leads to where there is not even a folder.
+
+    A link may be put there before its file is, such as one into a folder of dotfiles. But a folder that is
+    missing as well is more likely a mistake, or a disk that is not there just now.
+
+    Raises:
+        McpError: one does.
+    """
+    for link in (path, *path.parents):
+        if not os.path.islink(link):  # noqa: PTH114 -- not Path.is_symlink, which ends where it may not look
+            continue
+        target = _target(link)
+        if not os.path.isdir(target.parent):  # noqa: PTH112
+            raise McpError(
+                f"{link} is a link to {target}, and there is no folder {target.parent}; nothing was changed",
+                hint=f"make the folder, or take the link away: rm {shlex.quote(str(link))}",
+            )
+
+
 def refuse_unwritable(path: Path, before: str | None) -> None:
     """Return if the file may be written to, and holds what it was found to hold.
 

@@ -96,10 +96,13 @@ def plan(
     """What would become of a client's file; nothing is written.
 
     Raises:
-        McpError: the file cannot be read, or the name belongs to somebody else's entry.
+        McpError: the file cannot be read, the name belongs to somebody else's entry, or the file would have
+            to be written behind a link that leads nowhere.
     """
     text = config_file.read(path)
     if not uninstall:
+        if text is None:
+            config_file.refuse_dangling(path)
         return installation(client, path, text, name, server, replace=replace)
     backup = config_file.newest_backup(path)
     original = config_file.read(backup) if backup else None

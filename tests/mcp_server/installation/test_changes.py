@@ -54,6 +54,34 @@ def test_somebody_elses_entry_is_replaced_whole_where_that_is_wanted() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("client_id", "text"),
+    [
+        ("cursor", '{"mcpServers": {"stillroom": null}}'),
+        ("zed", '{"context_servers": {"stillroom": null, "a": 1}}'),
+        ("vscode", '{"servers": {"stillroom": []}}'),
+    ],
+)
+def test_what_is_no_server_and_stands_there_is_somebody_elses(client_id: str, text: str) -> None:
+    said = "'stillroom' {}that is not Stillroom's: something that is no server"
+    with pytest.raises(McpError, match=said.format("already ")):
+        installation(client(client_id), PATH, text, "stillroom", COMMAND)
+    with pytest.raises(McpError, match=said.format("")):
+        removal(client(client_id), PATH, text, "stillroom", COMMAND)
+
+    change = installation(client(client_id), PATH, text, "stillroom", COMMAND, replace=True)
+    assert (change.status, change.loses) == ("updated", True)
+
+
+def test_what_is_no_number_in_another_entry_stays_as_it_is() -> None:
+    text = "[mcp_servers.a]\nlimits = [nan, -inf, { most = nan }]\n"
+
+    after = installation(client("codex"), PATH, text, "stillroom", COMMAND).after or ""
+
+    assert after.startswith(text)
+    assert removal(client("codex"), PATH, after, "stillroom", COMMAND).after == text
+
+
 def test_somebody_elses_entry_is_not_uninstalled() -> None:
     with pytest.raises(McpError, match="that is not Stillroom's"):
         removal(client("cursor"), PATH, FOREIGN, "stillroom", COMMAND)

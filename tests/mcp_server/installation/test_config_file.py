@@ -124,6 +124,7 @@ def test_a_new_file_goes_and_folders_stay_since_they_may_be_the_persons(tmp_path
 def test_a_link_whose_target_was_missing_stays_and_the_target_goes(tmp_path: Path) -> None:
     path, target = tmp_path / ".cursor" / "mcp.json", tmp_path / "dot" / "m.json"
     path.parent.mkdir()
+    target.parent.mkdir()
     path.symlink_to("../dot/m.json")
 
     apply(planned(path))
@@ -132,6 +133,18 @@ def test_a_link_whose_target_was_missing_stays_and_the_target_goes(tmp_path: Pat
 
     assert path.is_symlink()
     assert not target.exists()
+
+
+@pytest.mark.parametrize("linked", [".cursor", ".cursor/mcp.json"])
+def test_a_link_to_where_no_folder_is_is_refused_and_none_is_made(tmp_path: Path, linked: str) -> None:
+    path, link = tmp_path / ".cursor" / "mcp.json", tmp_path / linked
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(tmp_path / "disk" / "dot")
+
+    with pytest.raises(McpError, match=f"{link} is a link to .*, and there is no folder .*/disk;"):
+        planned(path)
+    assert planned(path, uninstall=True).status == "absent"
+    assert not (tmp_path / "disk").exists()
 
 
 def test_a_link_that_leads_in_a_circle_is_refused(tmp_path: Path) -> None:
