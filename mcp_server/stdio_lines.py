@@ -16,10 +16,14 @@ from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 import anyio
 from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
-from mcp.types import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError
+from mcp.types import PARSE_ERROR
+
+from mcp_server import message_form
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+    from mcp.types import JSONRPCError
 
 # Half of a pair of UTF-16 that a client cut through: no text can hold it. Whole pairs and other escapes are
 # matched first and stay, so that an escaped backslash before a "u" is none.
@@ -27,7 +31,6 @@ _ESCAPES: Final = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
 )
 _BOM: Final = "\ufeff"
-_OUTCOMES: Final = {"result", "error"}
 
 
 @asynccontextmanager
@@ -63,25 +66,8 @@ def refusal(line: str) -> JSONRPCError | None:
     try:
         message = json.loads(line)
     except (ValueError, RecursionError):
-        return _error(None, PARSE_ERROR, "the line is not JSON")
-    if not isinstance(message, dict):
-        return _error(None, INVALID_REQUEST, "a message is one JSON object; batches are not taken")
-    return _refused(message) if "id" in message and not _OUTCOMES & message.keys() else None
-
-
-def _refused(request: dict[str, Any]) -> JSONRPCError | None:
-    number = request["id"]
-    if isinstance(number, bool) or not isinstance(number, str | int):
-        return _error(None, INVALID_REQUEST, f"the id {number!r:.80} is neither a string nor a whole number")
-    if request.get("jsonrpc") != "2.0" or not isinstance(request.get("method"), str):
-        return _error(number, INVALID_REQUEST, "a request has jsonrpc '2.0' and the name of a method")
-    if not isinstance(request.get("params"), dict | None):
-        return _error(number, INVALID_PARAMS, "params is a JSON object")
-    return None
-
-
-def _error(number: str | int | None, code: int, message: str) -> JSONRPCError:
-    return JSONRPCError(jsonrpc="2.0", id=number, error=ErrorData(code=code, message=message))
+        return message_form.form_error(None, PARSE_ERROR, "the line is not JSON")
+    return message_form.refusal(message)
 
 
 class _Lines:

@@ -1,8 +1,8 @@
 """Looks which JSON-RPC message a request carries: for the access log, and for the scope that it needs.
 
-Whether the message is a good one is the SDK's to say; here only its method and its tool's name are read. The
-tool server asks for the scope as well: this layer gives the refusal its status, by which clients know that
-another token would do.
+What is no message is refused. Whether a message is a good one is the SDK's to say, and of it only the method
+and the tool's name are read here. The tool server asks for the scope as well: this layer gives the refusal
+its status, by which clients know that another token would do.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from mcp.types import PARSE_ERROR
+
+from mcp_server import message_form
 from mcp_server.callers import current_caller, scope_of
 from mcp_server.http.bodies import replayed
 from mcp_server.http.exchange import exchange_of
@@ -19,13 +22,14 @@ from mcp_server.http.refusals import refusal
 from stillroom.errors import ToolError
 
 if TYPE_CHECKING:
+    from mcp.types import JSONRPCError
     from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 # What goes into a log; the names of methods and tools are of such characters.
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./$-]{1,64}")
 _LISTEN: Final = "subscriptions/listen"
-_INVALID_REQUEST: Final = -32_600
+_NOT_READ: Final = "the body is not JSON, or nests too deep"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +40,13 @@ class Peeked:
         request_id: of the message; None where it has none that is one.
         method: or empty.
         tool: that it calls, or empty.
-        bad_id: the message has an id, and it is none: neither a text nor a whole number.
+        trouble: why the body holds no message; None where it does.
     """
 
     request_id: str | int | None = None
     method: str = ""
     tool: str = ""
-    bad_id: bool = False
+    trouble: JSONRPCError | None = None
 
     @property
     def shown(self) -> str:
@@ -51,27 +55,22 @@ class Peeked:
 
 
 def peek(body: bytes) -> Peeked:
-    """What a body asks for; nothing where it is no message.
+    """What a body asks for; nothing where it is an answer, or no message.
 
     Example:
-        >>> peek(b'{"id": 1, "method": "tools/call", "params": {"name": "ingest"}}').tool
+        >>> peek(b'{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "ingest"}}').tool
         'ingest'
     """
     try:
         message = json.loads(body)
     except (ValueError, RecursionError):
-        return Peeked()
-    if not isinstance(message, dict):
-        return Peeked()
-    given, method, params = message.get("id"), message.get("method"), message.get("params")
-    tool = params.get("name") if method == "tools/call" and isinstance(params, dict) else ""
-    request_id = given if isinstance(given, str | int) and not isinstance(given, bool) else None
-    return Peeked(
-        request_id,
-        method if isinstance(method, str) else "",
-        tool if isinstance(tool, str) else "",
-        bad_id="method" in message and "id" in message and request_id is None,
-    )
+        return Peeked(trouble=message_form.form_error(None, PARSE_ERROR, _NOT_READ))
+    trouble = message_form.refusal(message)
+    if trouble is not None or "method" not in message:
+        return Peeked(trouble=trouble)
+    method, params = message["method"], message.get("params") or {}
+    tool = params.get("name") if method == "tools/call" else ""
+    return Peeked(message.get("id"), method, tool if isinstance(tool, str) else "")
 
 
 class Messages:
@@ -99,9 +98,9 @@ class Messages:
 
 
 def _refused(peeked: Peeked) -> Response | None:
-    if peeked.bad_id:
-        # The SDK would take it for a notification, and its sender would wait for an answer.
-        return refusal(400, "the id of a request is a text or a whole number", code=_INVALID_REQUEST)
+    if peeked.trouble is not None:
+        error = peeked.trouble.error
+        return refusal(400, error.message, request_id=peeked.trouble.id, code=error.code)
     if not peeked.tool:
         return None
     try:

@@ -69,8 +69,14 @@ def test_health_is_told_of_only_where_it_fails() -> None:
 @pytest.mark.parametrize(
     ("body", "shown"),
     [
-        (b'{"id": 1, "method": "tools/call", "params": {"name": "ingest"}}', "tools/call ingest"),
-        (b'{"id": 1, "method": "tools/call", "params": {"name": "a b\\n127.0.0.1"}}', "tools/call"),
+        (
+            b'{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "ingest"}}',
+            "tools/call ingest",
+        ),
+        (
+            b'{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "a b\\n127.0.0.1"}}',
+            "tools/call",
+        ),
         (b'{"id": 1, "method": "tools/list\\nx"}', ""),
         (b'{"id": 1, "method": "' + b"x" * 65 + b'"}', ""),
         (b'{"id": 1, "method": 7, "params": [1]}', ""),
@@ -80,7 +86,8 @@ def test_health_is_told_of_only_where_it_fails() -> None:
     ],
 )
 def test_message_is_shown_where_it_is_of_plain_characters(body: bytes, shown: str) -> None:
-    assert peek(body).shown == shown
+    whole = body.replace(b"{", b'{"jsonrpc": "2.0", ', 1)
+    assert peek(whole).shown == shown
 
 
 def test_lines_are_text_or_json() -> None:

@@ -88,7 +88,9 @@ def test_any_message_is_answered(post: Post, method: str, params: object, reques
         params = {**params, "_meta": honest["params"]["_meta"]}
     sent = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
     headers = {**headers_for(honest)}
-    headers["Mcp-Method"] = method if method.isascii() and method.isprintable() else "tools/list"
+    # No client sends a header with blanks at its ends.
+    fits = method.isascii() and method.isprintable() and method == method.strip()
+    headers["Mcp-Method"] = method if fits else "tools/list"
     response = post(dumped(sent), headers)
     assert response.status_code in {200, 202, 400, 404}
     if response.status_code != 202:

@@ -119,6 +119,31 @@ def test_body_that_is_no_request_is_refused(guarded: HttpServer, tokens: Tokens,
     assert old.status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("body", "answered", "said"),
+    [
+        (b"not json", (None, -32_700), "the body is not JSON"),
+        (b"[]", (None, -32_600), "one JSON object"),
+        (b'[{"jsonrpc": "2.0", "id": 1, "method": "ping"}]', (None, -32_600), "batches are not taken"),
+        (b'{"jsonrpc": "2.0", "id": 1}', (1, -32_600), "the name of a method"),
+        (b'{"jsonrpc": "1.0", "id": "a", "method": "ping"}', ("a", -32_600), "jsonrpc '2.0'"),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": "ping", "params": []}', (1, -32_602), "is a JSON object"),
+        (b'{"foo": 1}', (None, -32_600), "the name of a method"),
+        (b'{"jsonrpc": "2.0", "id": 1, "result": 5}', (None, -32_600), "an answer has"),
+    ],
+)
+def test_body_that_is_no_message_is_told_why_in_our_words_under_its_id(
+    guarded: HttpServer, tokens: Tokens, body: bytes, answered: tuple[object, int], said: str
+) -> None:
+    for version in ("2026-07-28", "2025-11-25"):
+        response = post(guarded, tokens.reader, body, Mcp_Protocol_Version=version)
+
+        assert response.status_code == 400
+        answer = response.json()
+        assert (answer["id"], answer["error"]["code"]) == answered
+        assert said in answer["error"]["message"]
+
+
 @pytest.mark.parametrize("given", ["null", "{}", "[]", "1e400", "1.5", "true"])
 def test_request_whose_id_is_none_is_refused_and_not_swallowed(
     guarded: HttpServer, tokens: Tokens, given: str
