@@ -45,36 +45,44 @@ class Cursor:
         return base64.urlsafe_b64encode(packed.encode()).decode().rstrip("=")
 
 
-def read_cursor(word: str, of: str, *, about: str = "") -> Cursor:
+def read_cursor(word: str, of: str, *, about: str | None = "") -> Cursor:
     """The place that a client hands back.
 
     Args:
         word: as a client wrote it.
         of: who asks.
-        about: of the arguments beside it.
+        about: of the arguments beside it; None where who asks judges them, as some may be left out.
 
     Raises:
         ToolError: it is none that ``of`` gave, or one of other arguments.
     """
-    shown = repr(word if len(word) <= _SHOWN_CHARACTERS else f"{word[:_SHOWN_CHARACTERS]}...")
     cursor = _unpacked(word)
     if cursor is None or cursor.of != of:
         raise ToolError(
-            f"{of}: 'cursor' = {shown} is no cursor of {of}: needed is next_cursor of the result before",
+            f"{of}: {_shown(word)} is no cursor of {of}: needed is next_cursor of the result before",
             hint=f"{of} without cursor begins anew",
         )
-    if cursor.about != about:
-        raise ToolError(
-            f"{of}: 'cursor' = {shown} belongs to other arguments: needed are those of the call that gave it",
-            hint=f"{of} without cursor begins anew",
-        )
+    if about is not None and cursor.about != about:
+        raise other_arguments(word, of)
     return cursor
+
+
+def other_arguments(word: str, of: str) -> ToolError:
+    """The error where a cursor comes back beside arguments that did not give it."""
+    return ToolError(
+        f"{of}: {_shown(word)} belongs to other arguments: needed are those of the call that gave it",
+        hint=f"{of} without cursor begins anew",
+    )
 
 
 def digest(*arguments: object) -> str:
     """A few characters that tell arguments apart."""
     packed = json.dumps(arguments, ensure_ascii=False).encode("utf-8", "replace")
     return hashlib.sha256(packed).hexdigest()[:_DIGEST_CHARACTERS]
+
+
+def _shown(word: str) -> str:
+    return f"'cursor' = {word if len(word) <= _SHOWN_CHARACTERS else f'{word[:_SHOWN_CHARACTERS]}...'!r}"
 
 
 def _unpacked(word: str) -> Cursor | None:

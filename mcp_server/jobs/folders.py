@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # What the kernel makes up as it is read: no documents, some of it secret, some of it without an end.
 _KERNEL_FOLDERS: Final = ("/proc", "/sys", "/dev")
 _SHOWN_CHARACTERS: Final = 200
+_NOBODY: Final = "nobody of that name has a home folder here"
 _BY_HAND: Final = "a person can, in a terminal: stillroom ingest PATH"
 
 
@@ -29,13 +30,18 @@ def existing_roots(roots: Sequence[Path]) -> tuple[Path, ...]:
     Raises:
         SettingsError: one is not an absolute path of a folder that exists.
     """
+    folders = []
     for root in roots:
-        folder = root.expanduser()
+        try:
+            folder = root.expanduser()
+        except RuntimeError as error:
+            raise _no_root(root, _NOBODY) from error
         if not folder.is_absolute():
             raise _no_root(root, "it is not an absolute path")
         if not folder.is_dir():
             raise _no_root(root, "there is no such folder")
-    return tuple(root.expanduser() for root in roots)
+        folders.append(folder)
+    return tuple(folders)
 
 
 def _no_root(root: Path, why: str) -> SettingsError:
@@ -68,7 +74,16 @@ class Folders:
         return [self._checked(path) for path in paths]
 
     def _checked(self, path: str) -> str:
-        asked = Path(path.strip()).expanduser()
+        try:
+            return self._judged(path)
+        except OSError as error:  # a name that is too long, a folder that may not be looked into
+            raise _refused(path, f"the system cannot look at it: {error.strerror or error}") from error
+
+    def _judged(self, path: str) -> str:
+        try:
+            asked = Path(path.strip()).expanduser()
+        except RuntimeError as error:  # "~name" of somebody whom this machine does not know
+            raise _refused(path, _NOBODY) from error
         if not asked.is_absolute():
             raise _refused(path, "it is not absolute, and the server's folder is not yours")
         try:

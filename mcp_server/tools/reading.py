@@ -13,7 +13,7 @@ from pydantic import Field
 from agents.fence import fenced
 from agents.toolkit.library_tools import Name  # noqa: TC001 (the tool's schema is read at run time)
 from mcp_server.addresses import Address
-from mcp_server.cursors import Cursor, read_cursor
+from mcp_server.cursors import Cursor, digest, other_arguments, read_cursor
 from mcp_server.documents.finding import find_document
 from mcp_server.documents.stretches import Stretch, around, from_page, stretch
 from mcp_server.tools.citing import (
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from rag.library import Library
 
 _OF: Final = "read_document"
+# Each says where in a document to begin.
+_PLACES: Final = ("passage_id", "page", "start")
 # With head, citation and fence a page stays within what a result may hold.
 PAGE_CHARACTERS: Final = 6_000
 
@@ -105,17 +107,19 @@ class ReadingTool:
             page: number of a page, as in p. 3 of a citation, where the document has pages.
             start: offset of the first character.
             max_characters: how much to read at most.
-            cursor: next_cursor of the result before; nothing else is needed then.
+            cursor: next_cursor of the result before; nothing else is needed then, and what is given stays.
         """
-        given = {"document_id": document_id.strip(), "passage_id": passage_id.strip(), "page": page}
+        names = {"document_id": document_id.strip(), "passage_id": passage_id.strip()}
+        given: dict[str, Any] = {**names, "page": page, "start": start}
         library = self.services.library()
         if cursor:
-            place = read_cursor(cursor, _OF)
-            document = find_document(library, place.key)
-            found = stretch(library, document, place.offset, max_characters)
+            going_on = _place(library, given, cursor)
+            document = find_document(library, going_on.key)
+            found, about = stretch(library, document, going_on.offset, max_characters), going_on.about
         else:
-            document, found = _asked_for(library, given | {"start": start}, max_characters)
-        return _served(document, found, self.services.library_name)
+            document, found = _asked_for(library, given, max_characters)
+            about = _about(given)
+        return _served(document, found, self.services.library_name, about)
 
 
 def rest_link(data: Mapping[str, Any]) -> tuple[Link, ...]:
@@ -124,6 +128,24 @@ def rest_link(data: Mapping[str, Any]) -> tuple[Link, ...]:
         return ()
     left = f"{data['characters'] - data['end']} characters follow"
     return (Link(data["next_uri"], data["document_title"] or data["document_id"], left),)
+
+
+def _place(library: Library, given: Mapping[str, Any], word: str) -> Cursor:
+    """Where a cursor goes on; what else is given must be as it was in the first call.
+
+    Raises:
+        ToolError: it is no cursor, or not of these arguments.
+        LibraryError: there is no document of the name that is given.
+    """
+    cursor = read_cursor(word, _OF, about=None)
+    moved = any(given[name] for name in _PLACES) and _about(given) != cursor.about
+    if moved or (given["document_id"] and find_document(library, given["document_id"]).id != cursor.key):
+        raise other_arguments(word, _OF)
+    return cursor
+
+
+def _about(given: Mapping[str, Any]) -> str:
+    return digest(*(given[name] or None for name in _PLACES))
 
 
 def _asked_for(library: Library, given: Mapping[str, Any], most: int) -> tuple[Document, Stretch]:
@@ -172,13 +194,13 @@ def _require_one_place(given: Mapping[str, Any]) -> None:
             f"{_OF}: 'document_id' or 'passage_id' is needed, and neither is given",
             hint="search_library gives both; list_sources gives document_id",
         )
-    places = [name for name in ("passage_id", "page", "start") if given[name] not in {None, ""}]
+    places = [name for name in _PLACES if given[name] not in {None, ""}]
     if len(places) > 1:
         seen = " and ".join(f"{name} = {given[name]!r}" for name in places)
         raise ToolError(f"{_OF}: {seen} name two places: needed is one", hint=f"{_OF} with {places[0]} alone")
 
 
-def _served(document: Document, found: Stretch, library: str) -> ServedText:
+def _served(document: Document, found: Stretch, library: str, about: str) -> ServedText:
     following = found.end if found.end < found.characters else None
     quote = shortened_quote(found.quote)
     uri = Address(library, document.id, found.start).uri
@@ -207,7 +229,7 @@ def _served(document: Document, found: Stretch, library: str) -> ServedText:
         characters=found.characters,
         text=harmless(found.text),
         citations=(citation,) if quote else (),
-        next_cursor=None if following is None else Cursor(_OF, following, document.id).word,
+        next_cursor=None if following is None else Cursor(_OF, following, document.id, about).word,
         uri=uri,
         next_uri="" if following is None else Address(library, document.id, following).uri,
     )

@@ -45,6 +45,8 @@ def test_what_is_missing_is_named(notes: Path) -> None:
         ("/proc/self", "made up by the system"),
         ("/dev/null", "made up by the system"),
         ("/documents/\0", "no path has such characters"),
+        ("~nobodyxx/a", "nobody of that name has a home folder here"),
+        ("/" + "a" * 4_000, "the system cannot look at it: File name too long"),
     ],
 )
 def test_paths_that_make_no_sense_are_refused(path: str, why: str) -> None:
@@ -82,6 +84,7 @@ def test_root_that_is_no_absolute_path_of_a_folder_is_refused_with_the_form(note
         (Path(f'["{notes}"]'), "not an absolute path"),  # JSON, where the variable wants PATH's form
         (notes / "may.md", "no such folder"),
         (notes / "june", "no such folder"),
+        (Path("~nobodyxx/notes"), "nobody of that name has a home folder"),
     ):
         with pytest.raises(SettingsError, match=why) as caught:
             existing_roots([notes, root])

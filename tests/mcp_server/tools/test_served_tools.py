@@ -133,6 +133,24 @@ def test_a_document_is_read_to_its_end_by_cursors(tools: dict[str, Tool], shelf:
     assert text == whole or name == "hostile.md"
 
 
+def test_a_cursor_reads_on_in_the_document_that_gave_it_and_in_no_other(tools: dict[str, Tool]) -> None:
+    begun = {"document_id": "quotes.txt", "start": 5}
+    cursor = checked(tools["read_document"], **begun, max_characters=100).data["next_cursor"]
+    alone = checked(tools["read_document"], cursor=cursor).data
+
+    for same in (begun, {"document_id": "quotes.txt"}, {"document_id": alone["document_id"], "start": 5}):
+        assert checked(tools["read_document"], **same, cursor=cursor).data == alone
+    passage = checked(tools["search_library"], query="水位达到200米", limit=1).data["passages"][0]
+    for other in (
+        {"document_id": "hostile.md"},
+        {"document_id": "quotes.txt", "start": 6},
+        {"passage_id": passage["passage_id"]},
+        {"page": 2},
+    ):
+        with pytest.raises(ToolError, match="belongs to other arguments"):
+            tools["read_document"].call({**other, "cursor": cursor})
+
+
 def test_the_surroundings_of_a_passage_cite_the_passage(tools: dict[str, Tool]) -> None:
     passage = checked(tools["search_library"], query="水位达到200米", limit=1).data["passages"][0]
     data = checked(tools["read_document"], passage_id=passage["passage_id"]).data
