@@ -7,10 +7,12 @@ calling is made to call tools, what tools exist, and how an endpoint is reached 
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from agents.calling.actions import require_names
 from agents.calling.situation import tokens_for_action
 from agents.calling.way import calling_way
 from agents.running.agent_run import AgentRun
@@ -22,7 +24,7 @@ from agents.running.events import AgentEvent, Noticed
 from agents.running.langchain_tools import langchain_tool
 from agents.running.limits import Limits
 from agents.running.loops import is_notice_copied
-from agents.running.partial import partial_run
+from agents.running.partial import failed_run, partial_run
 from agents.running.recorder import RunStart
 from agents.running.speech import Speech
 from agents.running.step import Step
@@ -32,7 +34,7 @@ from deploy.chat import chat_model, split_reasoning
 from deploy.chat_errors import model_errors
 from rag.language import detect_language
 from rag.model_call import thinking_tokens
-from stillroom.errors import ModelError
+from stillroom.errors import ModelError, StillroomError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -84,11 +86,14 @@ def run_agent(
     Raises:
         ModelError: the endpoint refused or did not answer, or gave no valid action, before any tool
             returned something. After that, the run ends with what there is.
+        ToolError: two of the tools have one name, or one has a name that stands for the answer.
 
     Example:
         >>> run_agent("What does 7B at 4 bits take?", endpoint=endpoint, tools=tools).answer  # doctest: +SKIP
         'About 4.2 GB [1].'
     """
+    require_names(tools)
+    question = _printable(question)
     events = _Events(on_event)
     trace = Trace(limits)
     ending = Ending(limits.seconds, cancelled or threading.Event())
@@ -110,12 +115,13 @@ def run_agent(
         )
     try:
         run = working.run()
-    except ModelError as error:
+    except BaseException as error:
+        failed = failed_run(trace, error, seconds=ending.elapsed_seconds)
         if recorder:
-            recorder.run_failed(error.message)
+            recorder.run_failed(failed.notice)
         if conversation:
-            failed = AgentRun("", (), trace.steps, "model_error", error.message)
-            conversation.record(question, failed, model=endpoint.model)
+            with suppress(StillroomError):  # what ended the run matters more than that it is not kept
+                conversation.record(question, failed, model=endpoint.model)
         raise
     finally:
         events.close()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
 from langchain_core.messages import AIMessage, SystemMessage
 
-from agents.calling.actions import ANSWER, MOST_CALLS
+from agents.calling.actions import ANSWER, MOST_CALLS, require_names
 from agents.calling.deciding import Deciding
 from agents.calling.exchange import options
 from agents.calling.learned import learned_of
@@ -84,6 +84,7 @@ class ConstrainedActions(AgentMiddleware):
         Raises:
             ModelError: two replies in a row were no valid action, what came back is no chat answer, or the
                 conversation does not fit.
+            ToolError: two tools have one name, or one has that of the answer.
         """
         deciding = Deciding(self._situation(request), self._learned)
         while (asked := deciding.asked) is not None:
@@ -101,6 +102,7 @@ class ConstrainedActions(AgentMiddleware):
 
         Raises:
             ModelError: as ``wrap_model_call``.
+            ToolError: likewise.
         """
         deciding = Deciding(self._situation(request), self._learned)
         while (asked := deciding.asked) is not None:
@@ -113,6 +115,7 @@ class ConstrainedActions(AgentMiddleware):
         offers = [offered(tool) for tool in request.tools]
         tools = [self._known.get(offer.name, offer) for offer in offers]
         answers: Sequence[Offer] = structured_answers(request.response_format) or (ANSWER,)
+        require_names(tools, answers)
         match request.tool_choice:
             case "none":
                 tools = []

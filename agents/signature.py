@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 import typing
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import is_dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -70,10 +71,13 @@ def arguments_model(function: Callable[..., object], descriptions: dict[str, str
     Unknown names are refused, and so are infinities, which JSON does not have.
 
     Raises:
-        TypeError: a parameter has no annotation, or is positional-only or variadic. That is a
-            mistake of the programmer who wrote the function, so it is not a StillroomError.
+        TypeError: a parameter has no annotation, or one that names something unknown, or is positional-only
+            or variadic; or the function yields, where a tool returns. That is a mistake of the programmer
+            who wrote the function, so it is not a StillroomError.
     """
-    hints = typing.get_type_hints(function, include_extras=True)
+    hints = _hints(function)
+    if _yields(function, hints.get("return")):
+        raise TypeError(f"{function.__name__}: it yields its result piece by piece; a tool returns one value")
     fields: dict[str, Any] = {}
     for number, (name, parameter) in enumerate(inspect.signature(function).parameters.items()):
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
@@ -90,6 +94,30 @@ def arguments_model(function: Callable[..., object], descriptions: dict[str, str
     return create_model(function.__name__, __config__=config, **fields)
 
 
+def _hints(function: Callable[..., object]) -> dict[str, Any]:
+    """The annotations, names in them looked up.
+
+    Raises:
+        TypeError: one of them names what is not known where the function stands.
+    """
+    try:
+        return typing.get_type_hints(function, include_extras=True)
+    except NameError as error:
+        unknown = re.compile(rf"\b{re.escape(str(error.name))}\b")
+        annotations = getattr(function, "__annotations__", {})
+        where = next((name for name, written in annotations.items() if unknown.search(str(written))), "?")
+        raise TypeError(
+            f"{function.__name__}: the annotation of {where!r} names {error.name!r}, which is not known there"
+        ) from error
+
+
+def _yields(function: Callable[..., object], returned: object) -> bool:
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        return True
+    kind = typing.get_origin(returned) or returned
+    return isinstance(kind, type) and issubclass(kind, Iterator | AsyncIterator)
+
+
 def parameters_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The model's JSON schema without what costs a model tokens and says nothing new to it.
 
@@ -102,7 +130,7 @@ def parameters_schema(model: type[BaseModel]) -> dict[str, Any]:
 
 def result_schema(function: Callable[..., object]) -> dict[str, Any] | None:
     """JSON schema of what the function returns, where that is an object; None otherwise."""
-    returned = typing.get_type_hints(function, include_extras=True).get("return")
+    returned = _hints(function).get("return")
     if not (isinstance(returned, type) and (is_dataclass(returned) or issubclass(returned, BaseModel))):
         return None
     return _without_words_of_its_own(TypeAdapter(returned).json_schema(mode="serialization"))

@@ -127,9 +127,14 @@ class Tool:
         Raises:
             ToolError: as ``call``.
         """
-        read = self._validated(arguments)
-        if self.precheck is not None:
-            self.precheck(**read)
+        try:
+            read = self._validated(arguments)
+            if self.precheck is not None:
+                self.precheck(**read)
+        except ToolError:
+            raise
+        except Exception as error:
+            raise self._refused(error) from error
 
     def _run(self, arguments: Mapping[str, Any]) -> ToolResult:
         value = self.function(**self._validated(arguments))
@@ -142,11 +147,15 @@ class Tool:
             return future.result()
         if isinstance(error, ToolError):
             raise error
+        raise self._refused(error) from error
+
+    def _refused(self, error: BaseException) -> ToolError:
+        """What was raised, as what the model is told of it."""
         if isinstance(error, StillroomError):
-            raise ToolError(f"{self.name}: {error.message}", hint=error.hint) from error
+            return ToolError(f"{self.name}: {error.message}", hint=error.hint)
         logging.getLogger(__name__).debug("%s failed", self.name, exc_info=error)
-        said = _short(str(error), _SAID_CHARACTERS)
-        raise ToolError(f"{self.name} failed: {type(error).__name__}{f': {said}' if said else ''}") from error
+        said = _short(_words(error), _SAID_CHARACTERS)
+        return ToolError(f"{self.name} failed: {type(error).__name__}{f': {said}' if said else ''}")
 
     def _validated(self, arguments: object) -> dict[str, Any]:
         if not isinstance(arguments, Mapping):
@@ -188,7 +197,7 @@ def tool(
         precheck: takes the same arguments, and raises a ``ToolError`` for those that need not be asked about.
 
     Raises:
-        TypeError: a parameter has no annotation or cannot be passed by name.
+        TypeError: a parameter has no annotation or cannot be passed by name, or the function yields.
 
     Example:
         >>> def double(n: int) -> int:
@@ -229,6 +238,14 @@ def _refusal(tool_called: Tool, error: ValidationError) -> str:
                     f"{name!r} = {_short(repr(detail['input']), _VALUE_CHARACTERS)}: {detail['msg']}"
                 )
     return _short(f"{tool_called.name}: " + "; ".join(problems), _REFUSAL_CHARACTERS)
+
+
+def _words(error: BaseException) -> str:
+    """What an exception says of itself; nothing where asking it fails in turn."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - a foreign class, and its type is told all the same
+        return ""
 
 
 def _short(text: str, limit: int) -> str:

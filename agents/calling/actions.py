@@ -24,6 +24,7 @@ from agents.calling.reply_text import (
 from agents.foreign_schema import argument_problems
 from agents.slips import set_right
 from rag.prompt_text import closed_object
+from stillroom.errors import ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,6 +95,26 @@ def action_schema(
         branches = [_listed(calls, most_calls), *(_listed([answer], 1) for answer in said)]
     schema: dict[str, Any] = {"anyOf": branches}
     return {"$defs": schemas.definitions, **schema} if schemas.definitions else schema
+
+
+def require_names(tools: Sequence[Offer], answers: Sequence[Offer] = (ANSWER,)) -> None:
+    """Refuse tools that their names do not tell apart, from each other or from the answer.
+
+    Of two tools of one name one could never run, and which is not for a model to say.
+
+    Raises:
+        ToolError: a name is there twice, or is that of the answer.
+    """
+    seen: set[str] = set()
+    for offer in (*tools, *answers):
+        if offer.name in seen:
+            raise ToolError(
+                f"a tool is called {offer.name!r}, which stands for the answer"
+                if offer in answers
+                else f"two tools are called {offer.name!r}",
+                hint="give each tool a name of its own",
+            )
+        seen.add(offer.name)
 
 
 def read_action(text: str, tools: Sequence[Offer]) -> Action:

@@ -18,6 +18,8 @@ EndedBy = Literal[
     "loop",
     "model_error",
     "cancelled",
+    # Of a run that is only kept: whoever asked for it got the error.
+    "error",
 ]
 
 

@@ -87,7 +87,7 @@ class Recorder(Protocol):
         """The run ended, whatever ended it."""
 
     def run_failed(self, message: str) -> None:
-        """The run ended with an error instead."""
+        """The run ended with an error instead, whichever."""
 
 
 @dataclass(frozen=True, slots=True)

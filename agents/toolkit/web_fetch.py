@@ -222,9 +222,11 @@ def _parsed(text: str) -> httpx.URL:
         raise ToolError(f"the URL has {len(text)} characters; at most {_LONGEST_URL_CHARACTERS} are taken")
     try:
         url = httpx.URL(urldefrag(text.strip()).url)
+        # Read here: a host whose Punycode stands for nothing is only found out by that.
+        host = url.host
     except (httpx.InvalidURL, ValueError) as error:
         raise ToolError(f"{text[:_SHOWN_CHARACTERS]!r} is no URL: {error}") from error
-    if url.scheme not in {"http", "https"} or not url.host:
+    if url.scheme not in {"http", "https"} or not host:
         raise ToolError(
             f"{text[:_SHOWN_CHARACTERS]!r} is not fetched; http://… or https://… with a host is needed"
         )

@@ -11,6 +11,7 @@ from agents.agent import Limits, run_agent
 from agents.memory.conversations import Conversations
 from agents.running.events import AgentEvent, ToolEnded
 from agents.tools import ToolResult, tool
+from deploy.endpoint import Endpoint
 from rag.document import Citation
 from stillroom.errors import ModelError, ToolError
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
     from pathlib import Path
-
-    from deploy.endpoint import Endpoint
 
     Serve = Callable[..., AbstractContextManager[Any]]
 
@@ -174,3 +173,21 @@ def test_the_bundled_model_runs_to_an_honest_end(bundled_endpoint: Endpoint) -> 
     assert run.ended_by in {"answer", "loop", "step_limit"}
     assert run.steps[0].tool == "weigh"
     assert run.answer
+
+
+def test_tools_that_their_names_do_not_tell_apart_are_an_error_at_the_start() -> None:
+    def final_answer(answer: str) -> str:
+        """Answer."""
+        return answer
+
+    nowhere = Endpoint("http://127.0.0.1:1/v1", "m", "vllm", 4096)
+    with pytest.raises(ToolError, match="two tools are called 'weigh'"):
+        run_agent("How heavy?", endpoint=nowhere, tools=(tool(weigh), tool(weigh)))
+    with pytest.raises(ToolError, match="a tool is called 'final_answer', which stands for the answer"):
+        run_agent("How heavy?", endpoint=nowhere, tools=(tool(final_answer),))
+
+
+def test_half_of_a_character_in_a_question_is_replaced(scripted_chat: Serve) -> None:
+    with scripted_chat("5 g") as chat:
+        run_agent("How\ud800 heavy?", endpoint=chat.endpoint(), tools=())
+    assert "How\ufffd heavy?" in chat.requests[-1]["messages"][-1]["content"]

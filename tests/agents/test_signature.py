@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
+from collections.abc import Iterator  # noqa: TC003 - its name is looked up
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -152,3 +153,23 @@ def test_what_the_schema_allows_the_function_gets_unchanged(
     assert result["ready"] is ready
     for given_order, kept in zip([order, *orders], result["orders"], strict=True):
         assert {**kept, **given_order, "place": kept["place"]} == kept
+
+
+def test_annotation_that_names_what_is_not_there_is_told_with_its_parameter() -> None:
+    def count(places: list[Nowhere]) -> int:  # type: ignore[name-defined]  # noqa: F821
+        return len(places)
+
+    with pytest.raises(TypeError, match="count: the annotation of 'places' names 'Nowhere'"):
+        tool(count)
+
+
+def test_function_that_yields_is_no_tool() -> None:
+    def walk(steps: int) -> Iterator[int]:
+        yield from range(steps)
+
+    def walked(steps: int) -> Iterator[int]:
+        return iter(range(steps))
+
+    for function in (walk, walked):
+        with pytest.raises(TypeError, match=f"{function.__name__}: it yields"):
+            tool(function)

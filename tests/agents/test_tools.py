@@ -225,3 +225,28 @@ def test_half_of_a_surrogate_pair_becomes_a_question_mark() -> None:
     result = tool(name).call({})
     assert result.data == {"a?": "b?"}
     assert result.text == '{"a?": "b?"}'
+
+
+def test_check_that_fails_in_any_way_is_a_refusal() -> None:
+    def broken(thing: str) -> None:
+        raise LookupError(thing)
+
+    def put(thing: str) -> str:
+        """Put."""
+        return thing
+
+    with pytest.raises(ToolError, match="put failed: LookupError: salt"):
+        tool(put, precheck=broken).check({"thing": "salt"})
+
+
+def test_exception_that_cannot_say_what_it_is_is_told_by_its_type() -> None:
+    class MuteError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    def fail() -> str:
+        """Fail."""
+        raise MuteError
+
+    with pytest.raises(ToolError, match=r"^fail failed: MuteError$"):
+        tool(fail).call({})

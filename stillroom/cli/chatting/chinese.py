@@ -34,6 +34,7 @@ CHINESE: Final = Texts(
         "time_limit": "达到时间上限",
         "loop": "反复进行同一调用",
         "model_error": "模型出错",
+        "error": "出错",
         "cancelled": "按下 Ctrl-C",
     },
     seconds="{seconds} 秒",

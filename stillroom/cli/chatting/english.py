@@ -35,6 +35,7 @@ ENGLISH: Final = Texts(
         "loop": "the same call made again and again",
         "model_error": "an error of the model",
         "cancelled": "Ctrl-C",
+        "error": "an error",
     },
     seconds="{seconds} s",
     wants="The model wants to run {tool}",

@@ -161,6 +161,27 @@ def test_a_run_that_failed_is_kept_with_the_reason_and_gone_on_from(
     assert "out of memory" in turns[0].notice
 
 
+def test_a_run_that_an_unforeseen_error_ended_is_kept_with_the_reason_and_its_time(
+    scripted_chat: Serve, tmp_path: Path
+) -> None:
+    def stumble(_: AgentEvent) -> None:
+        raise ZeroDivisionError
+
+    kept = Conversations(tmp_path / "c.sqlite3")
+    with scripted_chat(call("salt")) as chat, kept.open("salt") as conversation:
+        with pytest.raises(ZeroDivisionError):
+            run_agent(
+                "Well?",
+                endpoint=chat.endpoint(),
+                tools=TOOLS,
+                conversation=conversation,
+                on_event=stumble,
+            )
+        (turn,) = conversation.turns
+    assert (turn.ended_by, turn.notice) == ("error", "unexpected ZeroDivisionError")
+    assert turn.seconds > 0
+
+
 def test_a_hundred_turns_neither_overflow_the_context_nor_fill_the_disk(
     scripted_chat: Serve, tmp_path: Path
 ) -> None:

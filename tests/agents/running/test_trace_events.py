@@ -100,3 +100,17 @@ def test_on_a_terminal_it_is_a_line_for_each_request_and_call(scripted_chat: Ser
     assert lines[1].endswith("→ fetch")
     assert 'fetch {"url": "u"}' in lines[2]
     assert "by answer, 1 tool calls" in lines[4]
+
+
+def test_a_run_that_an_unforeseen_error_ended_says_so_at_its_end(scripted_chat: Serve) -> None:
+    def stumble(_: object) -> None:
+        raise ZeroDivisionError("of 5 by hunter22")
+
+    events: list[TraceEvent] = []
+    recorder = TraceEvents([events.append], Redactor(["hunter22"]))
+    with scripted_chat(call("a")) as chat, pytest.raises(ZeroDivisionError):
+        run_agent(
+            "Well?", endpoint=chat.endpoint(), tools=(tool(fetch),), on_event=stumble, recorder=recorder
+        )
+    assert events[-1]["event"] == "run_failed"
+    assert events[-1]["error"] == "unexpected ZeroDivisionError: of 5 by [redacted]"

@@ -62,6 +62,11 @@ def test_page_that_is_none_of_the_public_web_is_refused_before_a_person_is_asked
         fetch_page.check({"url": url})
 
 
+def test_host_that_is_no_name_in_punycode_is_refused_before_a_person_is_asked() -> None:
+    with pytest.raises(ToolError, match=r"'http://xn--zz\.com/' is no URL"):
+        tools(Access(web=True))["fetch_page"].check({"url": "http://xn--zz.com/"})
+
+
 def test_name_is_not_looked_up_before_a_person_is_asked() -> None:
     async def resolve(host: str, port: int) -> Sequence[Address]:
         raise AssertionError(f"{host}:{port} was looked up")
