@@ -88,9 +88,9 @@ class Terminal:
         """The same, line by line."""
         return self.text.split("\n")
 
-    def press(self, keys: str) -> None:
-        """Press keys."""
-        os.write(self._descriptor, keys.encode())
+    def press(self, keys: str | bytes) -> None:
+        """Press keys; bytes are sent as they are."""
+        os.write(self._descriptor, keys.encode() if isinstance(keys, str) else keys)
 
     def sees(self, wanted: str | Callable[[str], bool], seconds: float = PATIENCE_SECONDS) -> bool:
         """Whether a text appears in time, or what is shown becomes true of a condition."""

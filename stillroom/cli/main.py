@@ -12,6 +12,7 @@ import os
 import shlex
 import signal
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NoReturn
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 MINIMUM_PYTHON = (3, 11)
 # 128 and the number of SIGINT, as shells count.
 INTERRUPTED = 130
+# How the names of threads begin that are started and left to themselves; no package's do.
+_OWN_THREADS: Final = "stillroom-"
 
 # Each module with the commands that it registers, in the order of the help page. Only what is typed is
 # imported: all of them together take a third of a second on a slow core, which an IDE waits for.
@@ -172,13 +175,22 @@ def main() -> NoReturn:
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, _interrupt)
     code = run(sys.argv[1:])
-    if code == INTERRUPTED:
-        # Everything is closed by now. An ordinary exit would still wait for the threads of LangGraph's pool,
-        # and so for the answer to a request that nobody wants any more.
+    # Everything is closed by now. After Ctrl-C an ordinary exit would still wait for the threads of
+    # LangGraph's pool, and so for the answer to a request that nobody wants any more.
+    if code == INTERRUPTED or _left_behind():
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _left_behind() -> bool:
+    """Whether a thread of ours is still at work for which nobody waits, such as one that loads packages.
+
+    Python ends such threads where they next come back from native code. Code in C++ may not be ended there
+    and aborts the process, as onnxruntime does nearly each time.
+    """
+    return any(thread.name.startswith(_OWN_THREADS) for thread in threading.enumerate())
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

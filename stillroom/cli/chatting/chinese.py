@@ -11,6 +11,7 @@ CHINESE: Final = Texts(
     welcome_continued="继续对话 {name}，已有 {count} 个问题；上一个：{question}",
     placeholder="请输入问题，或 /help",
     how_to_leave="当前没有可停止的内容。按 Ctrl-D 或输入 /exit 退出。",
+    no_text="未发送：第 {position} 个字符不是 {encoding} 文本；终端的编码应与之一致（LC_ALL、LANG）。",
     preparing="正在准备",
     waiting="等待模型",
     thinking="思考中  {seconds} 秒，{tokens} 个词元",

@@ -11,6 +11,8 @@ ENGLISH: Final = Texts(
     welcome_continued="going on with {name}; questions so far: {count}, the last: {question}",
     placeholder="Ask something, or /help",
     how_to_leave="Nothing to stop here. Ctrl-D or /exit leaves.",
+    no_text="Not sent: character {position} is no text in {encoding}, which this terminal should write "
+    "(LC_ALL, LANG).",
     preparing="getting ready",
     waiting="waiting for the model",
     thinking="thinking  {seconds} s, {tokens} tokens",

@@ -5,6 +5,7 @@ It ties the parts together: prompt line, slash commands, turns. What each of the
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from stillroom.cli.chatting.completion import SlashCompleter
 from stillroom.cli.chatting.keyboard import silent_keys
 from stillroom.cli.chatting.person import Person
 from stillroom.cli.chatting.prewarm import Prewarm
-from stillroom.cli.chatting.prompt_line import PromptLine
+from stillroom.cli.chatting.prompt_line import PromptLine, undecoded
 from stillroom.cli.chatting.session import Asked, context_tokens
 from stillroom.cli.chatting.slash import read_command
 from stillroom.cli.chatting.turn import Turn
@@ -79,6 +80,10 @@ class ChatLoop:
             return False
         except KeyboardInterrupt:
             self.output.stdout.print(Text(self.texts.how_to_leave, style="dim"))
+            return True
+        if (position := undecoded(text)) is not None:
+            told = self.texts.no_text.format(position=position, encoding=sys.stdin.encoding)
+            self.output.stdout.print(Text(told, style="yellow"))
             return True
         typed = read_command(text)
         if typed is not None and typed.command is not None and typed.command.name == "exit":

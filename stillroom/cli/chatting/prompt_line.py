@@ -125,6 +125,22 @@ def is_open(text: str) -> bool:
     return backslashes % 2 == 1
 
 
+def undecoded(text: str) -> int | None:
+    """Which character, counted from 1, is none in the terminal's encoding; None where all are text.
+
+    Such a byte comes as half of a surrogate pair, which can be sent to no model and kept in no file.
+
+    Example:
+        >>> undecoded("ab" + chr(0xDCFF)), undecoded("你好")
+        (3, None)
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        return error.start + 1
+    return None
+
+
 def _keys(on_thought: Callable[[], None]) -> KeyBindings:
     keys = KeyBindings()
     typing = has_focus(DEFAULT_BUFFER)

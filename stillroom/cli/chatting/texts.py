@@ -23,6 +23,7 @@ class Texts:
     welcome_continued: str
     placeholder: str
     how_to_leave: str
+    no_text: str
     # While the model works
     preparing: str
     waiting: str

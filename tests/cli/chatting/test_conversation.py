@@ -113,6 +113,18 @@ def test_several_lines_are_typed_in_four_ways_and_pasted_without_being_sent(
     assert speaker.questions == list(typed.values())
 
 
+def test_bytes_that_are_no_text_are_not_sent_and_the_chat_goes_on(speaker: Speaker, chat: Chat) -> None:
+    speaker.replies = ["Yes."]
+    with chat("--no-tools", "--calling", "native") as terminal:
+        for keys, character in ((b"hello \xff\r", 7), ("你好吗\r".encode("gbk"), 1), (b"/save a\xff\r", 8)):
+            terminal.press(keys)
+            assert terminal.sees(f"Not sent: character {character} is no text in utf-8"), terminal.text
+            assert terminal.ready()
+        ask(terminal, "Is it so?")
+
+    assert speaker.questions == ["Is it so?"]
+
+
 def test_what_was_typed_is_remembered_for_its_owner_only(home: Home, speaker: Speaker, chat: Chat) -> None:
     speaker.replies = ["Yes."]
     with chat("--no-tools", "--calling", "native") as terminal:
