@@ -42,6 +42,23 @@ def write_new_private(path: Path, content: bytes) -> None:
         file.write(content)
 
 
+def make_private_file(path: Path) -> None:
+    """Make the file, empty, where it is missing, and its folder; nobody else may read it from now on.
+
+    What is in it stays. For files that somebody else opens by their path, such as SQLite's: the ones that it
+    puts beside them get the same permissions.
+
+    Raises:
+        OSError: it cannot be made or opened.
+    """
+    make_private_folder(path.parent)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, _OWNER_READS_AND_WRITES)
+    try:
+        _keep_from_others(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def open_private(path: Path, *, append: bool = False) -> BinaryIO:
     """Open a file to be written, made where it is missing; nobody else may read it from now on.
 
@@ -56,11 +73,15 @@ def open_private(path: Path, *, append: bool = False) -> BinaryIO:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | how, _OWNER_READS_AND_WRITES)
     file = os.fdopen(descriptor, "ab" if append else "wb")
     try:
-        status = os.fstat(descriptor)
-        # An older version may have made it for everybody.
-        if hasattr(os, "getuid") and status.st_mode & 0o077 and status.st_uid == os.getuid():
-            os.fchmod(descriptor, _OWNER_READS_AND_WRITES)
+        _keep_from_others(descriptor)
     except OSError:
         file.close()
         raise
     return file
+
+
+def _keep_from_others(descriptor: int) -> None:
+    """An older version may have made the file for everybody; whose it is not, cannot change that."""
+    status = os.fstat(descriptor)
+    if hasattr(os, "getuid") and status.st_mode & 0o077 and status.st_uid == os.getuid():
+        os.fchmod(descriptor, _OWNER_READS_AND_WRITES)

@@ -6,11 +6,10 @@ LangGraph's tables of checkpoints lie in the same file; ``agents.memory.checkpoi
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 from typing import TYPE_CHECKING, Final
 
-from deploy.private_files import make_private_folder
+from deploy.private_files import make_private_file
 from stillroom.errors import ConversationError, EnvironmentUnfitError
 from stillroom.sqlite_file import trouble
 
@@ -59,7 +58,7 @@ def connect(path: Path) -> sqlite3.Connection:
         OSError: likewise.
         ConversationError: a newer Stillroom wrote it.
     """
-    _make_private(path)
+    make_private_file(path)
     connection = _connection(path)
     try:
         _prepare(connection, path)
@@ -101,15 +100,6 @@ def translated_errors(path: Path) -> Iterator[None]:
         raise _unfit(path, f"{path.parent} has to be a folder") from error
     except OSError as error:
         raise _unfit(path, error.strerror or str(error)) from error
-
-
-def _make_private(path: Path) -> None:
-    """SQLite gives the files beside it (``-wal``, ``-shm``) the same permissions."""
-    make_private_folder(path.parent)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    status = path.stat()
-    if status.st_mode & 0o077 and status.st_uid == os.getuid():
-        path.chmod(0o600)
 
 
 def _connection(path: Path) -> sqlite3.Connection:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sqlite3
 from typing import TYPE_CHECKING, Final
 
-from deploy.private_files import make_private_folder
+from deploy.private_files import make_private_file
 from stillroom.errors import EnvironmentUnfitError, JobError
 from stillroom.sqlite_file import trouble
 
@@ -68,7 +67,7 @@ def connect(path: Path) -> sqlite3.Connection:
         OSError: likewise.
         JobError: a newer Stillroom wrote it.
     """
-    _make_private(path)
+    make_private_file(path)
     connection = sqlite3.connect(
         path, timeout=_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
     )
@@ -113,14 +112,6 @@ def translated_errors(path: Path) -> Iterator[None]:
         raise _unfit(path, f"{path.parent} has to be a folder") from error
     except OSError as error:
         raise _unfit(path, error.strerror or str(error)) from error
-
-
-def _make_private(path: Path) -> None:
-    """SQLite gives the files beside it (``-wal``, ``-shm``) the same permissions."""
-    make_private_folder(path.parent)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    if path.stat().st_mode & 0o077:
-        path.chmod(0o600)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deploy.private_files import make_private_folder, open_private, write_new_private
+from deploy.private_files import make_private_file, make_private_folder, open_private, write_new_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +50,29 @@ def test_file_is_made_for_its_owner_alone_and_an_older_one_becomes_so(tmp_path: 
     with open_private(older) as file:
         file.write(b"anew")
     assert older.read_bytes() == b"anew"
+
+
+def test_file_that_is_opened_by_its_path_is_its_owners_alone_and_keeps_what_it_holds(
+    tmp_path: Path,
+) -> None:
+    new, older = tmp_path / "state" / "new.sqlite3", tmp_path / "older.sqlite3"
+    older.write_bytes(b"before")
+    older.chmod(0o644)
+    for path in (new, older):
+        make_private_file(path)
+        assert mode(path) == 0o600
+    assert (new.read_bytes(), mode(new.parent), older.read_bytes()) == (b"", 0o700, b"before")
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root gives files away")
+def test_permissions_of_a_file_of_somebody_else_are_theirs(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.sqlite3"
+    path.write_bytes(b"")
+    path.chmod(0o644)
+    os.chown(path, 12_345, -1)
+    make_private_file(path)
+    with open_private(path, append=True):
+        assert mode(path) == 0o644
 
 
 def test_a_new_file_is_its_owners_alone_and_one_that_is_there_stays(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ is pasted keeps its lines and is not sent. It does not know what is done with a 
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -192,14 +191,11 @@ def _history(folder: Path | None) -> History:
     """The lines of earlier chats; only of this one where the folder cannot be written."""
     if folder is None:
         return InMemoryHistory()
-    from deploy.private_files import make_private_folder
+    from deploy.private_files import make_private_file
 
     path = folder / _HISTORY_NAME
     try:
-        make_private_folder(folder)
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
-        if sys.platform != "win32":
-            path.chmod(0o600)
+        make_private_file(path)
         if path.stat().st_size > _MOST_HISTORY_BYTES:
             _halve(path)
     except OSError:
