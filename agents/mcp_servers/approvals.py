@@ -7,9 +7,11 @@ words, schemas and hints of its tools. It does not know how a person is asked.
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from agents.mcp_servers.fingerprints import definitions_of, fingerprint
@@ -18,7 +20,7 @@ from deploy.small_file import read_small_file, write_whole
 from stillroom.errors import McpError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 _VERSION: Final = 1
 _MOST_BYTES: Final = 64_000_000
+_LOCK_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +87,9 @@ class Approvals:
             server.name, server.shown, now.isoformat(timespec="seconds"), fingerprint(tools), tools
         )
         # A server that was approved as something else is that no longer.
-        others = {key: one for key, one in self._read().items() if one.name != server.name}
-        self._write({**others, server.identity: approval})
+        with self._locked():
+            others = {key: one for key, one in self._read().items() if one.name != server.name}
+            self._write({**others, server.identity: approval})
         return approval
 
     def revoke(self, name: str) -> bool:
@@ -94,11 +98,12 @@ class Approvals:
         Raises:
             McpError: the file cannot be read or written.
         """
-        approvals = self._read()
-        kept = {key: one for key, one in approvals.items() if one.name != name}
-        if len(kept) == len(approvals):
-            return False
-        self._write(kept)
+        with self._locked():
+            approvals = self._read()
+            kept = {key: one for key, one in approvals.items() if one.name != name}
+            if len(kept) == len(approvals):
+                return False
+            self._write(kept)
         return True
 
     def _read(self) -> dict[str, Approval]:
@@ -122,7 +127,18 @@ class Approvals:
     def _write(self, approvals: dict[str, Approval]) -> None:
         content = json.dumps(asdict(_File(_VERSION, approvals)), ensure_ascii=False, indent=1)
         try:
-            make_private_folder(self.path.parent)
             write_whole(self.path, content.encode("utf-8", errors="replace"), owner_only=True)
+        except OSError as error:
+            raise McpError(f"{self.path} cannot be written: {error.strerror or error}") from error
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Two terminals may approve at once, and each writes all approvals."""
+        try:
+            make_private_folder(self.path.parent)
+            with FileLock(f"{self.path}.lock", timeout=_LOCK_SECONDS):
+                yield
+        except Timeout as error:
+            raise McpError(f"{self.path} is being written by another process") from error
         except OSError as error:
             raise McpError(f"{self.path} cannot be written: {error.strerror or error}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -193,3 +194,17 @@ def test_approval_of_a_name_replaces_the_one_before(workshop: Workshop) -> None:
             approvals.record(config, [served("t")], now=NOW)
     (kept,) = json.loads(approvals.path.read_text(encoding="utf-8"))["approvals"].values()
     assert kept["approved_at"] == "2026-11-26T00:00:00+00:00"
+
+
+def test_approvals_given_at_once_are_all_kept(workshop: Workshop) -> None:
+    names = [f"server{number}" for number in range(12)]
+    for name in names:
+        workshop.plain(name, env={"NAME": name})
+    approvals = Approvals(workshop.folder / "approvals.json")
+    with workshop.servers() as servers, ThreadPoolExecutor(len(names)) as pool:
+        list(
+            pool.map(lambda config: approvals.record(config, [served("t")], now=NOW), servers.config.servers)
+        )
+        assert all(approvals.of(config) for config in servers.config.servers)
+    assert approvals.revoke("server3")
+    assert not approvals.revoke("server3")
