@@ -79,6 +79,8 @@ examples: $(STAMP)
 
 unit: $(STAMP)
 	@$(if $(shell command -v npm),$(MAKE) --no-print-directory node || echo "Their tests are skipped." >&2,true)
+	@# Hundreds of processes import it, where PYTHONDONTWRITEBYTECODE is set each for itself.
+	@$(BIN)/python -m compileall -q agents deploy mcp_server rag stillroom
 	$(BIN)/python -m pytest $(if $(wildcard $(VLLM_STAMP)),tests tests/vllm)
 
 # MCP clients that others wrote, the official conformance suite among them. They need Node 22.19: Linux on x86-64
