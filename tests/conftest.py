@@ -87,7 +87,7 @@ class Home:
             env=self.variables(),
         )
 
-    def run(self, *arguments: str, seconds: float = 240) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, seconds: float = 480) -> subprocess.CompletedProcess[str]:
         """Run ``stillroom ARGUMENTS`` to its end."""
         with self.start(*arguments) as process:
             try:

@@ -37,7 +37,7 @@ CTRL_C, CTRL_D, CTRL_J, CTRL_T, ALT_RETURN, RETURN, TAB, UP = (
 )
 PROMPT = "›"
 # On a busy machine the first start of a command imports for seconds.
-PATIENCE_SECONDS = 100.0
+PATIENCE_SECONDS = 240.0
 
 
 def pasted(text: str) -> str:

@@ -22,7 +22,7 @@ def test_threads_that_come_first_together_share_one_value() -> None:
     service = OpenedOnce(opening)
 
     def use(_: int) -> object:
-        together.wait(timeout=60)
+        together.wait(timeout=120)
         return service()
 
     with ThreadPoolExecutor(8) as threads:

@@ -18,7 +18,7 @@ def test_searches_are_timed_at_rest_and_during_a_job(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=480,
+        timeout=540,
     )
     assert done.returncode == 0, done.stderr
     measured = json.loads(done.stdout)

@@ -107,7 +107,7 @@ def test_ctrl_c_stops_an_answer(unanswered: Home) -> None:
         process.send_signal(signal.SIGINT)
         # What a line's reader has buffered is lost to communicate().
         err = process.stderr.read()
-        process.wait(timeout=60)
+        process.wait(timeout=120)
 
     assert process.returncode == 130
     assert "Traceback" not in err

@@ -134,7 +134,7 @@ def test_ctrl_c_prints_what_was_measured_so_far(served: Home) -> None:
             assert line, seen
             seen += line
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
 
     assert process.returncode == 130
     assert "Traceback" not in err

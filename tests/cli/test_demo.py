@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.conftest import Home
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "library"
-DEADLINE_SECONDS = 200
+DEADLINE_SECONDS = 480
 
 
 @pytest.fixture(scope="module")

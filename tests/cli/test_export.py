@@ -173,7 +173,7 @@ def test_the_exported_script_starts_the_real_engine_and_ends_with_it(home: Home)
                 models = client.get("/v1/models").json()
         finally:
             server.send_signal(signal.SIGTERM)
-            code = server.wait(timeout=60)
+            code = server.wait(timeout=120)
 
     assert [model["id"] for model in models["data"]] == ["smollm2:135m"]
     assert code == 0

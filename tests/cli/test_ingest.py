@@ -114,9 +114,9 @@ def test_passwords_come_from_a_file_that_the_settings_name(home: Home, folder: P
 def test_ctrl_c_finishes_what_is_at_work_and_the_same_command_goes_on(home: Home, folder: Path) -> None:
     total = many(folder)
     with home.start("ingest", str(folder), "--json") as process:
-        assert wait_until(lambda: documents(home) > 0, seconds=100)
+        assert wait_until(lambda: documents(home) > 0)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=100)
+        out, err = process.communicate(timeout=240)
     assert process.returncode == 130, err
     report = json.loads(out)["report"]
     assert report["stopped"]
@@ -129,9 +129,9 @@ def test_ctrl_c_finishes_what_is_at_work_and_the_same_command_goes_on(home: Home
 def test_a_killed_ingest_goes_on_from_what_was_committed(home: Home, folder: Path) -> None:
     total = many(folder)
     with home.start("ingest", str(folder)) as process:
-        assert wait_until(lambda: documents(home) > 0, seconds=100)
+        assert wait_until(lambda: documents(home) > 0)
         process.kill()
-        process.communicate(timeout=100)
+        process.communicate(timeout=240)
     kept = documents(home)
     assert 0 < kept < total
     report = home.json("ingest", str(folder))["report"]
@@ -150,7 +150,7 @@ def test_a_watch_follows_changes_while_other_commands_write_and_ends_by_ctrl_c(
         (home.folder / "elsewhere.md").write_text("# Elsewhere\n\nA document of another command.\n")
         assert _written_beside(home)["added"] == 1
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=100)
+        _, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
     assert "Traceback" not in err
     assert documents(home) == 4

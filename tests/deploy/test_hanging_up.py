@@ -41,11 +41,11 @@ def test_a_silent_server_is_left_at_once_and_notices(engine: EngineName, head: b
     hang_up = HangUp()
     with raw_server(answer) as server:
         asked = start_in_background(lambda: ask(Endpoint(f"{server.url}/v1", "m", engine, 2048), hang_up))
-        assert came.wait(60)
+        assert came.wait(120)
         hang_up.now()
         with pytest.raises(ModelError):
-            asked.result(timeout=60)
-        assert left.wait(60)
+            asked.result(timeout=120)
+        assert left.wait(120)
 
 
 def test_nothing_is_sent_after_hanging_up() -> None:

@@ -40,7 +40,7 @@ def commands(page: Path) -> list[str]:
     ]
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_every_command_on_the_page_runs(page: Path, home: Home) -> None:
     # That commands run is what is tested here; two turns of the agent are enough for it.

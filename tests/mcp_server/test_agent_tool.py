@@ -59,11 +59,11 @@ def test_run_that_its_client_cancels_leaves_the_model_at_once_and_tells_which_to
         context = CallContext(progress=lambda message, _: told.append(message))
         agent = tool(AgentTool(replace(services(""), endpoint=chat.endpoint)).run_agent)
         running = start_in_background(lambda: agent.call({"question": "What is 6 * 7?"}, context))
-        assert silent.sent.wait(60)
+        assert silent.sent.wait(120)
         context.cancelled.set()
         with pytest.raises(ToolError, match="nobody waits"):
-            running.result(60)
-        assert silent.left.wait(60)
+            running.result(120)
+        assert silent.left.wait(120)
     assert told == ["1. calculate"]
 
 

@@ -65,7 +65,7 @@ def test_each_thing_that_a_tool_does_is_logged_once() -> None:
         for _ in range(3):
             current_call().progress("reading", 0.5)
         current_call().progress("writing", None)
-        current_call().cancelled.wait(60)
+        current_call().cancelled.wait(120)
         return ""
 
     async def on_log(params: LoggingMessageNotificationParams) -> None:

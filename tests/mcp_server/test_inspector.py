@@ -109,7 +109,7 @@ def client(request: pytest.FixtureRequest, home: Home) -> Iterator[Inspector]:
         try:
             assert server.stdout is not None
             line = server.stdout.readline()
-            assert line, server.communicate(timeout=60)
+            assert line, server.communicate(timeout=120)
             url = json.loads(line)["url"]
             header = ("--transport", "http", "--header", f"Authorization: Bearer {token}")
             yield inspector(home, "--server-url", url, *header, era="modern")

@@ -27,8 +27,8 @@ def test_server_ends_when_its_client_is_killed(asked: str, tmp_path: Path) -> No
         assert client.stdout is not None
         server = int(client.stdout.readline())
         if asked:
-            assert wait_until(lambda: "waiting for ever" in log.read_text(encoding="utf-8"), 60)
+            assert wait_until(lambda: "waiting for ever" in log.read_text(encoding="utf-8"))
         assert runs(server)
         client.kill()
-        assert wait_until(lambda: not runs(server), 60)
+        assert wait_until(lambda: not runs(server))
     assert "Traceback" not in log.read_text(encoding="utf-8")

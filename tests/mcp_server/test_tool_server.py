@@ -28,7 +28,7 @@ def test_slow_call_gives_signs_of_life_to_a_client_that_asks(mode: str) -> None:
 
     def work() -> str:
         """Work until a sign of life was heard."""
-        return "done" if heard.wait(timeout=60) else "nobody heard"
+        return "done" if heard.wait(timeout=120) else "nobody heard"
 
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         assert (progress > 0, total) == (True, None)
@@ -75,7 +75,7 @@ def test_call_that_its_client_cancels_is_told_so(mode: str) -> None:
     def work() -> str:
         """Work until nobody waits."""
         began.set()
-        if current_call().cancelled.wait(60):
+        if current_call().cancelled.wait(120):
             told.set()
         return ""
 
@@ -86,7 +86,7 @@ def test_call_that_its_client_cancels_is_told_so(mode: str) -> None:
             group.cancel_scope.cancel()
 
     anyio.run(call)
-    assert told.wait(60)
+    assert told.wait(120)
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
@@ -97,7 +97,7 @@ def test_what_a_tool_says_it_does_reaches_a_client_that_asks(mode: str) -> None:
     def work() -> str:
         """Work."""
         current_call().progress("reading", 0.25)
-        return "done" if heard.wait(timeout=60) else "nobody heard"
+        return "done" if heard.wait(timeout=120) else "nobody heard"
 
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG001
         messages.append(message)
@@ -154,7 +154,7 @@ def test_calls_that_keep_a_model_busy_keep_no_search_waiting() -> None:
 
     def think() -> str:
         """Think until told to stop."""
-        free.wait(60)
+        free.wait(120)
         return "thought"
 
     def search() -> str:

@@ -76,7 +76,7 @@ def served_over_http(port: int) -> Iterator[subprocess.Popen[bytes]]:
                 return False
 
         try:
-            assert wait_until(answers, 60)
+            assert wait_until(answers)
             yield process
         finally:
             process.kill()

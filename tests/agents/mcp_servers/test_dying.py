@@ -115,7 +115,7 @@ def test_a_call_that_was_under_way_at_the_end_starts_no_process_again(
         stalling = start_in_background(lambda: stall.call({}))
         assert wait_until(workshop.starts.with_suffix(".stalled").exists)
     with pytest.raises(ToolError, match="was stopped"):
-        stalling.result(60)
+        stalling.result(120)
     assert workshop.starts.read_text() == "x"
 
 
@@ -138,7 +138,7 @@ def test_call_that_nobody_wants_is_cancelled_at_the_server(workshop: Workshop, t
         assert wait_until(workshop.starts.with_suffix(".stalled").exists)
         context.cancelled.set()
         with pytest.raises(ToolError, match="stopped"):
-            stalling.result(60)
+            stalling.result(120)
         assert wait_until(workshop.starts.with_suffix(".cancelled").exists)
 
 

@@ -42,7 +42,7 @@ class Bench:
 
     def stop_after(self, event: threading.Event) -> None:
         """Cancel the run once that has happened."""
-        event.wait(60)
+        event.wait(120)
         self.ending.stop("cancelled")
 
     def turn(self, *calls: tuple[str, str]) -> list[str]:
@@ -69,7 +69,7 @@ def test_calls_that_only_read_run_side_by_side() -> None:
 
     def meet(thing: str) -> str:
         """Wait for the others."""
-        together.wait(60)
+        together.wait(120)
         return thing
 
     bench = Bench([tool(meet)])
@@ -152,7 +152,7 @@ def test_a_tool_that_hangs_is_left_when_the_run_is_cancelled() -> None:
     def hang(thing: str) -> str:
         """Hang."""
         started.set()
-        released.wait(60)
+        released.wait(120)
         return thing
 
     bench = Bench([tool(hang)])
@@ -166,7 +166,7 @@ def test_a_tool_that_hangs_is_left_when_the_time_of_the_run_is_up() -> None:
 
     def hang(thing: str) -> str:
         """Hang."""
-        released.wait(60)
+        released.wait(120)
         return thing
 
     bench = Bench([tool(hang)], limits=Limits(seconds=0.3))
@@ -192,7 +192,7 @@ def test_a_question_that_nobody_answers_ends_with_the_run() -> None:
 
     def ask(*_: object) -> Decision:
         asked.set()
-        answered.wait(60)
+        answered.wait(120)
         return Decision.ONCE
 
     bench = Bench([tool(weigh, read_only=False)], consent=Consent(ask=ask))

@@ -81,9 +81,9 @@ def test_after_a_run_that_was_cancelled_in_the_middle_of_its_answer(tmp_path: Pa
         running = start_in_background(
             lambda: ask(chat, conversation, "How heavy is salt?", WEIGH, cancelled=cancelled)
         )
-        assert silent.sent.wait(60)
+        assert silent.sent.wait(120)
         cancelled.set()
-        assert running.result(60).ended_by == "cancelled"
+        assert running.result(120).ended_by == "cancelled"
         assert ask(chat, conversation, "And now?", WEIGH).answer == "5 g"
     assert_whole(chat.requests[-1]["messages"])
 
@@ -94,7 +94,7 @@ def test_after_a_run_that_was_cancelled_while_tools_hung(tmp_path: Path) -> None
     def hang(thing: str) -> str:
         """Hang."""
         started.set()
-        released.wait(60)
+        released.wait(120)
         return thing
 
     hanging = tool(hang)
@@ -106,9 +106,9 @@ def test_after_a_run_that_was_cancelled_while_tools_hung(tmp_path: Path) -> None
         running = start_in_background(
             lambda: ask(chat, conversation, "Weigh and hang.", WEIGH, hanging, cancelled=cancelled)
         )
-        assert started.wait(60)
+        assert started.wait(120)
         cancelled.set()
-        run = running.result(60)
+        run = running.result(120)
         assert ask(chat, conversation, "And now?", WEIGH, hanging).answer == "5 g"
     released.set()
     assert [step.failed for step in run.steps if step.tool == "hang"] == [True, True]

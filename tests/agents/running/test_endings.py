@@ -56,10 +56,10 @@ def test_a_run_that_is_cancelled_leaves_a_silent_model_at_once(
                 "How heavy?", endpoint=chat.endpoint(**capabilities), tools=TOOLS, cancelled=cancelled
             )
         )
-        assert silent.sent.wait(60)
+        assert silent.sent.wait(120)
         cancelled.set()
-        run = running.result(60)
-        assert silent.left.wait(60)
+        run = running.result(120)
+        assert silent.left.wait(120)
     assert (run.ended_by, run.answer) == ("cancelled", "No answer: the run was cancelled.")
 
 
@@ -87,16 +87,16 @@ def test_a_run_is_cancelled_while_a_tool_hangs_that_does_not_listen() -> None:
     def hang() -> str:
         """Hang."""
         started.set()
-        released.wait(60)
+        released.wait(120)
         return ""
 
     with chat_script(Reply(['{"action": "hang", "args": {}}'])) as chat:
         running = start_in_background(
             lambda: run_agent("Hang.", endpoint=chat.endpoint(), tools=[tool(hang)], cancelled=cancelled)
         )
-        assert started.wait(60)
+        assert started.wait(120)
         cancelled.set()
-        run = running.result(60)
+        run = running.result(120)
         assert len(chat.requests) == 1
     released.set()
     assert run.ended_by == "cancelled"
@@ -109,7 +109,7 @@ def test_time_ends_a_request_that_is_under_way() -> None:
         # The first run imports what takes seconds on a slow machine.
         run_agent("How heavy?", endpoint=chat.endpoint(), tools=TOOLS, limits=Limits(steps=1))
         run = run_agent("How heavy?", endpoint=chat.endpoint(), tools=TOOLS, limits=Limits(seconds=3))
-        assert silent.left.wait(60)
+        assert silent.left.wait(120)
     assert run.ended_by == "time_limit"
     assert run.answer == "No answer: the run was ended by its limit of 3 seconds."
 
@@ -176,9 +176,9 @@ def test_the_real_engine_stops_computing_when_its_run_is_cancelled(bundled_endpo
         return run_agent(question, endpoint=bundled_endpoint, tools=(), cancelled=cancelled, on_event=hear)
 
     running = start_in_background(go)
-    assert writing.wait(60)
+    assert writing.wait(120)
     cancelled.set()
-    assert running.result(60).ended_by == "cancelled"
+    assert running.result(120).ended_by == "cancelled"
     assert wait_until(_idle)
 
 

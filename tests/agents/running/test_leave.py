@@ -72,7 +72,7 @@ def test_what_a_model_calls_at_once_runs_at_once() -> None:
 
     def meet(name: str) -> str:
         """Wait for the others."""
-        together.wait(60)
+        together.wait(120)
         return name
 
     calls = [("meet", json.dumps({"name": name})) for name in "abc"]

@@ -48,7 +48,7 @@ def test_a_thought_that_gets_stuck_is_cut_and_the_model_acts(form: str) -> None:
     thought = Reply(pieces, silent=True) if form == "text" else Reply(reasoning=pieces, silent=True)
     with chat_script(thought, CALL, Reply(["Done."]), FINAL) as chat:
         run = run_agent("How heavy?", endpoint=chat.endpoint(reasoning=True), tools=[tool(weigh)])
-        assert thought.left.wait(60)
+        assert thought.left.wait(120)
     assert (run.answer, run.ended_by) == ("5 g", "answer")
     assert run.steps[0].thought.startswith("Wait, let me think")
 

@@ -78,7 +78,7 @@ def collector() -> Iterator[Collector]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if self.path == "/slow/v1/traces":
-                collecting.hangs.wait(60)
+                collecting.hangs.wait(120)
             if collecting.status == 200:
                 collecting.requests.append(ExportTraceServiceRequest.FromString(body))
             self.send_response(collecting.status)

@@ -69,7 +69,7 @@ def test_several_processes_write_whole_lines_and_lose_none(tmp_path: Path) -> No
         subprocess.Popen([sys.executable, "-c", WRITE, str(path), who], cwd=Path(__file__).parents[3])
         for who in ("one", "two", "three")
     ]
-    assert [writer.wait(timeout=60) for writer in writers] == [0, 0, 0]
+    assert [writer.wait(timeout=120) for writer in writers] == [0, 0, 0]
     written = lines(*tmp_path.iterdir())
     for who in ("one", "two", "three"):
         assert sorted(int(str(line["number"])) for line in written if line["who"] == who) == list(range(200))

@@ -33,7 +33,7 @@ _USAGE: Final = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 
 
 # Where this stands in a reply, the server waits.
 HOLD: Final = "‖"
-_LONGEST_HOLD_SECONDS: Final = 200.0
+_LONGEST_HOLD_SECONDS: Final = 500.0
 
 
 def final(answer: str) -> str:

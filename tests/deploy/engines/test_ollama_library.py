@@ -205,7 +205,7 @@ def test_ctrl_c_closes_the_stream_so_that_ollama_stops_and_says_that_a_pull_goes
     with pytest.raises(KeyboardInterrupt):
         OllamaLibrary(recorded_ollama.url, interrupt).make(derived("deepseek-r1:7b"))
 
-    assert recorded_ollama.hung_up.wait(timeout=60)
+    assert recorded_ollama.hung_up.wait(timeout=120)
     assert said[-1] == "the pull of deepseek-r1:7b stopped at 1.2 of 4.7 GB; the next one goes on from there"
 
 

@@ -143,7 +143,7 @@ def test_ollama_is_served_asked_and_given_its_model_and_ends_with_the_script(
         server = int(pid.read_text(encoding="utf-8"))
         assert runs(server)
         process.send_signal(signal.SIGTERM)
-        code = process.wait(timeout=60)
+        code = process.wait(timeout=120)
 
     assert code == 128 + signal.SIGTERM
     assert not runs(server)

@@ -97,7 +97,7 @@ def test_an_engine_that_keeps_crashing_is_given_up_with_the_last_reason(
         deployment.having(state="starting", restarts=crashes, supervisor=None, engine_process=None),
     )
     subprocess.run([sys.executable, "-P", "-m", "deploy.supervision.supervisor", str(state_dir)], check=True)
-    assert wait_until(lambda: (now := status(state_dir)) is not None and now.state == "running", seconds=60)
+    assert wait_until(lambda: (now := status(state_dir)) is not None and now.state == "running")
     running = status(state_dir)
     assert running is not None
 

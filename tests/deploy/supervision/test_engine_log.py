@@ -42,17 +42,17 @@ def test_following_goes_on_over_an_emptied_and_a_replaced_file(tmp_path: Path) -
             file.write("fir")
             file.flush()
             file.write("st\n")
-        assert lines.get(timeout=60) == "first"
+        assert lines.get(timeout=120) == "first"
         log.write_text("", encoding="utf-8")
         with log.open("a", encoding="utf-8") as file:
             file.write("x\n")
-        assert lines.get(timeout=60) == "x"
+        assert lines.get(timeout=120) == "x"
         keep_previous(log)
         log.write_text("second life\n", encoding="utf-8")
-        assert lines.get(timeout=60) == "second life"
+        assert lines.get(timeout=120) == "second life"
     finally:
         ended.set()
-        reader.join(timeout=60)
+        reader.join(timeout=120)
 
     assert not reader.is_alive()
 

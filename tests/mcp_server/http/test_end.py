@@ -62,7 +62,7 @@ def listen(server: HttpServer, token: str) -> Listener:
     """Open a stream of changes, and wait until it is open."""
     asked = message("subscriptions/listen", notifications={"toolsListChanged": True})
     listener = Listener(server, asked, {**headers_for(asked), **bearer(token)})
-    assert wait_until(lambda: listener.status != 0, 60)
+    assert wait_until(lambda: listener.status != 0)
     assert listener.status == 200, listener.text
     return listener
 
@@ -72,7 +72,7 @@ def long_call(server: HttpServer, token: str) -> Listener:
     asked = call("plan_deployment")
     asked["params"]["_meta"]["progressToken"] = "p"
     called = Listener(server, asked, {**headers_for(asked), **bearer(token)})
-    assert wait_until(lambda: "waiting for ever" in server.logged, 60)
+    assert wait_until(lambda: "waiting for ever" in server.logged)
     return called
 
 
@@ -86,7 +86,7 @@ def state(store: JobStore, job_id: str) -> str:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_idle_server_ends_with_success_and_nothing_said(server: HttpServer, number: signal.Signals) -> None:
     server.process.send_signal(number)
-    assert server.process.wait(60) == 0
+    assert server.process.wait(120) == 0
     assert server.logged == ""
 
 
@@ -96,7 +96,7 @@ def test_open_streams_end_as_streams_do_and_calls_are_told(server: HttpServer, t
 
     server.process.send_signal(signal.SIGTERM)
 
-    assert server.process.wait(60) == 0
+    assert server.process.wait(120) == 0
     for stream in (changes, called):
         assert stream.ended(60)
         assert stream.broken is None
@@ -113,16 +113,16 @@ def test_job_under_way_is_left_to_the_next_server(tmp_path: Path) -> None:
         started = server.send(call("ingest", paths=[str(tmp_path)]), tokens.owner).json()
         job = started["result"]["structuredContent"]["job_id"]
         store = JobStore(tmp_path / "jobs.sqlite3")
-        assert wait_until(lambda: state(store, job) == "running", 60)
+        assert wait_until(lambda: state(store, job) == "running")
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(60) == 0
+        assert server.process.wait(120) == 0
     assert state(store, job) == "queued"
 
 
 def test_call_that_is_nearly_done_is_still_answered(server: HttpServer, tokens: Tokens) -> None:
     asked = call("list_sources")
     called = Listener(server, asked, {**headers_for(asked), **bearer(tokens.reader)})
-    assert wait_until(lambda: "stray message of a logger" in server.logged, 60)
+    assert wait_until(lambda: "stray message of a logger" in server.logged)
     server.process.send_signal(signal.SIGTERM)
     assert called.ended(60)
     assert called.broken is None
@@ -144,7 +144,7 @@ def test_call_of_a_session_hears_on_its_stream_that_the_server_ends(
     old = session_of(server, tokens.reader)
     asked = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": "plan_deployment"}}
     called = Listener(server, asked, {**bearer(tokens.reader), **old, "Accept": BOTH})
-    assert wait_until(lambda: "waiting for ever" in server.logged, 60)
+    assert wait_until(lambda: "waiting for ever" in server.logged)
 
     server.process.send_signal(signal.SIGTERM)
 
@@ -153,7 +153,7 @@ def test_call_of_a_session_hears_on_its_stream_that_the_server_ends(
     last = json.loads(called.text.rstrip().rpartition("data: ")[2])
     assert last["id"] == 7
     assert last["error"]["message"] == "the server is ending"
-    assert server.process.wait(60) == 0
+    assert server.process.wait(120) == 0
     assert "ERROR" not in server.logged
 
 
@@ -161,7 +161,7 @@ def test_call_of_a_session_that_is_nearly_done_is_still_answered(server: HttpSer
     old = session_of(server, tokens.reader)
     asked = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": "list_sources"}}
     called = Listener(server, asked, {**bearer(tokens.reader), **old, "Accept": BOTH})
-    assert wait_until(lambda: "stray message of a logger" in server.logged, 60)
+    assert wait_until(lambda: "stray message of a logger" in server.logged)
     server.process.send_signal(signal.SIGTERM)
     assert called.ended(60)
     assert called.broken is None
@@ -171,11 +171,11 @@ def test_call_of_a_session_that_is_nearly_done_is_still_answered(server: HttpSer
 def test_session_of_the_revision_before_ends_too(server: HttpServer, tokens: Tokens) -> None:
     old = session_of(server, tokens.reader)
     stream = Listener(server, {}, {**bearer(tokens.reader), **old, "Accept": "text/event-stream"})
-    assert wait_until(lambda: stream.status == 200, 60)
+    assert wait_until(lambda: stream.status == 200)
 
     server.process.send_signal(signal.SIGTERM)
 
-    assert server.process.wait(60) == 0
+    assert server.process.wait(120) == 0
     assert stream.ended(60)
     assert stream.broken is None
     assert "Traceback" not in server.logged
@@ -186,7 +186,7 @@ def test_client_that_neither_reads_nor_goes_does_not_hold_the_end(server: HttpSe
         half.sendall(b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\nx")
         silent.sendall(b"GET /healthz HTTP/1.1\r\nHost")
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(60) == 0
+        assert server.process.wait(120) == 0
 
 
 def test_stream_of_a_token_that_is_revoked_tells_nothing_more(tokens: Tokens, library_dir: Path) -> None:
@@ -209,7 +209,7 @@ def test_calls_of_a_token_that_is_revoked_end_with_or_without_a_session(tokens: 
         every = {**bearer(token), **old, "Accept": BOTH}
         # One token has three such calls at work at once: a fourth waits until one of them has ended.
         in_session = [Listener(server, {**asked, "id": number}, every) for number in range(2)]
-        assert wait_until(lambda: server.logged.count("waiting for ever") == 3, 60)
+        assert wait_until(lambda: server.logged.count("waiting for ever") == 3)
 
         tokens.file.revoke("leaving-too")
 
@@ -220,5 +220,5 @@ def test_calls_of_a_token_that_is_revoked_end_with_or_without_a_session(tokens: 
             assert called.broken is None
         asked = call("plan_deployment")
         others = [Listener(server, asked, {**headers_for(asked), **bearer(tokens.reader)}) for _ in range(3)]
-        assert wait_until(lambda: server.logged.count("waiting for ever") == 6, 60)
+        assert wait_until(lambda: server.logged.count("waiting for ever") == 6)
         assert not any(other.ended(0) for other in others)

@@ -27,7 +27,7 @@ def served(home: Home) -> Iterator[str]:
         finally:
             process.terminate()
             try:
-                process.communicate(timeout=60)
+                process.communicate(timeout=120)
             except subprocess.TimeoutExpired:
                 process.kill()
 

@@ -66,7 +66,7 @@ def test_a_sentence_is_there_while_the_next_is_still_being_written() -> None:
         first, second = (json.dumps(claim) for claim in CLAIMS)
         connection.sendall(stream_head() + delta('{"answer": [') + delta(f"{first}, "))
         # The rest is only written once the test has the first sentence in hand.
-        assert seen_first.wait(60)
+        assert seen_first.wait(120)
         connection.sendall(delta(f"{second}]}}") + END)
 
     with raw_server(serve) as server:
@@ -97,7 +97,7 @@ def test_closing_the_events_hangs_up_on_the_model() -> None:
         events = events_from_hits(QUESTION, HITS, endpoint=at(server.url))
         assert isinstance(next(events), Kept)
         events.close()
-        assert hung_up.wait(60)
+        assert hung_up.wait(120)
 
 
 def test_what_fails_the_check_is_never_a_sentence(scripted_chat: Serve) -> None:

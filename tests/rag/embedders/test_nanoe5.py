@@ -152,7 +152,7 @@ def test_what_two_make_at_once_is_whole_for_both(tmp_path: Path) -> None:
     path, content, together = tmp_path / "model", b"weights" * 100_000, Barrier(4)
 
     def make() -> bytes:
-        together.wait(timeout=60)
+        together.wait(timeout=120)
         return content
 
     with ThreadPoolExecutor(4) as pool:

@@ -205,7 +205,7 @@ def test_readers_end_when_their_parent_is_killed(tmp_path: Path, obedient: str) 
     parent = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "endless.txt"), obedient])
     assert wait_until(lambda: pid_file.exists() and pid_file.read_text() != "")
     parent.send_signal(signal.SIGKILL)
-    parent.wait(timeout=60)
+    parent.wait(timeout=120)
     assert wait_until(lambda: not runs(int(pid_file.read_text())))
 
 

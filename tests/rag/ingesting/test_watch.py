@@ -55,7 +55,7 @@ def watching(library: Library, *paths: Path) -> Iterator[Seen]:
         yield seen
     finally:
         stop.set()
-        thread.join(timeout=60)
+        thread.join(timeout=120)
         assert not thread.is_alive()
 
 

@@ -118,7 +118,7 @@ def read(content: bytes, path: PurePath) -> None:
     assert any(section.text.strip() for section in document.sections)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", list(FILES))
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]

@@ -38,7 +38,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChromaServer]:
         stdout=subprocess.DEVNULL,
     )
     try:
-        assert wait_until(lambda: accepts_connections("127.0.0.1", port), 60)
+        assert wait_until(lambda: accepts_connections("127.0.0.1", port))
         yield ChromaServer(f"http://127.0.0.1:{port}", token="never printed")
     finally:
         process.kill()
