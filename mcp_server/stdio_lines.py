@@ -20,6 +20,8 @@ from mcp.types import PARSE_ERROR
 
 from mcp_server import message_form
 
+from mcp_server.background import in_background
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
@@ -37,7 +39,7 @@ _BOM: Final = "\ufeff"
 async def stdio_messages() -> AsyncIterator[tuple[Any, Any]]:
     """The SDK's streams over stdin and stdout; use it for the length of a ``with`` block."""
     with _stdin_of_our_own() as stdin:
-        lines = _Lines(anyio.wrap_file(stdin))
+        lines = _Lines(stdin)
         # Of a file the SDK wants its lines alone.
         async with stdio_server(stdin=cast("anyio.AsyncFile[str]", lines)) as (read, write):
             lines.answer = write.send
@@ -73,12 +75,13 @@ def refusal(line: str) -> JSONRPCError | None:
 class _Lines:
     """The lines that hold messages; the others are answered."""
 
-    def __init__(self, lines: anyio.AsyncFile[str]) -> None:
-        self._lines = lines
+    def __init__(self, stdin: TextIO) -> None:
+        self._stdin = stdin
         self.answer: Callable[[SessionMessage], Awaitable[None]] | None = None
 
     async def __aiter__(self) -> AsyncIterator[str]:
-        async for raw in self._lines:
+        # In a thread that may be left to its read: where stdout is closed and stdin is not, none would end.
+        while raw := await in_background(self._stdin.readline):
             line = mended(raw)
             error = refusal(line)
             if error is None:

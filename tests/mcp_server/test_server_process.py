@@ -56,6 +56,18 @@ def test_process_ends_with_its_input_while_a_tool_still_works(raw_server: RawSer
     assert "Traceback" not in errors
 
 
+def test_process_ends_where_nobody_reads_its_answers_though_its_input_is_open(raw_server: RawServer) -> None:
+    raw_server.shake_hands()
+    process = raw_server.process
+    assert process.stdout is not None
+    process.stdout.close()
+    raw_server.send("ping", {}, number=1)
+    assert process.wait(120) == 0
+    assert process.stderr is not None
+    assert "Traceback" not in process.stderr.read()
+    process.stdout = None
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_ends_the_process_without_a_traceback(raw_server: RawServer, number: signal.Signals) -> None:
     raw_server.shake_hands()
