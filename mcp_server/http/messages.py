@@ -7,18 +7,15 @@ its status, by which clients know that another token would do.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from mcp.types import PARSE_ERROR
-
-from mcp_server import message_form
 from mcp_server.callers import current_caller, scope_of
 from mcp_server.http.bodies import replayed
 from mcp_server.http.exchange import exchange_of
 from mcp_server.http.refusals import refusal
+from mcp_server.message_text import mended, read_message
 from stillroom.errors import ToolError
 
 if TYPE_CHECKING:
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
 # What goes into a log; the names of methods and tools are of such characters.
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./$-]{1,64}")
 _LISTEN: Final = "subscriptions/listen"
-_NOT_READ: Final = "the body is not JSON, or nests too deep"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +50,14 @@ class Peeked:
         return " ".join(word for word in (self.method, self.tool) if _PLAIN.fullmatch(word))
 
 
-def peek(body: bytes) -> Peeked:
+def peek(body: str) -> Peeked:
     """What a body asks for; nothing where it is an answer, or no message.
 
     Example:
-        >>> peek(b'{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "ingest"}}').tool
+        >>> peek('{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "ingest"}}').tool
         'ingest'
     """
-    try:
-        message = json.loads(body)
-    except (ValueError, RecursionError):
-        return Peeked(trouble=message_form.form_error(None, PARSE_ERROR, _NOT_READ))
-    trouble = message_form.refusal(message)
+    message, trouble = read_message(body)
     if trouble is not None or "method" not in message:
         return Peeked(trouble=trouble)
     method, params = message["method"], message.get("params") or {}
@@ -84,7 +76,8 @@ class Messages:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it."""
-        body: bytes = (await receive()).get("body", b"")
+        # As on stdin: what is no UTF-8, and half a pair of UTF-16, is replaced.
+        body = mended((await receive()).get("body", b"").decode(errors="replace"))
         peeked = peek(body) if scope["method"] == "POST" else Peeked()
         exchange = exchange_of(scope)
         exchange.message = peeked.shown
@@ -94,7 +87,7 @@ class Messages:
         if refused is not None:
             await refused(scope, receive, send)
             return
-        await self._app(scope, replayed(body, receive), send)
+        await self._app(scope, replayed(body.encode(), receive), send)
 
 
 def _refused(peeked: Peeked) -> Response | None:

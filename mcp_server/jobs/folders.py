@@ -83,7 +83,7 @@ class Folders:
         try:
             asked = Path(path.strip()).expanduser()
         except RuntimeError as error:  # "~name" of somebody whom this machine does not know
-            raise _refused(path, _NOBODY) from error
+            raise _refused(path, _NOBODY) if self.roots is None else self._outside(path) from error
         if not asked.is_absolute():
             raise _refused(path, "it is not absolute, and the server's folder is not yours")
         try:

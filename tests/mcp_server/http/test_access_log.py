@@ -87,7 +87,7 @@ def test_health_is_told_of_only_where_it_fails() -> None:
 )
 def test_message_is_shown_where_it_is_of_plain_characters(body: bytes, shown: str) -> None:
     whole = body.replace(b"{", b'{"jsonrpc": "2.0", ', 1)
-    assert peek(whole).shown == shown
+    assert peek(whole.decode(errors="replace")).shown == shown
 
 
 def test_lines_are_text_or_json() -> None:

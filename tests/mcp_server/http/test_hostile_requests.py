@@ -119,11 +119,16 @@ def test_body_that_is_no_request_is_refused(guarded: HttpServer, tokens: Tokens,
     assert old.status_code == 400
 
 
+DEEP = b'{"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {"a": 7}}'
+
+
 @pytest.mark.parametrize(
     ("body", "answered", "said"),
     [
-        (b"not json", (None, -32_700), "the body is not JSON"),
+        (b"not json", (None, -32_700), "it is not JSON"),
         (b"[]", (None, -32_600), "one JSON object"),
+        (DEEP.replace(b"7", b"[" * 300 + b"]" * 300), (1, -32_600), "too deep"),
+        (b'{"jsonrpc": "1.0", "id": "\\ud83d", "method": "ping"}', ("\ufffd", -32_600), "jsonrpc '2.0'"),
         (b'[{"jsonrpc": "2.0", "id": 1, "method": "ping"}]', (None, -32_600), "batches are not taken"),
         (b'{"jsonrpc": "2.0", "id": 1}', (1, -32_600), "the name of a method"),
         (b'{"jsonrpc": "1.0", "id": "a", "method": "ping"}', ("a", -32_600), "jsonrpc '2.0'"),

@@ -69,6 +69,7 @@ def test_only_what_is_below_the_roots_is_taken_and_nothing_else_is_said_to_exist
     assert there.message.replace("other", "nowhere") == nowhere.message
     assert there.hint == f"they are {notes}"
     assert "outside" in refusal(f"{notes}/../other", [notes]).message
+    assert "outside" in refusal("~nobody-of-that-name", [notes]).message
     assert refusal(notes, []).hint == "set mcp_ingest_roots where the server runs"
 
 
