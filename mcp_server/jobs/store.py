@@ -33,9 +33,14 @@ KEPT_OF_AN_OWNER: Final = 100
 # A model that asks for work without end is told to wait.
 MOST_UNFINISHED_OF_AN_OWNER: Final = 8
 
+# Of several owners whoever had work of that kind begun the longest ago, so that nobody's eight ingests keep
+# another's first one waiting; of one owner the oldest job.
 _NEXT: Final = """
-SELECT id FROM jobs WHERE state = 'queued' AND library = ? AND kind IN (SELECT value FROM json_each(?))
-ORDER BY created_at, rowid LIMIT 1
+SELECT id FROM jobs AS waiting
+WHERE state = 'queued' AND library = ? AND kind IN (SELECT value FROM json_each(?))
+ORDER BY coalesce(
+    (SELECT max(started_at) FROM jobs WHERE owner = waiting.owner AND kind = waiting.kind), 0
+), created_at, rowid LIMIT 1
 """
 
 # What came of a job may be long, and a list of jobs shows none of it.
@@ -169,7 +174,10 @@ class JobStore:
             return connection.execute(_NEXT, wanted).fetchone() is not None
 
     def claim(self, kinds: Collection[str], *, library: str, holder: Holder) -> Job | None:
-        """The oldest queued job of these kinds and that library, running from now on; None for none."""
+        """The next queued job of these kinds and that library, running from now on; None for none.
+
+        Owners take turns; of one owner's jobs the oldest is the next.
+        """
         with self._open() as connection, transaction(connection):
             row = connection.execute(_NEXT, (library, json.dumps(list(kinds)))).fetchone()
             if row is None:

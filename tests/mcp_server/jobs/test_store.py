@@ -53,6 +53,15 @@ def test_job_is_kept_as_it_was_asked_for_in_a_file_that_only_its_owner_reads(sto
     assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
 
 
+def test_owners_take_turns_and_of_each_the_oldest_job_comes_first(store: JobStore) -> None:
+    asked = [add(store, owner=owner) for owner in ("greedy", "greedy", "greedy", "modest", "late", "modest")]
+    begun = []
+    while (job := claim(store)) is not None:
+        begun.append(job.id)
+    turns = [asked[number].id for number in (0, 3, 4, 1, 5, 2)]
+    assert begun == turns
+
+
 def test_looking_for_a_job_makes_no_file(store: JobStore) -> None:
     assert store.find("0123") is None
     assert store.recent("ada", limit=5) == ()
