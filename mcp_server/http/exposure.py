@@ -92,10 +92,8 @@ def require_sound(exposure: Exposure) -> None:
         _require(_ORIGIN.fullmatch(origin), f"--allow-origin {origin!r}", "an origin: https://app.example")
     for proxy in exposure.trusted_proxies:
         _require(_is_network(proxy), f"--trust-proxy {proxy!r}", "an address or a network: 10.0.0.0/8")
-    url = urlsplit(exposure.public_url)
-    if exposure.public_url:
-        sound = url.scheme in {"http", "https"} and url.hostname and url.path.endswith(MCP_PATH)
-        _require(sound, f"--public-url {exposure.public_url!r}", f"https://box.example{MCP_PATH}")
+    url = exposure.public_url
+    _require(not url or _is_public_url(url), f"--public-url {url!r}", f"https://box.example{MCP_PATH}")
 
 
 def accepted_hosts(exposure: Exposure, own_names: Iterable[str] = ()) -> list[str]:
@@ -139,6 +137,17 @@ def _is_network(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _is_public_url(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        return False
+    plain = not (url.query or url.fragment or url.username or url.password or port == 0)
+    named = _HOST.fullmatch(url.hostname or "")
+    return bool(plain and named and url.scheme in {"http", "https"} and url.path.endswith(MCP_PATH))
 
 
 def _require(sound: object, given: str, needed: str) -> None:

@@ -7,20 +7,22 @@ it. It knows nothing of requests.
 from __future__ import annotations
 
 import hmac
+import json
 import os
 import re
 import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from filelock import FileLock, Timeout
-from pydantic import AwareDatetime, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
 from deploy.private_files import make_private_folder
 from deploy.small_file import read_small_file, write_whole
 from mcp_server.callers import LOCAL, SCOPES, Scope
+from stillroom.bad_values import needed
 from stillroom.errors import McpError
 
 if TYPE_CHECKING:
@@ -44,6 +46,10 @@ ENVIRONMENT: Final = "environment"
 _LOCK_SECONDS: Final = 10.0
 
 
+_MAKE: Final = "stillroom mcp token add NAME"
+_NAMED: Final = f"--tokens takes a file that this made: {_MAKE} --tokens FILE"
+
+
 @dataclass(frozen=True, slots=True)
 class TokenRecord:
     """What is kept of a token.
@@ -65,7 +71,7 @@ class TokenRecord:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    version: int
+    version: Annotated[int, Field(ge=_PLAIN_VERSION)]
     tokens: tuple[TokenRecord, ...]
 
 
@@ -79,29 +85,28 @@ class TokenFile:
 
     path: Path
 
-    def read(self) -> tuple[TokenRecord, ...]:
+    def read(self, *, must_be_there: bool = False) -> tuple[TokenRecord, ...]:
         """The records, oldest first; none where there is no file.
 
+        Args:
+            must_be_there: somebody named the file: a server whose file is misspelt would ask nobody.
+
         Raises:
-            McpError: others may read the file, or it is damaged or cannot be read.
+            McpError: it is no file of tokens, is damaged or cannot be read, or others may read it.
         """
         try:
-            refuse_others(self.path)
             content = read_small_file(self.path, most_bytes=_MOST_BYTES)
-        except FileNotFoundError:
+            records = _records(self.path, content)
+            # Last: who named a file of another kind must not be told to change its mode.
+            refuse_others(self.path)
+        except FileNotFoundError as error:
+            if must_be_there:
+                hint = f"to make it: {_MAKE} --tokens {self.path}"
+                raise McpError(f"there is no file of tokens {self.path}", hint=hint) from error
             return ()
         except OSError as error:
-            raise McpError(f"{self.path} cannot be read: {error.strerror or error}") from error
-        try:
-            file = TypeAdapter(_File).validate_json(content)
-        except ValidationError as error:
-            raise McpError(
-                f"{self.path} is damaged ({error.error_count()} errors)",
-                hint="delete it, and make the tokens again: stillroom mcp token add NAME",
-            ) from error
-        if not _PLAIN_VERSION <= file.version <= _VERSION:
-            raise McpError(f"{self.path} has version {file.version}, and up to {_VERSION} is read")
-        return file.tokens
+            raise McpError(f"{self.path} cannot be read: {error.strerror or error}", hint=_NAMED) from error
+        return records
 
     def add(
         self, name: str, scopes: Collection[Scope], *, now: datetime, expires_at: datetime | None = None
@@ -163,6 +168,39 @@ class TokenFile:
             raise McpError(f"{self.path} is being written by another process") from error
         except OSError as error:
             raise McpError(f"{self.path} cannot be written: {error.strerror or error}") from error
+
+
+def _records(path: Path, content: bytes) -> tuple[TokenRecord, ...]:
+    """What the file holds; nothing of a file of another kind is repeated.
+
+    Raises:
+        McpError: it is no file of tokens, is damaged, or a newer Stillroom wrote it.
+    """
+    try:
+        value = json.loads(content)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise McpError(f"{path} is no file of tokens: it is not JSON at {where}", hint=_NAMED) from error
+    except (ValueError, RecursionError) as error:
+        raise McpError(f"{path} is no file of tokens: it is not JSON", hint=_NAMED) from error
+    if not (isinstance(value, dict) and isinstance(value.get("tokens"), list)):
+        raise McpError(f"{path} is no file of tokens: it has no list of 'tokens'", hint=_NAMED)
+    version = value.get("version")
+    if isinstance(version, int) and version > _VERSION:
+        raise McpError(
+            f"{path} has version {version}, and up to {_VERSION} is read: a newer Stillroom wrote it",
+            hint=f"install that Stillroom here, or make another file: {_MAKE} --tokens FILE",
+        )
+    try:
+        file = TypeAdapter(_File).validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise McpError(
+            f"{path} is damaged at {place or 'its beginning'}: {needed(first)}",
+            hint=f"mend that place, or move the file away and make the tokens again: {_MAKE}",
+        ) from error
+    return file.tokens
 
 
 def digest(token: str) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mcp_server.http.serving import HttpOptions, Listening
-    from mcp_server.http.tokens import TokenFile
+    from mcp_server.http.tokens import TokenFile, TokenRecord
     from mcp_server.http.verifier import FileTokenVerifier
     from stillroom.cli.rooms import Rooms
     from stillroom.settings import Settings
@@ -96,7 +96,7 @@ def serve(
     rooms = open_rooms(context, library=library, mcp_tokens_file=tokens)
 
     from mcp_server.http.addresses import DEFAULT_PORT
-    from mcp_server.http.exposure import DEFAULT_HOST, Exposure
+    from mcp_server.http.exposure import DEFAULT_HOST, Exposure, require_sound
     from mcp_server.http.serving import HttpOptions
     from mcp_server.http.tls import Certificate
 
@@ -107,6 +107,10 @@ def serve(
         trusted_proxies=tuple(trust_proxy or ()),
         public_url=public_url or "",
     )
+    try:
+        require_sound(exposure)
+    except McpError as error:
+        raise typer.BadParameter(error.message) from error
     http_options = HttpOptions(
         exposure=exposure,
         port=DEFAULT_PORT if port is None else port,
@@ -123,6 +127,15 @@ def token_file(settings: Settings) -> TokenFile:
     from mcp_server.http.tokens import TokenFile
 
     return TokenFile((settings.mcp_tokens_file or settings.state_dir / "mcp-tokens.json").expanduser())
+
+
+def kept_tokens(settings: Settings) -> tuple[TokenRecord, ...]:
+    """The tokens of that file.
+
+    Raises:
+        McpError: somebody named a file that is not there, or it cannot be used.
+    """
+    return token_file(settings).read(must_be_there=settings.mcp_tokens_file is not None)
 
 
 def _refuse_http_options(given: Mapping[str, object]) -> None:
@@ -183,7 +196,7 @@ def _verifier(settings: Settings) -> FileTokenVerifier:
     from mcp_server.http.verifier import FileTokenVerifier
 
     file = token_file(settings)
-    file.read()  # a file that others may read is an error now, and not only no token
+    kept_tokens(settings)  # a file that others may read is an error now, and not only no token
     token = settings.mcp_token.get_secret_value() if settings.mcp_token else ""
     scopes = _listed(settings.mcp_token_scopes)
     return FileTokenVerifier(file, environment_record(token, scopes) if token else None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stillroom.cli import options
-from stillroom.cli.mcp_serve import Tokens, token_file
+from stillroom.cli.mcp_serve import Tokens, kept_tokens, token_file
 from stillroom.cli.output import Output
 from stillroom.cli.rooms import open_rooms
 from stillroom.errors import McpError, StillroomError
@@ -84,8 +84,8 @@ def list_tokens(context: typer.Context, tokens: Tokens = None, json: options.Jso
     """Who has a token, and what it allows."""
     from mcp_server.http.expiry import is_over
 
-    file = token_file(open_rooms(context, mcp_tokens_file=tokens).settings)
-    records = file.read()
+    settings = open_rooms(context, mcp_tokens_file=tokens).settings
+    records = kept_tokens(settings)
     now = datetime.now(UTC)
 
     def show(console: Console) -> None:
@@ -107,7 +107,7 @@ def list_tokens(context: typer.Context, tokens: Tokens = None, json: options.Jso
         }
         for record in records
     ]
-    Output(as_json=json).result({"tokens": data, "file": file.path}, show)
+    Output(as_json=json).result({"tokens": data, "file": token_file(settings).path}, show)
 
 
 def revoke(
@@ -126,6 +126,7 @@ def revoke(
     output = Output(as_json=json)
     rooms = open_rooms(context, mcp_tokens_file=tokens)
     file = token_file(rooms.settings)
+    kept_tokens(rooms.settings)  # before the folder of a misspelt one is made
     record = file.revoke(name)
     last = not file.read() and not rooms.settings.mcp_token
     try:

@@ -29,6 +29,22 @@ def asked(text: str | None) -> str | None:
     return stripped
 
 
+def _library_name(text: str | None) -> str | None:
+    """The name after ``--library``.
+
+    Raises:
+        BadParameter: it can name no library.
+    """
+    if text is None:
+        return None
+    from stillroom.settings import library_name
+
+    try:
+        return library_name(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} can name no library: {error}") from error
+
+
 def metadata(tags: list[str] | None, meta: list[str] | None) -> dict[str, tuple[str, ...]]:
     """What ``--tag`` and ``--meta`` say, by key.
 
@@ -63,7 +79,10 @@ Languages = Annotated[
     list[str] | None,
     typer.Option("--language", help="Only documents in en or zh; repeatable."),
 ]
-Library = Annotated[str | None, typer.Option("--library", help="The library's name.", show_default="default")]
+Library = Annotated[
+    str | None,
+    typer.Option("--library", help="The library's name.", show_default="default", callback=_library_name),
+]
 McpConfig = Annotated[
     Path | None,
     typer.Option("--mcp-config", help="This mcp.json.", show_default=".mcp.json here, and your own"),

@@ -227,5 +227,35 @@ def test_option_of_http_without_http_is_refused(home: Home, option: tuple[str, s
     assert done.returncode == 2
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--library", "../x"),
+        ("--allow-origin", "https://app.example/"),
+        ("--trust-proxy", "proxy.lan"),
+        ("--public-url", "https://box.example"),
+    ],
+)
+def test_option_that_cannot_be_used_is_a_mistake_of_usage_in_our_words(
+    home: Home, option: tuple[str, str]
+) -> None:
+    done = home.run("mcp", "serve", "--http", "--port", "0", *option)
+    refused(done, option[1])
+    assert done.returncode == 2
+    assert "pattern" not in done.stderr
+
+
+def test_file_of_tokens_that_is_named_and_missing_is_refused_and_not_made(home: Home) -> None:
+    named = ("--tokens", str(home.folder / "misspelt" / "tokens.json"))
+    for words in (("serve", "--http", "--port", "0"), ("token", "list"), ("token", "revoke", "x")):
+        refused(home.run("mcp", *words, *named), f"there is no file of tokens {named[1]}")
+    assert not (home.folder / "misspelt").exists()
+
+    home.json("mcp", "token", "add", "x", *named)
+    assert [one["name"] for one in home.json("mcp", "token", "list", *named)["tokens"]] == ["x"]
+    home.environment["STILLROOM_MCP_TOKENS_FILE"] = str(home.folder / "elsewhere.json")
+    refused(home.run("mcp", "token", "list"), "there is no file of tokens")
+
+
 def test_certificate_without_its_key_is_refused(home: Home) -> None:
     refused(home.run("mcp", "serve", "--http", "--tls-cert", "x"), "--tls-cert and --tls-key go together")

@@ -17,6 +17,7 @@ from stillroom.settings import Settings
         ("agent_max_steps", "101", "at most 100 is allowed"),
         ("agent_max_steps", "many", "a whole number is needed"),
         ("agent_web", "perhaps", "true or false is needed"),
+        ("library", "../x", "a-z, 0-9, - and _ are needed, 64 at most, a letter or digit first"),
     ],
 )
 def test_a_bad_setting_is_told_what_is_needed(name: str, value: str, said: str) -> None:

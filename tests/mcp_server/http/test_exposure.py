@@ -109,6 +109,9 @@ def test_name_in_the_public_address_is_one_to_be_called_by() -> None:
         ),
         (Exposure(trusted_proxies=("proxy.lan",)), "--trust-proxy 'proxy.lan'"),
         (Exposure(public_url="box.example/mcp"), "--public-url 'box.example/mcp'"),
+        (Exposure(public_url="https://[box/mcp"), "--public-url"),
+        (Exposure(public_url="https://box.example:x/mcp"), "--public-url"),
+        (Exposure(public_url="https://you:secret@box.example/mcp"), "--public-url"),
         (Exposure(public_url="https://box.example"), "needed is https://box.example/mcp"),
     ],
 )

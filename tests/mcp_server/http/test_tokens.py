@@ -107,21 +107,48 @@ def test_name_of_those_without_a_token_of_the_file_is_refused(file: TokenFile, n
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("not json", "is damaged"),
-        ('{"version": 1}', "is damaged"),
+        ('{"version": 1,\n "tokens": nonsense}', "is no file of tokens: it is not JSON at line 2, column 12"),
+        ('{"version": 1}', "is no file of tokens: it has no list of 'tokens'"),
         (
             '{"version": 1, "tokens": [{"name": "x", "scopes": ["root"], "sha256": "", "created_at": ""}]}',
-            "dam",
+            "is damaged at tokens.0.scopes.0: it may be 'read', 'ingest' or 'agent'",
         ),
-        ('{"version": 2, "tokens": []}', "has version 2, and 1 is read"),
+        ('{"version": 0, "tokens": []}', "is damaged at version: at least 1 is needed"),
+        ('{"version": 9, "tokens": []}', "has version 9, and up to 2 is read: a newer Stillroom wrote it"),
     ],
 )
-def test_damaged_file_is_an_error_and_lets_nobody_in(file: TokenFile, content: str, message: str) -> None:
+def test_damaged_file_is_an_error_that_names_the_place_and_what_to_do(
+    file: TokenFile, content: str, message: str
+) -> None:
     file.path.parent.mkdir()
     file.path.write_text(content)
     file.path.chmod(0o600)
-    with pytest.raises(McpError, match=message):
+    with pytest.raises(McpError, match=message) as caught:
         file.read()
+    assert "stillroom mcp token add NAME" in caught.value.hint
+    assert "delete" not in caught.value.hint
+
+
+def test_file_of_another_kind_is_told_so_and_keeps_its_mode(tmp_path: Path) -> None:
+    other = tmp_path / "passwd"
+    other.write_text("root:x:0:0:root:/root:/bin/sh\n")
+    other.chmod(0o644)
+    for path, said in (
+        (other, "is no file of tokens: it is not JSON at line 1, column 1"),
+        (tmp_path, "it is a folder"),
+    ):
+        with pytest.raises(McpError, match=said) as caught:
+            TokenFile(path).read()
+        assert "chmod" not in caught.value.hint
+        assert "root" not in caught.value.message.removeprefix(str(path))
+
+
+def test_file_that_somebody_named_must_be_there(file: TokenFile) -> None:
+    with pytest.raises(McpError, match=f"there is no file of tokens {file.path}") as caught:
+        file.read(must_be_there=True)
+    assert caught.value.hint == f"to make it: stillroom mcp token add NAME --tokens {file.path}"
+    file.add("x", [], now=NOW)
+    assert [record.name for record in file.read(must_be_there=True)] == ["x"]
 
 
 def test_two_who_add_at_once_both_keep_theirs(file: TokenFile) -> None:
