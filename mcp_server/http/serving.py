@@ -27,6 +27,7 @@ from mcp_server.http.exposure import (
     require_sound,
     require_token,
 )
+from mcp_server.http.forwarded import Forwarded
 from mcp_server.http.tls import Certificate, server_context
 
 if TYPE_CHECKING:
@@ -96,7 +97,9 @@ def serve_http(
     verifier: FileTokenVerifier,
     on_listening: Callable[[Listening], None],
 ) -> None:
-    """Serve until SIGTERM or Ctrl-C, then answer what is open and return. Call it from the main thread.
+    """Serve until SIGTERM, SIGHUP or Ctrl-C, then answer what is open and return.
+
+    Call it from the main thread.
 
     Args:
         make_server: makes what is served; called once the socket is open.
@@ -140,6 +143,8 @@ def serve_http(
 
 def _config(serve: ASGIApp, trusted_proxies: Sequence[str], context: ssl.SSLContext | None) -> uvicorn.Config:
     """Uvicorn with nothing of its own: its environment variables, logs and headers are not asked for."""
+    if trusted_proxies:
+        serve = Forwarded(serve, trusted_proxies)
     return uvicorn.Config(
         serve,
         http=PatientProtocol,
@@ -150,8 +155,7 @@ def _config(serve: ASGIApp, trusted_proxies: Sequence[str], context: ssl.SSLCont
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=bool(trusted_proxies),
-        forwarded_allow_ips=list(trusted_proxies),
+        proxy_headers=False,
         timeout_graceful_shutdown=_LAST_SECONDS,
         ssl_context_factory=None if context is None else lambda *_: context,
     )
@@ -172,6 +176,17 @@ class _Server(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
 
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take the terminal's hanging up as well: uvicorn would be torn by what it does not know."""
+        kept = {number: signal.signal(number, self.handle_exit) for number in _hang_up()}
+        try:
+            with super().capture_signals():
+                yield
+        finally:
+            for number, handler in kept.items():
+                signal.signal(number, handler)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self._loop is not None:
             self._draining.begin(self._loop)
@@ -180,17 +195,25 @@ class _Server(uvicorn.Server):
 
 @contextlib.contextmanager
 def _until_a_signal() -> Iterator[None]:
-    """Leave the block with SIGTERM or Ctrl-C, and go on behind it.
+    """Leave the block with SIGTERM, SIGHUP or Ctrl-C, and go on behind it.
 
-    uvicorn takes these signals while it serves, and raises them again once it has ended.
+    They are taken by uvicorn's server while it serves, and raised again once it has ended.
     """
-    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
+    ending = (signal.SIGTERM, signal.SIGINT, *_hang_up())
+    before = {number: signal.signal(number, _interrupt) for number in ending}
     try:
         with contextlib.suppress(KeyboardInterrupt):
             yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _hang_up() -> tuple[signal.Signals, ...]:
+    """What a closed terminal sends, where there is such a signal, and nobody had it ignored as nohup does."""
+    if sys.platform == "win32" or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return ()
+    return (signal.SIGHUP,)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -83,7 +83,7 @@ def state(store: JobStore, job_id: str) -> str:
     return job.state
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_idle_server_ends_with_success_and_nothing_said(server: HttpServer, number: signal.Signals) -> None:
     server.process.send_signal(number)
     assert server.process.wait(120) == 0

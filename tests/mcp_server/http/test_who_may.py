@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 import pytest
 
+from mcp_server.http.forwarded import Forwarded
 from tests.mcp_server.http.conftest import HttpServer, serving
 from tests.mcp_server.http.wire import bearer, call, headers_for, message
 from tests.processes import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from starlette.types import Receive, Scope, Send
 
     from tests.mcp_server.http.conftest import Tokens
 
@@ -210,6 +214,23 @@ def test_forwarded_address_is_believed_of_a_trusted_proxy_alone(guarded: HttpSer
             trust_env=False,
         )
         assert preflight.status_code == 200
+
+
+@pytest.mark.parametrize("forged", ["x\x1b[31mRED y", "a b - POST /mcp 200 FAKE", "fe80::1%a b", "unknown"])
+def test_forwarded_address_that_is_none_is_not_taken_over(forged: str) -> None:
+    seen: list[tuple[str, int]] = []
+
+    async def served(scope: Scope, _receive: Receive, _send: Send) -> None:
+        seen.append(scope["client"])
+
+    def sent(value: str) -> Scope:
+        headers = [(b"x-forwarded-for", value.encode("latin-1"))]
+        return {"type": "http", "client": ("10.0.0.1", 7), "scheme": "http", "headers": headers}
+
+    layer = Forwarded(served, ["10.0.0.0/8"])
+    for value in (forged, f"203.0.113.7, {forged}", f"{forged}, 203.0.113.7", "2001:db8::7"):
+        asyncio.run(layer(sent(value), cast("Receive", None), cast("Send", None)))
+    assert [client[0] for client in seen] == ["10.0.0.1", "10.0.0.1", "203.0.113.7", "2001:db8::7"]
 
 
 def test_revoked_token_is_refused_by_the_running_server(guarded: HttpServer, tokens: Tokens) -> None:
