@@ -28,24 +28,13 @@ from agents.calling.actions import (
     read_actions,
     was_cut_off,
 )
-from agents.calling.choice import (
-    INSTRUCTIONS,
-    MESSAGE_CHARACTERS,
-    NEUTRAL,
-    NO_TOOL,
-    Choice,
-    choice_turns,
-    fitting,
-    likelihoods,
-    read_choice,
-)
 from agents.calling.exchange import Ask, RefusedError, Said
+from agents.calling.first_choice import FirstChoice
 from agents.calling.history import fit_history, flatten, shortened_history, without_system
 from agents.calling.short_schema import shortened
 from agents.calling.situation import Decided, Situation
 from agents.calling.structured_answers import StructuredAnswer
 from agents.calling.wording import ACT, ANSWER_IN_WORDS, THINK, describe_actions, reminder, repair
-from rag.language import detect_language
 from rag.model_call import thinking_tokens
 from rag.prompt_text import as_data, estimate_tokens
 from stillroom.errors import ModelError
@@ -60,12 +49,6 @@ if TYPE_CHECKING:
 
 # The first reply and one repair: a model that fails twice fails a third time, unless it was cut off.
 ATTEMPTS: Final = 2
-# More tools than these, or than this share of the context describes, are narrowed to a handful first.
-MOST_TOOLS: Final = 12
-_DESCRIPTIONS_SHARE: Final = 4
-_HANDFUL: Final = 5
-# The instructions and the small talk of a first choice.
-_SMALL_TALK_TOKENS: Final = 300
 # What of an invalid reply is shown to the model again.
 _QUOTED_CHARACTERS: Final = 300
 # The request to repair, with what was wrong, and the template's markers around the turns.
@@ -115,6 +98,7 @@ class _Decision:
         self._question = turn[0].text if turn else ""
         self._tokens = 0
         self._thought = ""
+        self._first = FirstChoice(situation, learned, self._question, self._calls, self._said)
 
     def steps(self) -> Generator[Ask, Said, Decided]:
         """Choose, think, act."""
@@ -125,8 +109,8 @@ class _Decision:
             # A tool has to be called, and all were: one of them again.
             tools = tuple(at.tools)
         answers = at.answers
-        if self._has_to_choose(tools):
-            tools, answers = yield from self._choose(tools)
+        if self._first.is_worth_asking(tools):
+            tools, answers = yield from self._first.steps(tools)
         described = describe_actions(
             tools, answers=answers, most_calls=at.most_calls, question=as_data(self._question)
         )
@@ -160,82 +144,6 @@ class _Decision:
             thought = yield from self._think(system, messages)
             messages = _append(messages, ACT.format(thought=thought))
         return (yield from self._act(system, messages, tools, answers))
-
-    def _has_to_choose(self, tools: Sequence[Offer]) -> bool:
-        """Whether a request for the first choice is worth its time."""
-        if not tools or not self._question or not self._learned.chooses:
-            return False
-        if self._is_large(tools):
-            return True
-        at = self._at
-        capabilities = at.endpoint.capabilities
-        # A model that thinks first needs no help, and one that is only told what to reply gets none.
-        helped = at.chooses_first and capabilities.json_schema and not capabilities.reasoning
-        return helped and not self._calls and bool(at.answers or len(tools) > 1)
-
-    def _is_large(self, tools: Sequence[Offer]) -> bool:
-        room = self._at.endpoint.context_tokens // _DESCRIPTIONS_SHARE
-        return len(tools) > MOST_TOOLS or estimate_tokens(describe_actions(tools)) > room
-
-    def _choose(
-        self, tools: Sequence[Offer]
-    ) -> Generator[Ask, Said, tuple[tuple[Offer, ...], Sequence[Offer]]]:
-        """The tools and the answers to offer."""
-        at = self._at
-        shown = fitting(self._question, tools, budget_tokens=self._room())
-        schema = None
-        if at.endpoint.capabilities.reasoning and at.endpoint.capabilities.json_schema:
-            # The template has opened a thought, or the model would: a grammar keeps it to a name.
-            schema = {"enum": [*(tool.name for tool in shown), NO_TOOL]}
-        language = detect_language(self._question)
-
-        def ask(message: str) -> Ask:
-            return Ask("choice", INSTRUCTIONS, choice_turns(message, shown, language), schema)
-
-        try:
-            named = yield from self._said(ask(self._question))
-            baseline = (yield from self._baseline(ask(NEUTRAL), shown, language)) if named.likely else {}
-        except RefusedError as refused:
-            _log.info("%s takes no request for a first choice: %s", at.endpoint.base_url, refused.words)
-            # A question that is too long says nothing of the next one.
-            self._learned.chooses = refused.too_long
-            if self._is_large(tools):
-                tools = fitting(self._question, tools, budget_tokens=self._room(), most=_HANDFUL)
-            return tuple(tools), at.answers
-        choice = read_choice(named, shown, baseline)
-        chosen = self._handful(tools, choice)
-        if self._calls or choice.asks_for == "either" or not at.answers:
-            return chosen, at.answers
-        return ((), at.answers) if choice.asks_for == "answer" else (chosen, ())
-
-    def _handful(self, tools: Sequence[Offer], choice: Choice) -> tuple[Offer, ...]:
-        """The tools that are likely to be meant, in their order."""
-        told = choice.close < len(choice.ranked) or len(choice.ranked) == 1
-        if self._is_large(tools):
-            if not told:
-                return fitting(self._question, tools, budget_tokens=self._room(), most=_HANDFUL)
-            most = _HANDFUL
-        else:
-            most = choice.close if self._at.most_calls == 1 else max(_HANDFUL, choice.close)
-        kept = set(choice.ranked[:most])
-        return tuple(tool for tool in tools if tool.name in kept)
-
-    def _room(self) -> int:
-        """Tokens for the examples of a first choice."""
-        question = estimate_tokens(self._question[:MESSAGE_CHARACTERS])
-        return self._at.endpoint.context_tokens - self._at.action_tokens - question - _SMALL_TALK_TOKENS
-
-    def _baseline(
-        self, neutral: Ask, shown: Sequence[Offer], language: str
-    ) -> Generator[Ask, Said, Mapping[str, float]]:
-        """What the model names for an empty message, asked for once."""
-        key = (language, tuple((tool.name, tool.description) for tool in shown))
-        known = self._learned.baselines.get(key)
-        if known is None:
-            said = yield from self._said(neutral)
-            known = likelihoods(said, [*(tool.name for tool in shown), NO_TOOL])
-            self._learned.baselines.keep(key, known)
-        return known
 
     def _think(self, system: str, messages: list[AnyMessage]) -> Generator[Ask, Said, str]:
         asked = Ask("thought", system, tuple(_append(messages, THINK)))
