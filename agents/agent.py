@@ -108,7 +108,7 @@ def run_agent(
                 model=endpoint.model,
                 tools=tuple(tool.name for tool in tools),
                 conversation=conversation.name if conversation else "",
-                server=endpoint.base_url,
+                server=endpoint.address,
                 way=calling_way(endpoint),
                 limits=asdict(limits),
             )

@@ -22,8 +22,8 @@ def broken_connection(endpoint: Endpoint, error: Exception, *, hint: str = "stil
     while not isinstance(cause, httpx.TransportError) and (cause.__cause__ or cause.__context__):
         cause = cause.__cause__ or cause.__context__ or cause
     if isinstance(cause, httpx.ConnectError | ConnectionError | httpx.ProxyError):
-        return ModelError(f"no model answers at {endpoint.base_url}: {cause}", hint=hint)
+        return ModelError(f"no model answers at {endpoint.address}: {cause}", hint=hint)
     return ModelError(
-        f"{endpoint.model} at {endpoint.base_url} broke off before its answer was complete: {cause}",
+        f"{endpoint.model} at {endpoint.address} broke off before its answer was complete: {cause}",
         hint=hint,
     )

@@ -224,7 +224,7 @@ def stream_pieces(
     yield from splitter.finish()
     if not ended:
         raise ModelError(
-            f"{endpoint.model} at {endpoint.base_url} broke off before its answer was complete",
+            f"{endpoint.model} at {endpoint.address} broke off before its answer was complete",
             hint="stillroom status",
         )
 

@@ -46,7 +46,7 @@ def model_errors(endpoint: Endpoint) -> Iterator[None]:
         yield
     except (openai.APITimeoutError, httpx.TimeoutException) as error:
         raise ModelError(
-            f"{endpoint.model} at {endpoint.base_url} did not answer in time",
+            f"{endpoint.model} at {endpoint.address} did not answer in time",
             hint="ask for fewer tokens, or choose a smaller model: stillroom plan",
         ) from error
     except (openai.APIConnectionError, httpx.TransportError, ConnectionError) as error:
@@ -62,7 +62,7 @@ def model_errors(endpoint: Endpoint) -> Iterator[None]:
             # In the middle of a stream there is no status any more, only words.
             raise refusal_error(endpoint, read_refusal(0, json.dumps(error.body))) from error
         raise ModelError(
-            f"the answer of {endpoint.model} at {endpoint.base_url} cannot be read: {error}",
+            f"the answer of {endpoint.model} at {endpoint.address} cannot be read: {error}",
             hint="stillroom logs",
         ) from error
 
@@ -84,7 +84,7 @@ def readable_answer(endpoint: Endpoint) -> Iterator[None]:
         # LangChain's client raises the error that a server sends along with a status of success.
         words = f": {server_words(json.dumps(said))}" if isinstance(said, dict) else ""
         raise ModelError(
-            f"{endpoint.base_url} answered with something that is no chat answer of {endpoint.model}{words}",
+            f"{endpoint.address} answered with something that is no chat answer of {endpoint.model}{words}",
             hint="look whether the address is that of an OpenAI-compatible server: stillroom status",
         ) from error
 

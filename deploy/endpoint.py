@@ -82,3 +82,15 @@ class Endpoint:
     context_tokens: int
     capabilities: Capabilities = field(default_factory=Capabilities)
     api_key: str | None = field(default=None, repr=False)
+
+    @property
+    def address(self) -> str:
+        """The base URL as messages, logs and traces show it: without a name and password.
+
+        Example:
+            >>> Endpoint("https://me:hush@box.example/v1", "m", "vllm", context_tokens=4096).address
+            'https://box.example/v1'
+        """
+        scheme, _, rest = self.base_url.partition("://")
+        # Whatever is before the last @: a password may hold the / at which a proper address would end.
+        return f"{scheme}://{rest.rpartition('@')[2]}"

@@ -148,19 +148,19 @@ def refusal_error(endpoint: Endpoint, refusal: Refusal, *, models: Sequence[str]
         refusal: what came back.
         models: those that the server has, for a request that named another one.
     """
-    where, words = f"{endpoint.model} at {endpoint.base_url}", refusal.words
+    where, words = f"{endpoint.model} at {endpoint.address}", refusal.words
     if refusal.kind == "no_model":
         return missing_model(endpoint, models, words=words)
     if refusal.kind == "too_long":
         return ModelError(f"{where}: {_by_how_much(refusal)}", hint=_larger_context(refusal))
     message, hint = {
         "key": (
-            f"{endpoint.base_url} "
+            f"{endpoint.address} "
             + ("refused the key that was sent" if endpoint.api_key else "wants a key, and none was sent")
             + f" (HTTP {refusal.status})",
             "set STILLROOM_ENDPOINT_API_KEY to the server's key",
         ),
-        "no_route": (f"{endpoint.base_url} takes no chat requests (HTTP 404: {words})", ADDRESS_HINT),
+        "no_route": (f"{endpoint.address} takes no chat requests (HTTP 404: {words})", ADDRESS_HINT),
         "no_tools": (f"{where} was asked for what it cannot do: {words}", _ASK_ANEW),
         "no_thinking": (f"{where} was asked for what it cannot do: {words}", _ASK_ANEW),
         "busy": (
@@ -183,7 +183,7 @@ def missing_model(endpoint: Endpoint, models: Sequence[str], *, words: str = "")
     else:
         named = words or "it names none"
         hint = "STILLROOM_ENDPOINT_MODEL, or endpoint_model in stillroom.toml, is the name on that server"
-    return ModelError(f"{endpoint.base_url} has no model {endpoint.model}: {named}", hint=hint)
+    return ModelError(f"{endpoint.address} has no model {endpoint.model}: {named}", hint=hint)
 
 
 def _unwrapped(said: Any) -> Any:  # noqa: ANN401  any JSON

@@ -98,7 +98,7 @@ class FirstChoice:
             named = yield from self._said(ask(self._question))
             baseline = (yield from self._baseline(ask(NEUTRAL), shown, language)) if named.likely else {}
         except RefusedError as refused:
-            _log.info("%s takes no request for a first choice: %s", at.endpoint.base_url, refused.words)
+            _log.info("%s takes no request for a first choice: %s", at.endpoint.address, refused.words)
             # A question that is too long says nothing of the next one.
             self._learned.chooses = refused.too_long
             if self._is_large(tools):

@@ -199,7 +199,7 @@ class _Decision:
         except RefusedError as refused:
             if asked.schema is None or not _SCHEMA_WORDS.search(refused.words):
                 raise
-            _log.info("%s refused the schema of an action: %s", self._at.endpoint.base_url, refused.words)
+            _log.info("%s refused the schema of an action: %s", self._at.endpoint.address, refused.words)
         return (yield from self._said(replace(asked, schema=None)))
 
     def _decided(self, said: Said, *, in_words: bool) -> Decided:

@@ -73,7 +73,7 @@ class Requests(AgentMiddleware):
             return _as_far_as_it_came(listener)
         message = response.result[0]
         if not listener.heard.end:
-            where = f"{self._endpoint.model} at {self._endpoint.base_url}"
+            where = f"{self._endpoint.model} at {self._endpoint.address}"
             raise ModelError(
                 f"{where} broke off before its answer was complete",
                 hint="stillroom status",

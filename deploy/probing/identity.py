@@ -46,7 +46,7 @@ def identify(server: Server) -> Identity:
     """
     listing = server.get(f"{server.api_url}/models")
     if listing is None:
-        raise ModelError(f"{server.endpoint.base_url} did not answer in time", hint="stillroom status")
+        raise ModelError(f"{server.endpoint.address} did not answer in time", hint="stillroom status")
     if listing.status in _DENIED:
         raise refusal_error(server.endpoint, read_refusal(listing.status, listing.text))
     models = listed_models(listing)

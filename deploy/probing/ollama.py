@@ -29,7 +29,7 @@ def facts(server: Server, version: str) -> Facts:
     shown = server.post(f"{server.root_url}/api/show", {"model": endpoint.model})
     tags = server.get(f"{server.root_url}/api/tags")
     if shown is None:
-        raise ModelError(f"{endpoint.base_url} did not answer in time", hint="stillroom status")
+        raise ModelError(f"{endpoint.address} did not answer in time", hint="stillroom status")
     if shown.status != OK:
         refusal = read_refusal(shown.status, shown.text)
         if refusal.kind in {"no_model", "no_route"}:

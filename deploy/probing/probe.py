@@ -117,7 +117,7 @@ def _plain(server: Server, identity: Identity, seconds: float) -> ChatReply:
     endpoint = server.endpoint
     if reply is None:
         raise ModelError(
-            f"{endpoint.model} at {endpoint.base_url} did not answer in time",
+            f"{endpoint.model} at {endpoint.address} did not answer in time",
             hint="choose a smaller model: stillroom plan",
         )
     if reply.refusal is not None:
@@ -132,7 +132,7 @@ def _no_chat(endpoint: Endpoint, reply: ChatReply) -> ModelError:
     if refusal is None or refusal.status == OK:
         words = f": {refusal.words}" if refusal else ""
         return ModelError(
-            f"{endpoint.base_url} answered with something that is no chat answer of {endpoint.model}{words}",
+            f"{endpoint.address} answered with something that is no chat answer of {endpoint.model}{words}",
             hint=ADDRESS_HINT,
         )
     if refusal.kind == "other":

@@ -284,7 +284,7 @@ def _require_nothing_runs(state_dir: Path) -> None:
         return
     if deployment.goes_on:
         raise EngineError(
-            f"{deployment.endpoint.model} runs already at {deployment.endpoint.base_url}",
+            f"{deployment.endpoint.model} runs already at {deployment.endpoint.address}",
             hint="stillroom down",
         )
     down(state_dir)  # an engine may have outlived its supervisor

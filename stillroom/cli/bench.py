@@ -119,7 +119,7 @@ def _measured(
 
     measured, stopped = [], None
     # No moving progress meanwhile: drawing it would take processor time from what is measured.
-    output.note(f"warming up {endpoint.model} at {endpoint.base_url}")
+    output.note(f"warming up {endpoint.model} at {endpoint.address}")
     number = secrets.randbelow(PROMPT_NUMBERS)
     with Benchmark(endpoint, workload, timeout_seconds=timeout, first_number=number) as benchmark:
         benchmark.warm_up()

@@ -124,7 +124,7 @@ def _deployment(rooms: Rooms) -> Finding:
     if running is None:
         return Finding("running engine", ok=False, detail="none", mend="stillroom up")
     served = (
-        f"{running.endpoint.model} at {running.endpoint.base_url}: {summary(rooms.called(running.endpoint))}"
+        f"{running.endpoint.model} at {running.endpoint.address}: {summary(rooms.called(running.endpoint))}"
     )
     return Finding(
         "running engine", running.state == "running", f"{running.state}, {served}", mend=running.hint

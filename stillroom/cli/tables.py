@@ -132,7 +132,7 @@ def show_deployment(console: Console, deployment: Deployment, measured: Measurem
     """What runs, where, its log, what it can do, and the predicted memory beside the measured."""
     endpoint = deployment.endpoint
     console.print(f"[bold]{deployment.state}[/]  {escape(deployment.plan_summary)}", soft_wrap=True)
-    served = f"{endpoint.engine} engine, OpenAI API at {endpoint.base_url}, model {endpoint.model}"
+    served = f"{endpoint.engine} engine, OpenAI API at {endpoint.address}, model {endpoint.model}"
     console.print(served, markup=False, soft_wrap=True)
     console.print(f"log {deployment.log_path}", style="dim", markup=False, soft_wrap=True)
     if deployment.message:

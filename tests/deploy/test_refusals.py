@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+import httpx
 import pytest
 
+from deploy.broken_connection import broken_connection
 from deploy.endpoint import Endpoint
-from deploy.refusals import read_refusal, refusal_error, server_words
+from deploy.refusals import missing_model, read_refusal, refusal_error, server_words
 from tests.deploy.conftest import RECORDINGS
 
 ENDPOINT = Endpoint("http://gpu-box:8000/v1", "tiny", "vllm", 2048)
@@ -141,3 +143,14 @@ def test_an_unknown_route_is_about_the_address() -> None:
 )
 def test_a_servers_words_are_one_line_of_any_body(text: str, words: str) -> None:
     assert server_words(text) == words
+
+
+@pytest.mark.parametrize("password", ["hush", "hu/sh", "hu@sh"])
+@pytest.mark.parametrize("status", [400, 401, 404, 500])
+def test_no_error_shows_the_password_in_an_address(password: str, status: int) -> None:
+    endpoint = Endpoint(f"http://me:{password}@gpu-box:8000/v1", "tiny", "vllm", 2048)
+    away = broken_connection(endpoint, httpx.ConnectError("Connection refused"))
+    said = [refusal_error(endpoint, read_refusal(status, "no")), missing_model(endpoint, ["other"]), away]
+    for error in said:
+        assert "http://gpu-box:8000/v1" in error.message
+        assert password not in error.message + str(error.hint)
