@@ -158,11 +158,13 @@ class _Reply:
     Attributes:
         text: empty where it is no answer.
         cut_off: it ended at the most tokens that a reply may have.
+        in_words: JSON was asked for.
         earlier: the conversation before it.
     """
 
     text: str
     cut_off: bool = False
+    in_words: bool = False
     earlier: tuple[str, ...] = ()
 
 
@@ -254,7 +256,12 @@ class _Working:
         earlier: list[BaseMessage] = state["messages"]
         last = earlier.pop()
         said = split_reasoning(last)[1] if last.type == "ai" else ""
-        return _Reply(_printable(said), native and listener.heard.end == "length", _before_question(earlier))
+        return _Reply(
+            _printable(said),
+            native and listener.heard.end == "length",
+            bool(last.additional_kwargs.get("in_words")),
+            _before_question(earlier),
+        )
 
     @property
     def _speaks_plainly(self) -> bool:
@@ -328,7 +335,8 @@ class _Working:
         self.speech.settle(reply.text)
         words = wording(detect_language(self.question))
         cited = cite_answer(self.question, reply.text, self.trace.results, known=reply.earlier)
-        notices = [*cited.notices, *([words.cut_off] if reply.cut_off else [])]
+        told = {words.cut_off: reply.cut_off, words.in_words: reply.in_words}
+        notices = [*cited.notices, *(text for text, holds in told.items() if holds)]
         return AgentRun(cited.text, cited.citations, self.trace.steps, "answer", " ".join(notices))
 
     def _partial(self, detail: str) -> AgentRun:

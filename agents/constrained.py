@@ -134,6 +134,7 @@ class ConstrainedActions(AgentMiddleware):
             answers=answers,
             most_calls=self._most_calls,
             chooses_first=self._first_choice,
+            takes_words=True,
         )
 
     def _asking(self, request: ModelRequest[Any], asked: Ask) -> ModelRequest[Any]:
@@ -158,6 +159,8 @@ def _response(decided: Decided) -> ModelResponse[Any]:
     kept: dict[str, Any] = {"reasoning_content": decided.thought} if decided.thought else {}
     if decided.tokens:
         kept["tokens"] = decided.tokens
+    if decided.in_words:
+        kept["in_words"] = True
     if decided.answer is not None:
         message = AIMessage(decided.answer, additional_kwargs=kept)
         return ModelResponse(result=[message], structured_response=decided.value)

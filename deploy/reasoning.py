@@ -7,11 +7,15 @@ only: where the text comes from is not known here.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
 _OPENING: Final = "<think>"
 _CLOSING: Final = "</think>"
+
+# Not in quotes, and with nothing behind it on its line but JSON or another tag.
+_CLOSED_AGAIN: Final = re.compile(rf"(?<![\"'“‘「]){_CLOSING}(?=[ \t]*[\n{{<\[])")
 
 PieceKind = Literal["reasoning", "content"]
 
@@ -38,6 +42,24 @@ def split_text(text: str) -> tuple[str, str]:
     if text.startswith(_OPENING):
         return text.removeprefix(_OPENING).strip(), ""
     return "", text
+
+
+def split_later_thought(answer: str) -> tuple[str, str]:
+    """What of an answer is still thought, where a model closed its thought and then went on with it.
+
+    A tag that an answer speaks of is quoted, has an opening one before it, or words behind it on its line.
+
+    Example:
+        >>> split_later_thought('Rome?</think>{"city": "Paris"}'), split_later_thought("It is </think> then.")
+        (('Rome?', '{"city": "Paris"}'), ('', 'It is </think> then.'))
+    """
+    end = begins = 0
+    for found in _CLOSED_AGAIN.finditer(answer):
+        between = answer[begins : found.start()]
+        if _OPENING in between or "`" in between:
+            break
+        end, begins = found.start(), found.end()
+    return answer[:end].strip(), answer[begins:].strip()
 
 
 class Trimmed:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from deploy.chat import json_schema_option, reasoning_beside, split_reasoning
+from deploy.reasoning import split_later_thought
 
 if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage, BaseMessage
@@ -55,12 +56,14 @@ class Said:
         thought: what came before it, tagged or apart.
         tokens: of prompt and reply; 0 where the server does not count.
         likely: its tokens with their alternatives; empty where the server does not tell.
+        is_thought: the text came as a thought, and nothing beside it.
     """
 
     text: str
     thought: str = ""
     tokens: int = 0
     likely: tuple[Token, ...] = ()
+    is_thought: bool = False
 
 
 class RefusedError(Exception):
@@ -99,13 +102,18 @@ def said(ask: Ask, message: BaseMessage) -> Said:
         # A tag inside its texts is quoted, and ends no thought.
         text = message.text.strip()
         thought = reasoning_beside(message).strip()
+    else:
+        more, text = split_later_thought(text)
+        thought = f"{thought}\n{more}".strip()
     if ask.kind == "thought":
         # Without tags all of it is the thought: it was told to write nothing else.
         thought, text = thought or text, ""
-    elif not text:
+    is_thought = ask.kind != "thought" and not text
+    if is_thought:
         # A server that takes the template's own <think> for an open thought hands the JSON over as reasoning.
         thought, text = "", thought
-    return Said(text, thought, _tokens(message), _likely(message.response_metadata.get("logprobs")))
+    likely = _likely(message.response_metadata.get("logprobs"))
+    return Said(text, thought, _tokens(message), likely, is_thought)
 
 
 def _begins_with_json(text: str) -> bool:

@@ -1,59 +1,40 @@
 """Reads the tool calls out of what a model wrote, in whichever form models write them.
 
-JSON with prose or a fence around it, the tags of Hermes and Qwen, DeepSeek's own tokens, a call as Python
+The forms of chat templates (``call_forms``), JSON with prose, a fence or tags around it, a call as Python
 writes it, and the slips that small models make: single quotes, trailing commas, full-width punctuation.
-Pure: it knows no tools, judges nothing, and never raises.
+Whether a call is meant or only quoted is ``certain_calls``'s question. Pure: it knows no tools, judges
+nothing, and never raises.
 """
 
 from __future__ import annotations
 
-import ast
 import json
 import re
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from rag.model_call import json_objects
+from agents.calling.call_forms import WrittenCall, calls_by_template, python_calls
+from agents.calling.loose_json import MOST_OBJECTS, json_at, json_values, relaxed_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+__all__ = ["WrittenCall", "closed_after_spaces", "cut_answer", "nests_too_deeply", "written_calls"]
 
 # Beyond this a text is searched no further: a reply has a thousand tokens.
 _LONGEST_CHARACTERS: Final = 40_000
 # Lists and objects in each other: no tool asks for more, and a conversation's file holds some hundred.
 _DEEPEST: Final = 64
-# More JSON than a reply of calls has; prose full of braces would be searched for ever.
-_MOST_OBJECTS: Final = 64
-
 # What names a call and its arguments: ours, OpenAI's, and those that models know from elsewhere.
 _NAME_KEYS: Final = ("action", "name", "tool", "tool_name", "function")
 _ARGUMENT_KEYS: Final = ("args", "arguments", "parameters", "action_input", "input", "tool_input")
 _LIST_KEYS: Final = ("actions", "tool_calls", "calls")
 
-# <｜tool▁call▁begin｜>function<｜tool▁sep｜>name\n```json\n{…}\n```<｜tool▁call▁end｜>, V3.1's without the
-# word and the fence, and both with ASCII bars and underscores.
-_DEEPSEEK: Final = re.compile(
-    r"<[｜|]tool[▁_]call[▁_]begin[｜|]>(?P<before>[^<]*?)<[｜|]tool[▁_]sep[｜|]>(?P<after>.*?)"
-    r"(?:<[｜|]tool[▁_]calls?[▁_]end[｜|]>|\Z)",
-    re.DOTALL,
-)
 _ANSWER_BEGUN: Final = re.compile(r'"action"\s*:\s*"final_answer"\s*,\s*"args"\s*:\s*\{\s*"answer"\s*:\s*"')
 # A pair of surrogates, each \\uXXXX.
 _LONGEST_ESCAPE: Final = 12
 _MANY_SPACES: Final = 32
 # Full-width punctuation of Chinese input, where a reply has no JSON without it.
 _WIDTHS: Final = str.maketrans("｛｝［］：，“”＂‘’", '{}[]:,"""\'\'')
-_TRAILING_COMMA: Final = re.compile(r",(?=\s*[}\]])")
-_PYTHON_CALL: Final = re.compile(r"(?<![\w.])([A-Za-z_][\w.\-]*)\(")
-_LITERALS: Final = re.compile(r"\b(true|false|null)\b")
-_AS_PYTHON: Final = {"true": "True", "false": "False", "null": "None"}
-
-
-class WrittenCall(NamedTuple):
-    """A call as it was written; neither the name nor the arguments need make sense."""
-
-    name: object
-    arguments: object
 
 
 def written_calls(text: str, names: Sequence[str] = ()) -> list[WrittenCall]:
@@ -61,17 +42,22 @@ def written_calls(text: str, names: Sequence[str] = ()) -> list[WrittenCall]:
 
     Args:
         text: without its thought.
-        names: of what can be called: only those are looked for in the form ``name(…)``.
+        names: of what can be called: only those are looked for in forms that prose has too, ``name(…)``
+            and ReAct's.
 
     Example:
         >>> written_calls('Sure! {"name": "weigh", "arguments": "{\\"thing\\": \\"salt\\"}"}')
         [WrittenCall(name='weigh', arguments={'thing': 'salt'})]
     """
     text = text[:_LONGEST_CHARACTERS]
-    for reading in (_deepseek, _json, _mended, _python):
-        if calls := reading(text, names):
-            return calls
-    return []
+    spots = calls_by_template(text, names)
+    if spots and _stands_in_json(text, spots[0].start):
+        spots = []
+    by_template = [spot.call for spot in spots]
+    if any(call.arguments is not None for call in by_template):
+        return by_template
+    spoken = _json(text) or _mended(text) or [spot.call for spot in python_calls(text, names)]
+    return spoken or by_template
 
 
 def nests_too_deeply(value: object) -> bool:
@@ -129,48 +115,23 @@ def cut_answer(text: str) -> str:
     return ""
 
 
-def _deepseek(text: str, _names: Sequence[str]) -> list[WrittenCall]:
-    calls = []
-    for found in _DEEPSEEK.finditer(text):
-        before, after = found["before"].strip(), found["after"].strip()
-        head, _, rest = after.partition("\n")
-        name, body = (head.strip(), rest) if before in ("", "function") else (before, after)
-        arguments = next(_objects(body), None)
-        calls.append(WrittenCall(name, arguments if arguments is not None else _relaxed_object(body)))
-    return calls
+def _stands_in_json(text: str, position: int) -> bool:
+    """Whether a place is inside the first object: what a text of JSON quotes is no call."""
+    begins = text.find("{")
+    return 0 <= begins < position < json_at(text, begins)[1]
 
 
-def _json(text: str, _names: Sequence[str]) -> list[WrittenCall]:
-    return [call for value in _objects(text) for call in _calls(value)]
+def _json(text: str) -> list[WrittenCall]:
+    return [call for value in json_values(text) for call in _calls(value)]
 
 
-def _mended(text: str, names: Sequence[str]) -> list[WrittenCall]:
+def _mended(text: str) -> list[WrittenCall]:
     """What JSON was meant: full-width punctuation, then quotes and commas as Python has them."""
     plain = text.translate(_WIDTHS)
-    if plain != text and (calls := _json(plain, names)):
+    if plain != text and (calls := _json(plain)):
         return calls
-    relaxed = (_relaxed_object(plain[start:]) for start in _openings(plain))
+    relaxed = (relaxed_object(plain[start:]) for start in _openings(plain))
     return next((calls for value in relaxed if (calls := list(_calls(value)))), [])
-
-
-def _python(text: str, names: Sequence[str]) -> list[WrittenCall]:
-    """``name(key=value)``, of the names that can be called."""
-    calls = []
-    ours = (found for found in _PYTHON_CALL.finditer(text) if found[1] in names)
-    # Each looks for its closing bracket, which may be nowhere.
-    for found in islice(ours, _MOST_OBJECTS):
-        if end := _closing(text, found.end() - 1, "()"):
-            arguments = _keywords(text[found.end() : end])
-            if arguments is not None:
-                calls.append(WrittenCall(found[1], arguments))
-    return calls
-
-
-def _objects(text: str) -> Iterator[dict[str, Any]]:
-    for number, value in enumerate(json_objects(text)):
-        if number >= _MOST_OBJECTS:
-            return
-        yield value
 
 
 def _calls(value: object) -> Iterator[WrittenCall]:
@@ -200,92 +161,8 @@ def _parsed(arguments: object) -> object:
     """Arguments that were written as a text of JSON, as OpenAI does; others as they are."""
     if not isinstance(arguments, str) or not arguments.lstrip().startswith("{"):
         return arguments
-    return next(_objects(arguments), arguments)
+    return next(json_values(arguments), arguments)
 
 
 def _openings(text: str) -> list[int]:
-    return [found.start() for found in re.finditer(r"\{", text)][:_MOST_OBJECTS]
-
-
-def _relaxed_object(text: str) -> object:
-    """The object at the text's first brace, with trailing commas or as Python writes one; None if none is."""
-    start = text.find("{")
-    end = _closing(text, start, "{}") if start >= 0 else None
-    if end is None:
-        return None
-    written = _TRAILING_COMMA.sub("", text[start : end + 1])
-    value = next(_objects(written), None)
-    return (
-        value if value is not None else _literal(_LITERALS.sub(lambda found: _AS_PYTHON[found[0]], written))
-    )
-
-
-def _closing(text: str, start: int, pair: str) -> int | None:
-    """Where the bracket at ``start`` closes, quoted brackets aside; None where it does not."""
-    opening, closing = pair[0], pair[1]
-    depth, quote, escaped = 0, "", False
-    for position in range(start, len(text)):
-        character = text[position]
-        if escaped:
-            escaped = False
-        elif character == "\\":
-            escaped = True
-        elif quote:
-            quote = "" if character == quote else quote
-        elif character == '"' or (character == "'" and not text[position - 1 : position].isalnum()):
-            # An apostrophe inside a word opens nothing.
-            quote = character
-        elif character == opening:
-            depth += 1
-        elif character == closing:
-            depth -= 1
-            if depth == 0:
-                return position
-    return None
-
-
-def _keywords(written: str) -> dict[str, Any] | None:
-    """The keyword arguments of a Python call; None where they are anything but plain values."""
-    call = _syntax(f"f({_pythonic(written)})")
-    if not isinstance(call, ast.Call) or call.args:
-        return None
-    values = {}
-    for keyword in call.keywords:
-        if keyword.arg is None:
-            return None
-        try:
-            values[keyword.arg] = ast.literal_eval(keyword.value)
-        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-            return None
-    return values if _is_json(values) else None
-
-
-def _pythonic(written: str) -> str:
-    return _LITERALS.sub(lambda found: _AS_PYTHON[found[0]], written)
-
-
-def _literal(written: str) -> object:
-    """The value of a Python literal; None for what is none."""
-    expression = _syntax(written)
-    if expression is None:
-        return None
-    try:
-        value: object = ast.literal_eval(expression)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return None
-    return value if _is_json(value) else None
-
-
-def _syntax(written: str) -> ast.expr | None:
-    try:
-        return ast.parse(written.strip(), mode="eval").body
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
-
-
-def _is_json(value: object) -> bool:
-    """Whether a Python literal says something in JSON: no sets, no bytes, no numbers for keys."""
-    try:
-        return bool(json.loads(json.dumps(value, allow_nan=False)) == value)
-    except (ValueError, TypeError, RecursionError):
-        return False
+    return [found.start() for found in re.finditer(r"\{", text)][:MOST_OBJECTS]

@@ -46,6 +46,8 @@ class Situation:
         answers: what may be answered; none where a tool has to be called.
         most_calls: in one reply.
         chooses_first: a model that does not think chooses a tool by name before it acts.
+        takes_words: where a model that was asked for JSON writes words even when it is asked again, those are
+            its answer.
     """
 
     endpoint: Endpoint
@@ -56,6 +58,7 @@ class Situation:
     answers: Sequence[Offer] = (ANSWER,)
     most_calls: int = 1
     chooses_first: bool = True
+    takes_words: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ class Decided:
         value: of a structured answer.
         thought: before the action; empty where there was none.
         tokens: of all requests, as far as the server counted.
+        in_words: the answer is the words of a model that was asked for JSON, and wrote none.
     """
 
     actions: tuple[Action, ...]
@@ -75,3 +79,4 @@ class Decided:
     tokens: int
     answer: str | None = None
     value: object = None
+    in_words: bool = False

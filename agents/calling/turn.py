@@ -28,6 +28,7 @@ from agents.calling.actions import (
     read_actions,
     was_cut_off,
 )
+from agents.calling.certain_calls import is_attempt
 from agents.calling.exchange import Ask, RefusedError, Said
 from agents.calling.first_choice import FirstChoice
 from agents.calling.history import fit_history, flatten, shortened_history, without_system
@@ -162,14 +163,14 @@ class _Decision:
         at = self._at
         failure: InvalidActionError | None = None
         schema = self._schema(tools, answers)
-        tries, most, is_short = 0, ATTEMPTS, False
+        tries, most, is_short, last = 0, ATTEMPTS, False, ""
         while tries < most:
             tries += 1
             said = yield from self._bound(Ask("action", system, tuple(messages), schema))
             try:
-                return self._decided(said, in_words=failure is not None and not tools)
+                return self._decided(said, in_words=failure is not None and self._may_be_words(said, tools))
             except InvalidActionError as error:
-                failure = error
+                failure, last = error, said.text
                 shown = said.text[:_QUOTED_CHARACTERS] or "{}"
                 messages = [*messages, AIMessage(shown), HumanMessage(repair(str(error)))]
             if not tools and ANSWER in answers:
@@ -188,9 +189,13 @@ class _Decision:
                 # What it got wrong is what no grammar held; a number within bounds can be held.
                 schema = self._schema(tools, answers, whole_numbers=True)
         raise ModelError(
-            f"{at.endpoint.model} gave no valid action in {tries} replies: {failure}",
+            f"{at.endpoint.model} gave no valid action in {tries} replies: {failure}{_quoted(last)}",
             hint="choose a larger model: stillroom plan",
         ) from failure
+
+    def _may_be_words(self, said: Said, tools: Sequence[Offer]) -> bool:
+        """Whether an answer need not be JSON any more: there is no other way, or it writes words again."""
+        return not tools or (self._at.takes_words and not said.is_thought and not is_attempt(said.text))
 
     def _bound(self, asked: Ask) -> Generator[Ask, Said, Said]:
         """The reply under the schema; without one where the server refuses that."""
@@ -206,18 +211,19 @@ class _Decision:
         """What the reply says; ``in_words`` where an answer need not be JSON."""
         at = self._at
         thought = self._thought or said.thought
+        words = False
         try:
             actions = read_actions(said.text, at.tools, answers=at.answers, most_calls=at.most_calls)
         except InvalidActionError:
             if not in_words or ANSWER not in at.answers or not re.search(r"\w", said.text):
                 raise
-            actions = (Action(FINAL, {"answer": said.text.strip()}),)
+            actions, words = (Action(FINAL, {"answer": said.text.strip()}),), bool(at.tools)
         answer = next((offer for offer in at.answers if offer.name == actions[0].name), None)
         if answer is None:
             return Decided(actions, thought, self._tokens)
         arguments = actions[0].arguments
         if not isinstance(answer, StructuredAnswer):
-            return Decided(actions, thought, self._tokens, arguments["answer"])
+            return Decided(actions, thought, self._tokens, arguments["answer"], in_words=words)
         try:
             value = answer.value(arguments)
         except ValueError as error:
@@ -259,6 +265,12 @@ class _Decision:
         """Tokens for the conversation beside the instructions, a thought, and an action with its repair."""
         taken = estimate_tokens(instructions) + self._at.action_tokens + _REPAIR_TOKENS
         return self._at.endpoint.context_tokens - thinking_tokens(self._at.endpoint) - taken
+
+
+def _quoted(text: str) -> str:
+    """The reply for a person's eyes, where there is one."""
+    shown = " ".join(text.split())
+    return f"; it wrote: {as_data(shown[:_QUOTED_CHARACTERS])}" if shown else ""
 
 
 def _latest_turn(messages: Sequence[AnyMessage]) -> Sequence[AnyMessage]:

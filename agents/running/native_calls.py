@@ -7,15 +7,16 @@ Importing this module imports LangChain's agents, which takes seconds: ``agents.
 from __future__ import annotations
 
 import json
-import re
 import uuid
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
 from langchain_core.messages import AIMessage, HumanMessage
 
-from agents.calling.reply_text import nests_too_deeply, written_calls
+from agents.calling.certain_calls import Calls, begins_a_call, certain_calls, final_words
+from agents.calling.reply_text import nests_too_deeply
 from deploy.chat import split_reasoning
+from deploy.reasoning import split_later_thought
 from rag.prompt_text import as_data
 from stillroom.errors import ModelError
 
@@ -30,10 +31,13 @@ if TYPE_CHECKING:
 # The first reply and one repair: a model that fails twice fails a third time.
 _ATTEMPTS: Final = 2
 _QUOTED_CHARACTERS: Final = 300
-# Qwen and Hermes, Mistral, DeepSeek, Llama: their templates' marks of a call, which servers should have read.
-_MARKS: Final = re.compile(r"<tool_call|\[TOOL_CALLS?\]|<[|｜]tool|<function=")
-_FUNCTION: Final = re.compile(r"<function=(?P<name>[\w.-]+)>(?P<arguments>.*?)(?:</function>|$)", re.DOTALL)
-_FENCE: Final = re.compile(r"^\s*```(?:json)?\s*")
+
+
+class _Problem(NamedTuple):
+    """What is wrong with a reply: as the model is told, and as a person is."""
+
+    told: str
+    shown: str
 
 
 class NativeCalls(AgentMiddleware):
@@ -59,45 +63,28 @@ class NativeCalls(AgentMiddleware):
         Raises:
             ModelError: two replies in a row were neither.
         """
-        problem = ""
+        problem: _Problem | None = None
         for _ in range(_ATTEMPTS):
             message = handler(request).result[0]
-            said = split_reasoning(message)[1]
+            thought, said = split_reasoning(message)
+            more, said = split_later_thought(said)
+            if more:
+                # Its thought was closed twice: the message gets both parts where others look for them.
+                kept = message.additional_kwargs | {"reasoning_content": f"{thought}\n{more}".strip()}
+                message = message.model_copy(update={"content": said, "additional_kwargs": kept})
             calls, problem = _calls(self._listener.heard.calls, said, self._tools)
             if self._listener.heard.stuck:
-                calls, problem = (), f"You wrote the same again and again. {_asked(self._tools)} briefly."
+                asked = f"You wrote the same again and again. {_asked(self._tools)} briefly."
+                calls, problem = (), _Problem(asked, "it wrote the same again and again")
             self._listener.finish(is_call=bool(calls or problem))
             if not problem:
-                return ModelResponse(result=[_rewritten(message, calls)])
-            request = request.override(messages=_told(request.messages, said, problem))
+                return ModelResponse(result=[_rewritten(message, calls, "" if calls else final_words(said))])
+            request = request.override(messages=_told(request.messages, said, problem.told))
         raise ModelError(
-            f"{self._endpoint.model} gave no valid action in {_ATTEMPTS} replies: {problem}",
+            f"{self._endpoint.model} gave no valid action in {_ATTEMPTS} replies: "
+            f"{problem.shown if problem else ''}",
             hint="choose a larger model: stillroom plan",
         )
-
-
-def calls_in_text(text: str, tools: Collection[str]) -> tuple[tuple[str, Mapping[str, Any]], ...]:
-    """Names and arguments of calls that a model wrote as text; none where it is an answer.
-
-    Only a text that is JSON from its beginning, or that has the marks of a template, is taken for calls.
-
-    Example:
-        >>> calls_in_text('<tool_call>{"name": "weigh", "arguments": {"thing": "salt"}}', {"weigh"})
-        (('weigh', {'thing': 'salt'}),)
-    """
-    marked = _MARKS.search(text)
-    body = text[marked.start() :] if marked else _FENCE.sub("", text).strip()
-    if not marked and not body.startswith(("{", "[")):
-        return ()
-    written = [
-        *((found["name"], found["arguments"]) for found in _FUNCTION.finditer(body)),
-        # Without names, no prose that looks like a Python call is one.
-        *((call.name, call.arguments) for call in written_calls(body)),
-    ]
-    calls = [(name, _object(arguments)) for name, arguments in written if isinstance(name, str)]
-    return tuple(
-        (name, arguments) for name, arguments in calls if arguments is not None and (marked or name in tools)
-    )
 
 
 def _says_something(said: str) -> bool:
@@ -122,12 +109,10 @@ def _told(messages: Sequence[AnyMessage], said: str, problem: str) -> list[AnyMe
     return [*messages, HumanMessage(problem)]
 
 
-def _calls(
-    heard: Sequence[HeardCall], said: str, tools: Collection[str]
-) -> tuple[tuple[tuple[str, Mapping[str, Any]], ...], str]:
+def _calls(heard: Sequence[HeardCall], said: str, tools: Collection[str]) -> tuple[Calls, _Problem | None]:
     """The calls of a reply, and what is wrong with it where it is neither a call nor an answer."""
     calls: list[tuple[str, Mapping[str, Any]]] = []
-    problem = ""
+    problem: _Problem | None = None
     for call in heard:
         arguments = _object(call.arguments)
         if call.name and arguments is not None:
@@ -135,12 +120,21 @@ def _calls(
         else:
             shown = as_data(call.arguments[:_QUOTED_CHARACTERS])
             name = as_data(call.name[:_QUOTED_CHARACTERS]) or "your call"
-            problem = f"The arguments of {name} are no JSON object: {shown}\nCall it again."
+            wrong = f"he arguments of {name} are no JSON object: {shown}"
+            problem = _Problem(f"T{wrong}\nCall it again.", f"t{wrong}")
     if calls:
-        return tuple(calls), ""
-    if not problem and not _says_something(said):
-        problem = f"Your reply was empty. {_asked(tools)} in words."
-    return (() if problem else calls_in_text(said, tools)), problem
+        return tuple(calls), None
+    if problem:
+        return (), problem
+    if not _says_something(said):
+        return (), _Problem(f"Your reply was empty. {_asked(tools)} in words.", "the last one was empty")
+    written = certain_calls(said, tools)
+    if tools and not written and begins_a_call(said):
+        shown = as_data(said[:_QUOTED_CHARACTERS])
+        problem = _Problem(
+            f"Your call cannot be read. {_asked(tools)} in words.", f"a call cannot be read: {shown}"
+        )
+    return written, problem
 
 
 def _object(value: object) -> Mapping[str, Any] | None:
@@ -158,12 +152,12 @@ def _object(value: object) -> Mapping[str, Any] | None:
     return value if isinstance(value, dict) and not nests_too_deeply(value) else None
 
 
-def _rewritten(message: Any, calls: tuple[tuple[str, Mapping[str, Any]], ...]) -> AIMessage:  # noqa: ANN401
-    """The message with these calls alone; servers give ids twice, or none."""
+def _rewritten(message: Any, calls: Calls, words: str) -> AIMessage:  # noqa: ANN401
+    """The message with these calls alone, or with these words; servers give ids twice, or none."""
     kept = {key: value for key, value in message.additional_kwargs.items() if key != "tool_calls"}
     tool_calls = [{"name": name, "args": dict(args), "id": uuid.uuid4().hex[:9]} for name, args in calls]
     return AIMessage(
-        content="" if calls and not message.tool_calls else message.content,
+        content=words or ("" if calls and not message.tool_calls else message.content),
         additional_kwargs=kept,
         response_metadata=message.response_metadata,
         tool_calls=tool_calls,

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 RequestKind = Literal["thought", "action", "reply"]
 
 # What a small model writes instead of a native call; held back until the reply is complete.
-_CALL_OPENINGS: Final = ("<tool_call", "<function", "<|tool", "<｜tool", "[TOOL_CALL", "{", "```json", "[{")
+_CALL_OPENINGS: Final = (
+    *("<tool_call", "<function", "<invoke", "<|tool", "<｜tool", "<|python_tag", "[TOOL_CALL"),
+    *("{", "｛", "[{", "```json", "```tool_c", "Action:", "functions."),
+)
 
 
 class Speech:

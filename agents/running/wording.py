@@ -26,6 +26,7 @@ class Wording:
     passages: str
     empty: str
     cut_off: str
+    in_words: str
     comma: str
     no_such_marker: str
     marker_not_borne: str
@@ -58,6 +59,7 @@ _ENGLISH: Final = Wording(
     passages="{count} passages, quoted below",
     empty="it gave an empty answer",
     cut_off="The answer was cut off at the most tokens that one reply may have.",
+    in_words="The model did not keep to the form of an answer; these are its words as it wrote them.",
     comma=", ",
     no_such_marker="The model cited {what}; no tool gave such a passage.",
     marker_not_borne="The model cited {what} for something that the passage does not say.",
@@ -89,6 +91,7 @@ _CHINESE: Final = Wording(
     passages="{count} 个段落，引文见下",
     empty="模型给出的回答是空的",
     cut_off="回答已达单次回复的词元上限，被截断。",
+    in_words="模型没有按规定的格式回答，以上是它的原话。",
     comma="、",
     no_such_marker="模型引用了 {what}，但没有工具给出过这样的段落。",
     marker_not_borne="模型用 {what} 作依据的内容，该段落并没有说。",

@@ -107,8 +107,31 @@ def test_an_invalid_action_is_repaired_once_with_what_was_wrong(scripted_chat: S
 
 
 def test_two_invalid_actions_in_a_row_are_an_error(scripted_chat: Serve) -> None:
-    with scripted_chat("no", "no") as chat, pytest.raises(ModelError, match="no valid action in 2 replies"):
+    fly = '{"action": "fly", "args": {}}'
+    with (
+        scripted_chat(fly, fly) as chat,
+        pytest.raises(ModelError, match="no valid action in 2 replies") as no,
+    ):
         run_agent("How heavy is salt?", endpoint=chat.endpoint(), tools=TOOLS)
+    assert f"it wrote: {fly}" in no.value.message
+
+
+@pytest.mark.parametrize("json_schema", [True, False])
+def test_words_are_the_answer_where_json_is_not_even_written_when_asked_again(
+    scripted_chat: Serve,
+    json_schema: bool,  # noqa: FBT001
+) -> None:
+    with scripted_chat(call("salt"), "It weighs 5 g.", "It weighs 5 g.") as chat:
+        run = run_agent("How heavy is salt?", endpoint=chat.endpoint(json_schema=json_schema), tools=TOOLS)
+    assert (run.answer, run.ended_by) == ("It weighs 5 g [1].", "answer")
+    assert "its words as it wrote them" in run.notice
+
+
+@pytest.mark.parametrize("attempt", ['{"action": "weigh", "args": {"th', "<think>It weighs 5 g."])
+def test_neither_half_a_call_nor_a_thought_is_an_answer(scripted_chat: Serve, attempt: str) -> None:
+    with scripted_chat(call("salt"), attempt, attempt, attempt) as chat:
+        run = run_agent("How heavy is salt?", endpoint=chat.endpoint(json_schema=False), tools=TOOLS)
+    assert run.ended_by == "model_error"
 
 
 def test_a_tool_that_fails_is_a_result_and_the_run_goes_on(scripted_chat: Serve) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.reasoning import Piece, ReasoningSplitter, split_text
+from deploy.reasoning import Piece, ReasoningSplitter, split_later_thought, split_text
 
 OPENING, CLOSING = "<think>", "</think>"
 
@@ -85,3 +85,17 @@ def test_what_is_certain_is_shown_at_once() -> None:
 )
 def test_a_whole_text_is_split(text: str, expected: tuple[str, str]) -> None:
     assert split_text(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ('Rome?</think>{"city": "Paris"}', ("Rome?", '{"city": "Paris"}')),
+        ("Rome?</think>\nNo.\n</think>\n\nParis.", ("Rome?</think>\nNo.", "Paris.")),
+        ("R1 writes </think> before it answers.", ("", "R1 writes </think> before it answers.")),
+        ("```\n<think>\nRome?\n</think>\n```", ("", "```\n<think>\nRome?\n</think>\n```")),
+        ("Paris.", ("", "Paris.")),
+    ],
+)
+def test_a_thought_that_is_closed_twice_ends_at_the_last_tag(answer: str, expected: tuple[str, str]) -> None:
+    assert split_later_thought(answer) == expected

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agents.agent import run_agent
-from agents.running.native_calls import calls_in_text
+from agents.calling.certain_calls import certain_calls
 from agents.tools import tool
 from stillroom.errors import ModelError
 from tests.agents.chat_script import Reply, chat_script
@@ -35,7 +35,7 @@ SALT = (("weigh", {"thing": "salt"}),)
     ],
 )
 def test_a_call_that_is_written_as_text_is_one(text: str) -> None:
-    assert calls_in_text(text, {"weigh"}) == SALT
+    assert certain_calls(text, {"weigh"}) == SALT
 
 
 @pytest.mark.parametrize(
@@ -49,18 +49,18 @@ def test_a_call_that_is_written_as_text_is_one(text: str) -> None:
     ],
 )
 def test_an_answer_is_none(text: str) -> None:
-    assert calls_in_text(text, {"weigh"}) == ()
+    assert certain_calls(text, {"weigh"}) == ()
 
 
 @pytest.mark.parametrize("length", range(12, 66, 6))
 def test_a_call_as_text_that_is_cut_off_is_not_completed(length: int) -> None:
     text = '<tool_call>{"name": "weigh", "arguments": {"thing": {"a": 1}, "of": "salt"}}'
-    assert calls_in_text(text[:length], {"weigh"}) == ()
+    assert certain_calls(text[:length], {"weigh"}) == ()
 
 
 def test_a_call_of_an_unknown_tool_as_text_is_one_where_a_template_marks_it() -> None:
-    assert calls_in_text('<tool_call>{"name": "fly", "arguments": {}}', {"weigh"}) == (("fly", {}),)
-    assert calls_in_text('{"name": "fly", "arguments": {}}', {"weigh"}) == ()
+    assert certain_calls('<tool_call>{"name": "fly", "arguments": {}}', {"weigh"}) == (("fly", {}),)
+    assert certain_calls('{"name": "fly", "arguments": {}}', {"weigh"}) == ()
 
 
 def test_a_call_as_text_runs_and_is_not_told_as_an_answer() -> None:
