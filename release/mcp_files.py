@@ -50,7 +50,7 @@ _MAIN: Final = '''\
 import os
 import sys
 
-from stillroom.cli.main import main
+from stillroom.__main__ import main
 
 # A field that was cleared comes as nothing, or as what should have been filled in.
 if os.environ.get("STILLROOM_LIBRARY", "").startswith("${") or not os.environ.get("STILLROOM_LIBRARY"):

@@ -1,7 +1,8 @@
 """The ``stillroom`` command: registers the command groups, and turns errors into messages and exit codes.
 
-Exit codes: 0 success, 1 our error, 2 usage, 3 nothing fits, 130 stopped by Ctrl-C. Importing this module
-loads Typer and nothing heavier; a command's module is imported when it is typed, its room when it runs.
+Exit codes: 0 success, 1 our error, 2 usage, 3 nothing fits; stopped by a signal 128 and its number, which is
+130 for Ctrl-C, 143 for SIGTERM and 129 for SIGHUP. Importing this module loads Typer and nothing heavier; a
+command's module is imported when it is typed, its room when it runs.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ from stillroom.cli.usage import PlainUsage
 from stillroom.errors import EnvironmentUnfitError, StillroomError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import FrameType
 
 MINIMUM_PYTHON = (3, 11)
-# 128 and the number of SIGINT, as shells count.
-INTERRUPTED = 130
+# What shells add to the number of a signal that ended a command, and the sum for SIGINT.
+_SIGNALLED: Final = 128
+INTERRUPTED: Final = 130
 # How the names of threads begin that are started and left to themselves; no package's do.
 _OWN_THREADS: Final = "stillroom-"
 
@@ -170,14 +173,16 @@ def main() -> NoReturn:
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 -- open to the end
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-    # A terminated command leaves by the same way as Ctrl-C, so that engines are stopped.
-    signal.signal(signal.SIGTERM, _interrupt)
-    if hasattr(signal, "SIGHUP"):
-        signal.signal(signal.SIGHUP, _interrupt)
-    code = run(sys.argv[1:])
+    stopped = _stopped_by_signals()
+    try:
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # in a moment when nothing runs yet, or no more
+        code = INTERRUPTED
+    if code == INTERRUPTED and stopped:
+        code = _SIGNALLED + stopped[0]
     # Everything is closed by now. After Ctrl-C an ordinary exit would still wait for the threads of
     # LangGraph's pool, and so for the answer to a request that nobody wants any more.
-    if code == INTERRUPTED or _left_behind():
+    if code > _SIGNALLED or _left_behind():
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
@@ -193,5 +198,25 @@ def _left_behind() -> bool:
     return any(thread.name.startswith(_OWN_THREADS) for thread in threading.enumerate())
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
+def _stopped_by_signals() -> Sequence[int]:
+    """Let SIGTERM and SIGHUP end a command by the same way as Ctrl-C, so that engines are stopped.
+
+    What whoever started us had ignored stays so, such as SIGHUP by ``nohup``.
+
+    Returns:
+        The numbers of those that came; it grows.
+    """
+    came: list[int] = []
+
+    def interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    # Until here Ctrl-C has ended the process without a word, where ``stillroom.__main__`` started it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, interrupt)
+    return came

@@ -101,7 +101,7 @@ def test_installing_puts_one_command_on_the_path(contents: dict[str, bytes]) -> 
     entry_points.read_string(_dist_info(contents, "entry_points.txt"))
 
     assert {name: dict(entry_points[name]) for name in entry_points.sections()} == {
-        "console_scripts": {"stillroom": "stillroom.cli.main:main"}
+        "console_scripts": {"stillroom": "stillroom.__main__:main"}
     }
 
 
