@@ -20,7 +20,7 @@ from deploy.small_file import read_small_file, write_whole
 from stillroom.errors import McpError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -75,6 +75,15 @@ class Approvals:
             McpError: the file is damaged or cannot be read.
         """
         return self._read().get(server.identity)
+
+    def of_each(self, servers: Iterable[ServerConfig]) -> list[Approval | None]:
+        """The same of many, for which the file is read once.
+
+        Raises:
+            McpError: the file is damaged or cannot be read.
+        """
+        kept = self._read()
+        return [kept.get(server.identity) for server in servers]
 
     def record(self, server: ServerConfig, served: Sequence[ServedTool], *, now: datetime) -> Approval:
         """Keep a person's yes to the server and to what it says of its tools; it replaces an earlier one.

@@ -15,6 +15,8 @@ from stillroom.errors import McpError, ToolError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pydantic import ValidationError
+
     from agents.mcp_servers.redaction import Secrets
 
 START_HINT: Final = "run the server's command by hand and read what it prints to stderr"
@@ -24,6 +26,8 @@ _MESSAGE_CHARACTERS: Final = 2_000
 _UNSEEN: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
 )
+# Of a value in a message.
+_VALUE_CHARACTERS: Final = 80
 _SESSION_GONE: Final = "Session terminated"
 
 
@@ -59,7 +63,8 @@ def translated(error_type: type[McpError | ToolError], subject: str, secrets: Se
         # The client's task groups wrap what failed, once for each layer.
         first = first_of(group)
         kind = ConnectionLostError if is_connection_lost(first) else error_type
-        raise kind(told(str(first) or type(first).__name__), hint=START_HINT) from first
+        words = no_mcp(first) if isinstance(first, ValidationError) else str(first) or type(first).__name__
+        raise kind(told(words), hint=START_HINT) from first
     except MCPError as error:
         if is_connection_lost(error):
             raise ConnectionLostError(told(error.message), hint=START_HINT) from error
@@ -69,10 +74,31 @@ def translated(error_type: type[McpError | ToolError], subject: str, secrets: Se
     except OSError as error:
         raise error_type(told(str(error.strerror or error)), hint=START_HINT) from error
     except ValidationError as error:
-        raise error_type(told(f"the answer is not MCP ({error.error_count()} errors)")) from error
+        raise error_type(told(no_mcp(error))) from error
     except RuntimeError as error:
         # The SDK's word for an answer against the tool's own schema, and for questions without an end.
         raise error_type(told(str(error))) from error
+
+
+def no_mcp(error: ValidationError) -> str:
+    """What is said of an answer that the protocol does not know."""
+    return f"the answer is no MCP: {invalid_words(error)}"
+
+
+def invalid_words(error: ValidationError, *, below: int = 0) -> str:
+    """The first thing that is wrong, with where it stands and the value seen.
+
+    Args:
+        error: of a message from outside.
+        below: so many parts of the place are left out.
+    """
+    first = error.errors(include_url=False, include_context=False)[0]
+    where = ".".join(map(str, first["loc"][below:]))
+    seen = repr(first["input"])
+    # Of something that is missing, the value is all that stands around it.
+    shown = f", and it is {seen}" if first["type"] != "missing" and len(seen) <= _VALUE_CHARACTERS else ""
+    message = first["msg"][:1].lower() + first["msg"][1:]
+    return f"{where}: {message}{shown}" if where else f"{message}{shown}"
 
 
 def is_connection_lost(error: BaseException) -> bool:

@@ -69,6 +69,14 @@ class McpServer:
         return self.session.served if self.session else ()
 
     @property
+    def left_out(self) -> tuple[str, ...]:
+        """Tools of its list that are none by the protocol, each with the reason."""
+        found = self.session.observed.left_out if self.session else {}
+        # The list may be read anew meanwhile, in the loop's thread.
+        told = [f"{name} ({why})" for name, why in tuple(found.items())]
+        return tuple(plain_words(self.config.secrets.redact(one)) for one in told)
+
+    @property
     def version(self) -> str:
         """What it says that it is: name and version."""
         info = self._live().client.server_info

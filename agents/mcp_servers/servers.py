@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
     from mcp.types import Tool as ServedTool
 
-    from agents.mcp_servers.approvals import Approvals
+    from agents.mcp_servers.approvals import Approval, Approvals
     from agents.mcp_servers.config import McpConfig, ServerConfig
     from agents.mcp_servers.fingerprints import Change
     from agents.mcp_servers.server import McpServer
@@ -47,6 +47,7 @@ START_SECONDS: Final = 30.0
 PATIENCE_SECONDS: Final = 10.0
 # Foreign names in a message.
 _NAMES_CHARACTERS: Final = 200
+_LEFT_OUT_CHARACTERS: Final = 600
 _READ_RESOURCE: Final = "read_resource"
 
 
@@ -123,8 +124,9 @@ class McpServers:
         To be called before each run: a server that was still starting may be there now.
         """
         self._problems.clear()
-        for config in self.config.servers:
-            if not config.disabled and self._is_wanted(config.name) and self._may_start(config):
+        wanted = [one for one in self.config.servers if not one.disabled and self._is_wanted(one.name)]
+        for config, approval in zip(wanted, self.approvals.of_each(wanted), strict=True):
+            if self._may_start(config, approval):
                 self._start(config)
         until = time.monotonic() + self.patience_seconds
         ready = [server for server, future in self._started.values() if self._is_ready(server, future, until)]
@@ -132,6 +134,7 @@ class McpServers:
         for server in ready:
             if self._may_use(server):
                 tools += tools_of(server, taken=[tool.name for tool in tools])
+                self._note_left_out(server)
         return tuple(tools)
 
     def begin(self, name: str) -> None:
@@ -164,9 +167,9 @@ class McpServers:
     def _is_wanted(self, name: str) -> bool:
         return self.only is None or name in self.only
 
-    def _may_start(self, config: ServerConfig) -> bool:
+    def _may_start(self, config: ServerConfig, approval: Approval | None) -> bool:
         """Whether a person has approved it, now or before. A configuration from elsewhere starts nothing."""
-        if config.name in self._started or self.approvals.of(config) is not None:
+        if config.name in self._started or approval is not None:
             return True
         if config.identity not in self._declined and self.ask is not None:
             try:
@@ -230,6 +233,14 @@ class McpServers:
         what = f"changed what it says of its tools ({names})" if changed else "is not approved"
         self._note(config, f"the MCP server {config.name} {what}; its tools are left out")
         return False
+
+    def _note_left_out(self, server: McpServer) -> None:
+        """Say which tools are not there though their server is."""
+        config = server.config
+        if server.left_out:
+            words = plain_words("; ".join(server.left_out), limit=_LEFT_OUT_CHARACTERS)
+            message = f"the MCP server {config.name} lists what is no tool by the protocol, left out: {words}"
+            self._note(config, message, hint=config.commands.line("test", config.name))
 
     def _note(self, config: ServerConfig, message: str, *, hint: str | None = None) -> None:
         name = config.name

@@ -124,7 +124,7 @@ class Session:
 
         remaining = context.remaining_seconds
         limit = seconds if remaining is None else min(seconds, remaining)
-        subject = plain_words(tool, limit=_NAME_CHARACTERS)
+        subject = plain_words(f"{tool} of {self.name}", limit=_NAME_CHARACTERS)
         with translated(ToolError, subject, self.secrets):
             request = partial(
                 self.client.call_tool,

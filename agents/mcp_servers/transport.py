@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from agents.mcp_servers.config import Process
 from agents.mcp_servers.environment import inherited
+from agents.mcp_servers.listing import ToolSieve
 from agents.mcp_servers.stderr_tail import StderrTail
 from deploy.loopback import is_loopback
 
@@ -38,10 +39,12 @@ class Observations:
     Attributes:
         stderr: the last lines of the process; None for a server that is reached over HTTP.
         status: the last refusal of an HTTP server, such as ``401 Unauthorized``.
+        left_out: tools in its list that are none by the protocol: why, by name.
     """
 
     stderr: StderrTail | None = None
     status: str = ""
+    left_out: dict[str, str] = field(default_factory=dict)
 
     @property
     def process_ended(self) -> bool:
@@ -79,8 +82,16 @@ def route_to(target: Process | HttpAddress, environment: Mapping[str, str]) -> R
     """
     observed = Observations()
     if isinstance(target, Process):
-        return Route(_process(target, environment, observed), observed)
-    return Route(_http(target, observed), observed)
+        return Route(_sifted(_process(target, environment, observed), observed), observed)
+    return Route(_sifted(_http(target, observed), observed), observed)
+
+
+@asynccontextmanager
+async def _sifted(
+    transport: AbstractAsyncContextManager[TransportStreams], observed: Observations
+) -> AsyncIterator[TransportStreams]:
+    async with transport as (read, write):
+        yield ToolSieve(read, observed.left_out), write
 
 
 @asynccontextmanager

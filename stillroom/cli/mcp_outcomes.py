@@ -29,9 +29,10 @@ class ServerTest:
     """What came of starting one server.
 
     Attributes:
-        ok: it was started and listed its tools; None where it was not tried.
+        ok: it was started, and its tools may be used or were not judged yet; None where it was not tried.
         approval: ``approved``, ``changed`` (its tools differ from what was approved) or ``none``.
         seconds: from its start until its tools were listed.
+        left_out: tools in its list that are none by the protocol, each with the reason.
     """
 
     name: str
@@ -41,6 +42,7 @@ class ServerTest:
     protocol: str = ""
     tools: int = 0
     seconds: float = 0.0
+    left_out: tuple[str, ...] = ()
     problem: str = ""
     hint: str = ""
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stillroom.cli.chatting.visible import revealed
+from stillroom.cli.pages import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +32,7 @@ _APPROVAL: Final = {
     "changed": "CHANGED since it was approved",
     "none": "not approved",
 }
+LEFT_OUT: Final = "left out, for it is no tool by the protocol"
 _MOST_LINES: Final = 40
 
 
@@ -60,14 +62,14 @@ def show_tests(console: Console, tests: Sequence[ServerTest]) -> None:
     for test in tests:
         mark = {True: ("✓", "green"), False: ("✗", "red"), None: ("–", "yellow")}[test.ok]
         line = Text.assemble(mark, " ", (revealed(test.name), "bold"))
-        if test.ok:
-            line.append(
-                f"  {revealed(test.server)}, MCP {test.protocol}, {test.tools} tools, {test.seconds:.2f} s, "
-            )
-            line.append(_APPROVAL[test.approval])
-        else:
-            line.append(f"  {revealed(test.problem)}")
+        if test.server:
+            line.append(f"  {revealed(test.server)}, MCP {test.protocol}, {counted(test.tools, 'tool')}, ")
+            line.append(f"{test.seconds:.2f} s, {_APPROVAL[test.approval]}")
+        if test.problem:
+            line.append(f"{': ' if test.server else '  '}{revealed(test.problem)}")
         console.print(line, soft_wrap=True)
+        for one in test.left_out:
+            console.print(Text(f"  {LEFT_OUT}: {revealed(one)}"), soft_wrap=True)
         if test.hint:
             console.print(Text(f"  try: {test.hint}", style="dim"), soft_wrap=True)
 
@@ -102,7 +104,7 @@ def show_server(console: Console, server: ServerConfig) -> None:
 
 def show_offer(console: Console, server: ServerConfig, served: Sequence[ServedTool]) -> None:
     """What a server says of its tools."""
-    console.print(Text.assemble((revealed(server.name), "bold"), f" offers {len(served)} tools:"))
+    console.print(Text.assemble((revealed(server.name), "bold"), f" offers {counted(len(served), 'tool')}:"))
     for tool in served:
         hints = tool.annotations.model_dump(exclude_none=True) if tool.annotations else {}
         said = ", ".join(

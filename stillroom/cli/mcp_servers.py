@@ -16,7 +16,7 @@ from stillroom.cli.rooms import Rooms, open_rooms
 from stillroom.errors import McpError, StillroomError, ToolError
 
 if TYPE_CHECKING:
-    from agents.mcp_servers.config import McpConfig, ServerConfig
+    from agents.mcp_servers.config import McpConfig, Problem, ServerConfig
     from agents.mcp_servers.servers import McpServers
     from agents.tools import Tool, ToolResult
 
@@ -38,8 +38,7 @@ def list_servers(
     rooms = open_rooms(context, mcp_config=mcp_config)
     config, approvals = rooms.mcp_config(), rooms.mcp_approvals()
     rows = []
-    for server in config.servers:
-        approval = approvals.of(server)
+    for server, approval in zip(config.servers, approvals.of_each(config.servers), strict=True):
         state = "disabled" if server.disabled else "ready" if approval else "not approved"
         count = len(approval.tools) if approval else 0
         source = str(server.source)
@@ -96,7 +95,10 @@ def tools(
     rooms = open_rooms(context, mcp_config=mcp_config)
     config = rooms.mcp_config().find(name)
     with rooms.mcp_servers() as servers:
-        offered = tools_of(_started(output, servers, config))
+        server = _started(output, servers, config)
+        offered = tools_of(server)
+    for one in server.left_out:
+        output.note(f"{mcp_pages.LEFT_OUT}: {revealed(one)}")
     rows = [
         {
             "name": tool.name,
@@ -143,13 +145,11 @@ def call(
     with rooms.mcp_servers(only=(name,), patient=True) as servers:
         with output.working(f"starting {name}"):
             offered = servers.tools()
-        for problem in servers.problems:
-            raise McpError(problem.message, hint=problem.hint)
-        found = _named(offered, server, tool)
+        found = _named(offered, server, tool, servers.problems)
         _check(found, given, hint=server.commands.line("tools", name))
         _ask(output, found, given, yes=yes)
         with output.working(f"{found.name} works") as tell:
-            result = _called(found, given, tell)
+            result = _called(found, given, tell, hint=server.commands.line("test", name))
     output.result(
         {"text": result.text, "data": dict(result.data)},
         lambda console: console.print(result.text, markup=False, highlight=False, soft_wrap=True),
@@ -161,12 +161,13 @@ def _tested(
 ) -> list[ServerTest]:
     """What came of each; a server that nobody named is started only where it was approved."""
     approvals = rooms.mcp_approvals()
-    may_start = [config for config in wanted if named or approvals.of(config)]
-    for config in may_start:
-        servers.begin(config.name)
+    kept = approvals.of_each(wanted)
+    may_start = {one.name for one, approval in zip(wanted, kept, strict=True) if named or approval}
+    for name in may_start:
+        servers.begin(name)
     tests = []
     for config in wanted:
-        if config not in may_start:
+        if config.name not in may_start:
             hint = config.commands.line("approve", config.name)
             tests.append(
                 ServerTest(config.name, None, "none", problem="not approved, not started", hint=hint)
@@ -188,14 +189,18 @@ def _test_of(rooms: Rooms, servers: McpServers, config: ServerConfig) -> ServerT
     approval = rooms.mcp_approvals().of(config)
     now = fingerprint(definitions_of(server.served))
     state = "none" if approval is None else "approved" if approval.fingerprint == now else "changed"
+    # Whoever approved something else gets none of the tools, which is as good as a server that is away.
+    withheld = state == "changed"
     return ServerTest(
         config.name,
-        ok=True,
+        ok=not withheld,
         approval=state,
         server=server.version,
         protocol=server.protocol_version,
         tools=len(server.served),
         seconds=round(server.took_seconds, 3),
+        left_out=server.left_out,
+        problem="its tools are withheld until you approve what changed" if withheld else "",
         hint="" if state == "approved" else config.commands.line("approve", config.name),
     )
 
@@ -213,13 +218,20 @@ def _none_enabled(config: McpConfig) -> str:
     return f"no MCP server is configured: {where}{only}"
 
 
-def _named(offered: tuple[Tool, ...], server: ServerConfig, name: str) -> Tool:
+def _named(offered: tuple[Tool, ...], server: ServerConfig, name: str, problems: tuple[Problem, ...]) -> Tool:
+    """The tool of that name.
+
+    Raises:
+        McpError: there is none, or a problem keeps it away.
+    """
     from agents.mcp_servers.names import tool_names
 
     wanted = {name, tool_names(server.name, [name])[name]}
     for tool in offered:
         if tool.name in wanted:
             return tool
+    for problem in problems:
+        raise McpError(problem.message, hint=problem.hint)
     known = ", ".join(tool.name for tool in offered) or "none"
     hint = server.commands.line("tools", server.name)
     raise McpError(f"{server.name} has no tool {name!r}; it has {known}", hint=hint)
@@ -281,7 +293,7 @@ def _ask(output: Output, tool: Tool, arguments: dict[str, Any], *, yes: bool) ->
         raise McpError(f"{tool.name} was not run")
 
 
-def _called(tool: Tool, arguments: dict[str, Any], tell: Any) -> ToolResult:  # noqa: ANN401 (a function)
+def _called(tool: Tool, arguments: dict[str, Any], tell: Any, *, hint: str) -> ToolResult:  # noqa: ANN401
     from agents.call_context import CallContext
 
     def progress(message: str, done: float | None) -> None:
@@ -290,4 +302,4 @@ def _called(tool: Tool, arguments: dict[str, Any], tell: Any) -> ToolResult:  # 
     try:
         return tool.call(arguments, CallContext(progress=progress))
     except StillroomError as error:
-        raise McpError(error.message, hint=error.hint) from error
+        raise McpError(error.message, hint=error.hint or hint) from error

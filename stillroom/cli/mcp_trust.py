@@ -16,6 +16,7 @@ import typer
 from stillroom.cli import mcp_pages, options
 from stillroom.cli.mcp_servers import ServerName
 from stillroom.cli.output import Output
+from stillroom.cli.pages import counted
 from stillroom.cli.rooms import open_rooms
 from stillroom.errors import McpError
 
@@ -102,7 +103,7 @@ def approve(
         approval = approvals.record(config, served, now=datetime.now().astimezone())
     output.result(
         {"name": name, "approved_at": approval.approved_at if approval else "", "tools": sorted(now)},
-        lambda console: console.print(f"{name} is approved, with {len(now)} tools", markup=False),
+        lambda console: console.print(f"{name} is approved, with {counted(len(now), 'tool')}", markup=False),
     )
     if config.disabled:
         output.note(f'{name} is disabled in {config.source}: it is used once "disabled" is taken out')

@@ -26,6 +26,16 @@ if TYPE_CHECKING:
 EXCERPT_CHARACTERS = 300
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    Example:
+        >>> counted(1, "tool"), counted(2, "tool")
+        ('1 tool', '2 tools')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def show_documents(console: Console, documents: Iterable[Document]) -> None:
     """One line a document: file, language, passages, title."""
     table = Table(box=None, pad_edge=False, header_style="dim")

@@ -45,7 +45,7 @@ def test_server_is_added_tested_approved_called_revoked_and_removed(home: Home) 
     called = home.run("mcp", "call", "plain", "plain__echo", '{"text": "两个 words"}')
     assert called.stdout == "两个 words\n"
     failed = home.run("mcp", "call", "plain", "tell_secret")
-    refused(failed, "cannot log in with ‹hidden›")
+    refused(failed, "cannot log in with ‹hidden›", "stillroom mcp test plain")
     assert TOKEN not in failed.stderr
     assert home.run("mcp", "call", "plain", "write", "text=x").returncode == 2
     assert home.json("mcp", "call", "plain", "write", "text=x", "--yes")["text"] == "x"
@@ -77,8 +77,10 @@ def test_person_is_shown_command_and_tools_and_return_means_no(home: Home) -> No
 def test_change_of_a_description_is_shown_before_it_is_approved_again(home: Home) -> None:
     add(home, "changes")
     home.json("mcp", "approve", "plain", "--yes")
-    (test,) = home.json("mcp", "test")
-    assert test["approval"] == "changed"
+    tried = home.run("mcp", "test", "--json")
+    (test,) = json.loads(tried.stdout)
+    assert (tried.returncode, test["ok"], test["approval"]) == (1, False, "changed")
+    assert test["problem"] == "its tools are withheld until you approve what changed"
     refused(home.run("mcp", "call", "plain", "echo", "text=x"), "changed what it says of its tools (echo)")
     approve = ("mcp", "approve", "plain")
     with Terminal(*approve, environment=home.variables(), folder=home.folder, columns=160, rows=60) as screen:
@@ -148,6 +150,17 @@ def test_server_that_cannot_start_fails_its_test_with_its_last_words(home: Home)
     assert done.returncode == 1
     assert "plain_server: no such database" in done.stdout
     refused(home.run("mcp", "approve", "plain", "--yes"), "no such database")
+
+
+def test_what_is_no_tool_in_a_list_is_told_and_the_others_can_be_called(home: Home) -> None:
+    add(home, "odd")
+    (test,) = home.json("mcp", "test", "plain")
+    assert test["ok"]
+    assert "odd_schema (inputSchema.type: input should be 'object', and it is 'string')" in test["left_out"]
+    assert "no_schema (inputSchema: field required)" in home.run("mcp", "tools", "plain").stderr
+    home.json("mcp", "approve", "plain", "--yes")
+    assert home.run("mcp", "call", "plain", "echo", "text=x").stdout == "x\n"
+    refused(home.run("mcp", "call", "plain", "no_schema"), "left out", "stillroom mcp test plain")
 
 
 def test_ctrl_c_ends_a_server_that_hangs_at_its_start(home: Home) -> None:

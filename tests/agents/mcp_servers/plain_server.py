@@ -56,12 +56,23 @@ def tools(starts: int) -> list[dict[str, Any]]:
             "execution": {"taskSupport": "required"},
         }
     )
+    if MANNER == "odd":
+        listed += ODD
     if MORE:
         listed.append({"name": "later", "description": "New.", "inputSchema": NOTHING})
     return listed
 
 
 MORE: list[bool] = []
+# One that answers what is no result, and what is no tool by the protocol.
+ODD: list[Any] = [
+    {"name": "answer_oddly", "inputSchema": NOTHING, "annotations": READ_ONLY},
+    {"name": "odd_schema", "inputSchema": {"type": "string"}},
+    {"name": "odd_secret", "inputSchema": {"type": os.environ.get("API_TOKEN")}},
+    {"name": 5, "inputSchema": NOTHING},
+    {"name": "no_schema"},
+    "not even an object",
+]
 
 
 def send(message: dict[str, Any]) -> None:
@@ -82,6 +93,8 @@ def call(name: str, arguments: dict[str, Any], starts: int, token: object) -> di
         return text(json.dumps(dict(os.environ)))
     if name == "tell_secret":
         return text(f"cannot log in with {os.environ.get('API_TOKEN')}") | {"isError": True}
+    if name == "answer_oddly":
+        return {"content": [{"type": "text", "text": 5}]}
     if name == "creep":
         for number in range(1200):
             time.sleep(0.05)

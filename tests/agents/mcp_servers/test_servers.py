@@ -131,6 +131,30 @@ def test_only_tools_that_read_on_this_machine_run_without_asking(
     assert asks["a__look_outside"]
 
 
+def test_what_is_no_tool_in_a_list_is_left_out_by_name_and_the_others_work(
+    workshop: Workshop, tools_of: ToolsOf
+) -> None:
+    workshop.plain("odd", "odd")
+    with workshop.servers() as servers:
+        tools = tools_of(servers)
+        assert tools["odd__echo"].call({"text": "still here"}).text == "still here"
+        assert not [name for name in tools if name.startswith(("odd__odd", "odd__no", "odd__5"))]
+        (problem,) = servers.problems
+        assert len(servers.started("odd").left_out) == 5
+    assert "odd_schema (inputSchema.type: input should be 'object', and it is 'string')" in problem.message
+    assert "no_schema (inputSchema: field required)" in problem.message
+    assert TOKEN not in problem.message
+    assert problem.hint == "stillroom mcp test odd"
+
+
+def test_answer_that_is_no_mcp_names_the_place_and_the_value(workshop: Workshop, tools_of: ToolsOf) -> None:
+    workshop.plain("odd", "odd")
+    with workshop.servers() as servers, pytest.raises(ToolError) as caught:
+        tools_of(servers)["odd__answer_oddly"].call({})
+    assert caught.value.message.startswith("answer_oddly of odd: the answer is no MCP: content.0.")
+    assert "text: input should be a valid string, and it is 5" in caught.value.message
+
+
 def test_tool_that_works_only_as_a_task_is_left_out(workshop: Workshop, tools_of: ToolsOf) -> None:
     workshop.plain("a")
     with workshop.servers() as servers:

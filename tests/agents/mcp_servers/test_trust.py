@@ -116,6 +116,17 @@ def test_another_command_under_an_approved_name_is_not_approved(
     assert not workshop.starts.exists()
 
 
+def test_approvals_of_many_servers_are_those_of_each(workshop: Workshop) -> None:
+    workshop.plain("a")
+    workshop.plain("b")
+    with workshop.servers(only=("a",)) as servers:
+        assert servers.tools()
+        first, second = workshop.approvals.of_each(servers.config.servers)
+        assert first == workshop.approvals.of(servers.config.find("a"))
+    assert first is not None
+    assert second is None
+
+
 def test_revoked_server_is_asked_about_again(workshop: Workshop) -> None:
     workshop.plain("a")
     with workshop.servers() as servers:
