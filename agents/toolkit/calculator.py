@@ -2,7 +2,8 @@
 
 The expression is parsed into a syntax tree, and only the nodes named here are evaluated: numbers,
 operators, a few constants and functions. Length and size are bounded, so no expression takes long.
-It does not know units, variables or what the number is for.
+It does not know units, variables or what the number is for, nor how people write what Python writes otherwise
+(``arithmetic_text``).
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import ast
 import math
 import operator
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
+from agents.toolkit.arithmetic_text import PERCENT, as_python
 from stillroom.errors import ToolError
 
 if TYPE_CHECKING:
@@ -54,17 +57,23 @@ _FUNCTIONS: Mapping[str, Callable[..., Number]] = {
     "log": math.log,
     "log10": math.log10,
     "log2": math.log2,
-    "max": max,
-    "min": min,
+    "max": lambda *numbers: max(numbers),
+    "min": lambda *numbers: min(numbers),
     "round": round,
     "sqrt": math.sqrt,
 }
-_ALLOWED = f"numbers, + - * / // % **, brackets, {', '.join(_CONSTANTS)}, {', '.join(_FUNCTIONS)}"
-
-# What people and models write for Python's operators; full-width forms come with Chinese input methods.
-_SPELLINGS = str.maketrans(
-    {"×": "*", "÷": "/", "−": "-", "^": "**"} | {chr(0xFF01 + i): chr(0x21 + i) for i in range(0x5E)}
+# How many numbers a function takes, where it is not one: at least, and at most.
+_ARGUMENTS: Mapping[str, tuple[int, int]] = {
+    "log": (1, 2),
+    "max": (1, MAX_EXPRESSION_CHARACTERS),
+    "min": (1, MAX_EXPRESSION_CHARACTERS),
+    "round": (1, 2),
+}
+_ALLOWED = (
+    f"numbers, + - * / // % **, brackets, {', '.join(_CONSTANTS)}, {', '.join(_FUNCTIONS)}; "
+    "12.5% is 12.5 / 100, and 3,400 is 3400"
 )
+_SHARE: Final = re.compile(rf"{PERCENT}\(([^()]*)\)")
 
 
 def evaluate(expression: str) -> Number:
@@ -82,15 +91,22 @@ def evaluate(expression: str) -> Number:
             expression, f"{len(expression)} characters; at most {MAX_EXPRESSION_CHARACTERS} are taken"
         )
     try:
-        tree = ast.parse(expression.translate(_SPELLINGS).strip(), mode="eval")
-        return _value(tree.body)
-    except SyntaxError as error:
+        text = as_python(expression)
+    except ValueError as error:
+        raise _refused(expression, str(error)) from error
+    try:
+        tree = ast.parse(text, mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise _refused(expression, "it is not one arithmetic expression") from error
+    try:
+        return _value(tree.body)
     except ZeroDivisionError as error:
         raise _refused(expression, "it divides by zero") from error
     except OverflowError as error:
         raise _refused(expression, "a number in it is beyond about 1.8e308") from error
-    except (ValueError, TypeError, RecursionError) as error:
+    except RecursionError as error:
+        raise _refused(expression, "it is nested too deeply") from error
+    except ValueError as error:
         raise _refused(expression, str(error)) from error
 
 
@@ -110,12 +126,45 @@ def _value(node: ast.expr) -> Number:
             return _CONSTANTS[name]
         case ast.UnaryOp(op=op, operand=operand) if type(op) in _SIGNS:
             return _SIGNS[type(op)](_value(operand))
+        case ast.Call(func=ast.Name(id=name), args=[of], keywords=[]) if name == PERCENT:
+            return _bounded(_value(of) / 100)
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right) if _is_share_of_nothing(left, right):
+            raise ValueError(
+                f"{_shown(right)!r} of what? For so much more or less of a number, write "
+                f"NUMBER * (1 + {_shown(right)}) or NUMBER * (1 - {_shown(right)})"
+            )
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
             return _bounded(_OPERATORS[type(op)](_value(left), _value(right)))
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _FUNCTIONS:
             return _bounded(_call(name, [_value(arg) for arg in args]))
         case _:
-            raise ValueError(f"{ast.unparse(node)!r} is not allowed")
+            raise ValueError(f"{_shown(node)!r} is not allowed")
+
+
+def _shown(node: ast.expr) -> str:
+    """About as it was written."""
+    return _SHARE.sub(r"\1%", ast.unparse(node))
+
+
+def _is_share(node: ast.expr) -> bool:
+    """Whether it is a percentage, or a sum of them."""
+    match node:
+        case ast.Call(func=ast.Name(id=name)):
+            return name == PERCENT
+        case ast.UnaryOp(operand=operand):
+            return _is_share(operand)
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right):
+            return _is_share(left) and _is_share(right)
+    return False
+
+
+def _is_share_of_nothing(left: ast.expr, right: ast.expr) -> bool:
+    """Whether a percentage is added to what is none: some mean ``200 * 1.15`` by ``200 + 15%``, some 200.15.
+
+    With 1 they mean the same.
+    """
+    is_one = isinstance(left, ast.Constant) and left.value == 1
+    return _is_share(right) and not is_one and not _is_share(left)
 
 
 def _bounded(number: object) -> Number:
@@ -130,6 +179,17 @@ def _bounded(number: object) -> Number:
 
 
 def _call(name: str, arguments: list[Number]) -> Number:
-    if name == "round" and len(arguments) > 1 and abs(arguments[1]) > MAX_ROUND_DIGITS:
-        raise ValueError(f"round takes at most {MAX_ROUND_DIGITS} digits, not {arguments[1]}")
-    return _FUNCTIONS[name](*arguments)
+    least, most = _ARGUMENTS.get(name, (1, 1))
+    if not least <= len(arguments) <= most:
+        needed = "1 number" if most == 1 else f"{least} or 2" if most == 2 else "1 or more"  # noqa: PLR2004
+        raise ValueError(f"{name} takes {needed}, not {len(arguments)}")
+    if name == "round" and len(arguments) > 1:
+        digits = arguments[1]
+        if not isinstance(digits, int):
+            raise ValueError(f"round takes a whole number of digits, not {digits}")
+        if abs(digits) > MAX_ROUND_DIGITS:
+            raise ValueError(f"round takes at most {MAX_ROUND_DIGITS} digits, not {digits}")
+    try:
+        return _FUNCTIONS[name](*arguments)
+    except ValueError as error:  # as math has it: "math domain error"
+        raise ValueError(f"{name} has no real value of {', '.join(map(str, arguments))}") from error
