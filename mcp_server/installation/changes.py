@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from agents.mcp_servers.redaction import shown_url
 from mcp_server.installation.documents import editor, own_names, server_slot, with_server, without_server
 from mcp_server.installation.entries import Address, entry, is_ours, updated
+from mcp_server.installation.redaction import line_without_secrets, without_secrets
 from stillroom.errors import McpError
 
 if TYPE_CHECKING:
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
     from pathlib import PurePath
     from typing import Any
 
-    from mcp_server.installation.client import Client
+    from mcp_server.installation.client import Client, Format
     from mcp_server.installation.entries import Server
 
 _MOST_LETTERS: Final = 200
+_HEADER_LINES: Final = 2
 Status = Literal["added", "updated", "unchanged", "removed", "absent"]
 
 
@@ -33,6 +35,7 @@ class Change:
     """What becomes of one file.
 
     Attributes:
+        format: of the file.
         before: its text; None where there is no file.
         after: its text then; None where it is not to be there.
         status: what happens to the entry.
@@ -42,6 +45,7 @@ class Change:
     """
 
     path: PurePath
+    format: Format
     before: str | None
     after: str | None
     status: Status
@@ -55,8 +59,23 @@ class Change:
         return self.before != self.after
 
     def diff(self) -> str:
-        """The difference as ``diff -u`` shows it; empty where there is none."""
-        return "".join(_diff_lines(str(self.path), self.before, self.after))
+        """The difference as ``diff -u`` shows it, with secrets hidden; empty where there is none."""
+        lines = _diff_lines(str(self.path), self.before, self.after)
+        shown = self._shown_lines() if lines else {}
+        # Behind the two lines with the file's name, and but for those that say where, a sign stands first.
+        return "".join(
+            line if at < _HEADER_LINES or line.startswith("@") else _ended(line[0] + shown[line[1:]])
+            for at, line in enumerate(lines)
+        )
+
+    def _shown_lines(self) -> dict[str, str]:
+        """How each line is shown; a line that stands twice with its secrets hidden in both places."""
+        shown: dict[str, str] = {}
+        for text in (self.before, self.after):
+            hidden = without_secrets(text, self.format) if text else ""
+            for line, without in zip(io.StringIO(text or ""), io.StringIO(hidden), strict=True):
+                shown[line] = without if without != line else shown.get(line, line)
+        return shown
 
 
 def installation(
@@ -103,7 +122,7 @@ def installation(
     except ValueError as error:
         raise _unreadable(path, error) from error
     status: Status = "added" if not there else "unchanged" if after == text else "updated"
-    return Change(path, text, after, status, first=first, loses=loses)
+    return Change(path, client.format, text, after, status, first=first, loses=loses)
 
 
 def removal(
@@ -129,11 +148,11 @@ def removal(
         McpError: the text cannot be read, or the entry is somebody else's.
     """
     if text is None:
-        return Change(path, None, None, "absent", last=True)
+        return Change(path, client.format, None, None, "absent", last=True)
     try:
         entries = editor(client.format).entries(text, server_slot(client, name))
         if name not in entries:
-            return Change(path, text, text, "absent", last=not own_names(client, text))
+            return Change(path, client.format, text, text, "absent", last=not own_names(client, text))
         if not _may_change(entries[name], name, server):
             raise McpError(
                 f"{path} has a server {name!r} that is not Stillroom's: {_shown(entries[name])}",
@@ -145,7 +164,7 @@ def removal(
         last = after is None or not own_names(client, after)
     except ValueError as error:
         raise _unreadable(path, error) from error
-    return Change(path, text, after, "removed", last=last)
+    return Change(path, client.format, text, after, "removed", last=last)
 
 
 def _may_change(found: object, name: str, server: Server) -> bool:
@@ -190,7 +209,8 @@ def _shown(found: object) -> str:
     known = ("command", "url", "httpUrl", "serverUrl")
     key = next((key for key in known if key in found), "")
     value = str(found.get(key, ""))
-    said = f"{key} {value if key == 'command' else shown_url(value)}" if key else "without command or address"
+    value = line_without_secrets(value) if key == "command" else shown_url(value)
+    said = f"{key} {value}" if key else "without command or address"
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in said[:_MOST_LETTERS])
 
 
@@ -202,7 +222,7 @@ def _diff_lines(name: str, before: str | None, after: str | None) -> list[str]:
         "/dev/null" if before is None else name,
         "/dev/null" if after is None else name,
     )
-    return [_ended(line) for line in lines]
+    return list(lines)
 
 
 def _ended(line: str) -> str:
