@@ -5,20 +5,19 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from deploy.loopback import local_root
 from mcp_server.http.exposure import MCP_PATH
 from stillroom.errors import McpError
-
-if TYPE_CHECKING:
-    from mcp_server.http.exposure import Exposure
 
 DEFAULT_PORT: Final = 8620
 # Requests that wait until they are accepted; systems cut it to a limit of their own.
 _BACKLOG: Final = 1024
 _PORT_TAKEN: Final = frozenset({errno.EADDRINUSE, errno.EACCES})
 _FREE_PORT: Final = "--port 0 finds a free port"
+# Addresses of documentation, which no machine has (RFC 5737 and 3849).
+_ELSEWHERE: Final = {"0.0.0.0": "192.0.2.1", "::": "2001:db8::1"}  # noqa: S104 -- compared, not bound
 _OWN_HOST: Final = "--host takes a name or an address of this machine; 127.0.0.1 is this machine alone"
 
 
@@ -76,15 +75,30 @@ def _opened(family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.so
     return opened
 
 
-def server_url(exposure: Exposure, port: int, *, secure: bool) -> str:
-    """Where clients reach the server.
+def reached_at(host: str) -> str:
+    """By which address others reach a server that listens there: on all of them, the one that leads out.
+
+    Without a way out it is ``host`` again. Nothing is sent.
+    """
+    target = _ELSEWHERE.get(host)
+    if target is None:
+        return host
+    family = socket.AF_INET6 if ":" in target else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((target, 9))
+        except OSError:
+            return host
+        found: str = probe.getsockname()[0]
+    return found
+
+
+def server_url(host: str, port: int, *, secure: bool) -> str:
+    """Where clients reach a server that listens there.
 
     Example:
-        >>> from mcp_server.http.exposure import Exposure
-        >>> server_url(Exposure(), 8620, secure=False)
+        >>> server_url("127.0.0.1", 8620, secure=False)
         'http://127.0.0.1:8620/mcp'
     """
-    if exposure.public_url:
-        return exposure.public_url
-    root = local_root(exposure.host, port)
+    root = local_root(host, port)
     return f"{root.replace('http', 'https', 1) if secure else root}{MCP_PATH}"

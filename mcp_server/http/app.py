@@ -12,16 +12,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
-from mcp.server.auth.middleware.bearer_auth import RequireAuthMiddleware
-from mcp.server.auth.routes import build_resource_metadata_url, create_protected_resource_routes
 from mcp.server.transport_security import TransportSecuritySettings
-from pydantic import AnyHttpUrl
 from starlette.applications import Starlette
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
-from mcp_server.callers import SCOPES
 from mcp_server.http.access_log import AccessLog
 from mcp_server.http.bodies import MOST_BYTES, Bodies
 from mcp_server.http.draining import Draining
@@ -30,11 +26,13 @@ from mcp_server.http.guard import Guard
 from mcp_server.http.health import HEALTH_PATH, healthy
 from mcp_server.http.messages import Messages
 from mcp_server.http.rates import RateLimit, Rates
+from mcp_server.http.refusals import not_here, wrong_method
 from mcp_server.http.request_ids import HEADER, RequestIds
+from mcp_server.http.resource_metadata import ResourceMetadata
 from mcp_server.http.revocation import looking_for_revoked
 from mcp_server.http.sessions import IDLE_SECONDS, MOST_SESSIONS, SESSIONS_SHARE, Sessions
 from mcp_server.http.slots import AT_ONCE, SLOTS_SHARE, Slots
-from mcp_server.http.verifier import ExpiredTokens, TokenBackend
+from mcp_server.http.verifier import RequiredToken, TokenBackend
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -44,6 +42,9 @@ if TYPE_CHECKING:
 
     from mcp_server.http.access_log import AccessEntry
     from mcp_server.http.verifier import FileTokenVerifier
+
+
+_METHODS = ("GET", "POST", "DELETE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,11 @@ class HttpApp:
 def build_app(
     server: MCPServer[Any],
     *,
-    url: str,
     hosts: Sequence[str],
     origins: Sequence[str],
     tell: Callable[[AccessEntry], None],
     verifier: FileTokenVerifier | None = None,
+    public_url: str = "",
     pages: Sequence[str] = (),
     requests_per_minute: int = 0,
 ) -> HttpApp:
@@ -69,11 +70,11 @@ def build_app(
 
     Args:
         server: whose tools are served.
-        url: where clients reach it, ending in the path.
         hosts: that ``Host`` may name.
         origins: that ``Origin`` may name, where there is one.
         tell: takes an entry of the access log.
         verifier: of tokens; None where nobody is asked for one.
+        public_url: where clients reach it, ending in the path, if that is not where they call it.
         pages: origins whose scripts may read the answers.
         requests_per_minute: of one caller; 0 for any number.
     """
@@ -92,17 +93,20 @@ def build_app(
     alone = verifier is None
     shared = Sessions(sessions.handle_request, share=MOST_SESSIONS if alone else SESSIONS_SHARE)
     endpoint: ASGIApp = Bodies(Messages(Slots(shared, share=1.0 if alone else SLOTS_SHARE)))
-    metadata = build_resource_metadata_url(AnyHttpUrl(url))
+    metadata = ResourceMetadata(public_url)
     if verifier is not None:
-        endpoint = ExpiredTokens(RequireAuthMiddleware(endpoint, [], metadata), str(metadata))
+        endpoint = RequiredToken(endpoint, metadata.url)
     if requests_per_minute:
         endpoint = RateLimit(endpoint, Rates(requests_per_minute))
     if verifier is not None:
         endpoint = AuthContextMiddleware(endpoint)
         endpoint = AuthenticationMiddleware(endpoint, backend=TokenBackend(verifier))
-    routes = [Route(MCP_PATH, endpoint=endpoint), Route(HEALTH_PATH, endpoint=healthy)]
+    # Both ways to write it: a redirect from one to the other would name an address behind a proxy.
+    paths = (MCP_PATH, f"{MCP_PATH}/")
+    routes = [Route(path, endpoint=endpoint, methods=list(_METHODS)) for path in paths]
+    routes.append(Route(HEALTH_PATH, endpoint=healthy))
     if verifier is not None:
-        routes += _metadata_routes(url)
+        routes.append(metadata.route)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -113,13 +117,17 @@ def build_app(
             async with looking_for_revoked(partial(_end_revoked, draining, shared, verifier)):
                 yield
 
-    app: ASGIApp = Starlette(routes=routes, lifespan=lifespan)
+    served = Starlette(
+        routes=routes, lifespan=lifespan, exception_handlers={404: not_here, 405: wrong_method}
+    )
+    served.router.redirect_slashes = False
+    app: ASGIApp = served
     if pages:
         app = _readable_by(pages, app)
     app = Guard(app, security, asks_for_tokens=verifier is not None, open_paths=(HEALTH_PATH,))
     draining = Draining(app, still_holds=None if verifier is None else verifier.still_holds)
-    paths = [route.path for route in routes]
-    return HttpApp(RequestIds(AccessLog(draining, tell, paths=paths, quiet_paths=(HEALTH_PATH,))), draining)
+    known = [route.path for route in routes]
+    return HttpApp(RequestIds(AccessLog(draining, tell, paths=known, quiet_paths=(HEALTH_PATH,))), draining)
 
 
 async def _end_revoked(draining: Draining, sessions: Sessions, verifier: FileTokenVerifier) -> None:
@@ -127,24 +135,11 @@ async def _end_revoked(draining: Draining, sessions: Sessions, verifier: FileTok
     await sessions.end_revoked(verifier.still_holds)
 
 
-def _metadata_routes(url: str) -> list[Route]:
-    """RFC 9728: which scopes there are, and that tokens come in a header.
-
-    The document must name an issuer: it is the server itself, whose owner makes the tokens by a command.
-    There is no page to log in at.
-    """
-    resource = AnyHttpUrl(url)
-    issuer = AnyHttpUrl(url.removesuffix(MCP_PATH) or url)
-    return create_protected_resource_routes(
-        resource, [issuer], scopes_supported=list(SCOPES), resource_name="Stillroom"
-    )
-
-
 def _readable_by(pages: Sequence[str], app: ASGIApp) -> ASGIApp:
     return CORSMiddleware(
         app,
         allow_origins=pages,
-        allow_methods=["GET", "POST", "DELETE"],
+        allow_methods=_METHODS,
         allow_headers=["*"],
         expose_headers=["Mcp-Session-Id", "WWW-Authenticate", HEADER],
     )

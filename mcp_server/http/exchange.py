@@ -24,7 +24,7 @@ class Exchange:
     Attributes:
         request_id: by which a client and a log speak of it.
         token: that was verified, its digest in the token's place; None without one.
-        expired: the token that came was good once.
+        token_trouble: why the token that came is not good; empty where none came.
         message: the JSON-RPC method, and a tool's name after a blank; empty where it is not known.
         message_id: of the JSON-RPC request; None where there is none that is one.
         stays_open: its answer is a stream that lasts as long as the client listens.
@@ -32,7 +32,7 @@ class Exchange:
 
     request_id: str = ""
     token: AccessToken | None = None
-    expired: bool = False
+    token_trouble: str = ""
     message: str = ""
     message_id: str | int | None = None
     stays_open: bool = False

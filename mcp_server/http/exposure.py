@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DEFAULT_HOST: Final = "127.0.0.1"
 MCP_PATH: Final = "/mcp"
 _LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
-_EVERY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 -- compared, not bound
+EVERY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 -- compared, not bound
 _HOST: Final = re.compile(r"[^\s/@]+")
 _ORIGIN: Final = re.compile(r"https?://[^\s/@]+")
 
@@ -107,7 +107,7 @@ def accepted_hosts(exposure: Exposure, own_names: Iterable[str] = ()) -> list[st
         >>> accepted_hosts(Exposure(allowed_hosts=("box.lan",)))[-2:]
         ['box.lan', 'box.lan:*']
     """
-    listening = own_names if exposure.host in _EVERY_ADDRESS else (exposure.host,)
+    listening = own_names if exposure.host in EVERY_ADDRESS else (exposure.host,)
     public = urlsplit(exposure.public_url).hostname
     allowed = (*exposure.allowed_hosts, *((public,) if public else ()))
     names = dict.fromkeys(_bracketed(name.lower()) for name in (*_LOOPBACK_NAMES, *listening, *allowed))

@@ -7,9 +7,11 @@ for a token would open it to the world.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from mcp.server.transport_security import TransportSecurityMiddleware
+from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from mcp_server.http.refusals import refusal
@@ -36,6 +38,14 @@ _ONCE: Final = frozenset(
     }
 )
 _HOSTS: Final = frozenset({b"host", b"origin"})
+_WAYS_OUT: Final = {
+    421: "the server may not be called by this name; it takes those of --allow-host NAME, or the setting"
+    " mcp_allowed_hosts",
+    403: "pages of this origin may not call the server; it takes those of --allow-origin ORIGIN",
+}
+# The SDK lets anything stand where a port should; what is told to a client is made of it.
+_HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?")
+_LAST_PORT: Final = 65_535
 _OF_PROXIES: Final = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
 
 
@@ -66,12 +76,20 @@ class Guard:
         """Serve one request, or refuse it."""
         if scope["type"] == "http" and scope["path"] not in self._open_paths:
             scope = {**scope, "headers": _in_small_letters(scope["headers"])}
-            refused = self._twice(scope) or self._proxied(scope)
-            refused = refused or await self._security.validate_request(Request(scope))
+            refused = self._twice(scope) or self._proxied(scope) or await self._foreign(scope)
             if refused is not None:
                 await refused(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    async def _foreign(self, scope: Scope) -> Response | None:
+        """What the SDK refuses, in words that name the way out; also what is no name and port at all."""
+        refused = await self._security.validate_request(Request(scope))
+        if refused is not None:
+            return refusal(refused.status_code, _WAYS_OUT[refused.status_code])
+        named = _HOST.fullmatch(Headers(scope=scope)["host"])
+        sound = named is not None and int(named["port"] or 0) <= _LAST_PORT
+        return None if sound else refusal(421, _WAYS_OUT[421])
 
     def _twice(self, scope: Scope) -> Response | None:
         names = [name for name, _ in scope["headers"] if name in _ONCE]

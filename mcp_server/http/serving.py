@@ -11,13 +11,14 @@ import logging
 import signal
 import sys
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import uvicorn
 from sse_starlette.sse import AppStatus
 
 from mcp_server.http.access_log import LogFormat, log_writer
-from mcp_server.http.addresses import DEFAULT_PORT, listening_socket, own_names, server_url
+from mcp_server.http.addresses import DEFAULT_PORT, listening_socket, own_names, reached_at, server_url
 from mcp_server.http.app import build_app
 from mcp_server.http.connections import PatientProtocol
 from mcp_server.http.exposure import (
@@ -28,7 +29,7 @@ from mcp_server.http.exposure import (
     require_token,
 )
 from mcp_server.http.forwarded import Forwarded
-from mcp_server.http.tls import Certificate, server_context
+from mcp_server.http.tls import Certificate, out_of_time, server_context
 
 if TYPE_CHECKING:
     import socket
@@ -81,6 +82,7 @@ class Listening:
         port: likewise.
         asks_for_tokens: whether clients need one.
         encrypted: whether it speaks TLS itself.
+        certificate_trouble: why clients will refuse its certificate; empty where they will not for its dates.
     """
 
     url: str
@@ -88,6 +90,7 @@ class Listening:
     port: int
     asks_for_tokens: bool
     encrypted: bool
+    certificate_trouble: str = ""
 
 
 def serve_http(
@@ -116,26 +119,27 @@ def serve_http(
     require_token(exposure, has_token=asks)
     context = server_context(options.certificate) if options.certificate else None
     secure = context is not None
+    trouble = out_of_time(options.certificate, datetime.now(UTC)) if options.certificate else ""
     _quiet()
     with (
         log_writer(options.access_log, options.log_format) as tell,
         listening_socket(exposure.host, options.port) as listening,
     ):
         port = listening.getsockname()[1]
-        url = server_url(exposure, port, secure=secure)
+        url = exposure.public_url or server_url(reached_at(exposure.host), port, secure=secure)
         app = build_app(
             make_server(),
-            url=url,
             hosts=accepted_hosts(exposure, own_names()),
             origins=accepted_origins(exposure),
             tell=tell,
             verifier=verifier if asks else None,
+            public_url=exposure.public_url,
             pages=exposure.allowed_origins,
             requests_per_minute=options.requests_per_minute,
         )
         config = _config(app.serve, exposure.trusted_proxies, context)
         with _until_a_signal():
-            on_listening(Listening(url, exposure.host, port, asks, secure))
+            on_listening(Listening(url, exposure.host, port, asks, secure, trouble))
             # What libraries print is no result of the command's.
             with contextlib.redirect_stdout(sys.stderr):
                 asyncio.run(_Server(config, app.draining).serve([listening]))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from stillroom.errors import McpError
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
 
@@ -23,6 +24,28 @@ class Certificate:
 
     certificate: Path
     key: Path
+
+
+def out_of_time(files: Certificate, now: datetime) -> str:
+    """Why clients would refuse the certificate at that moment, for its dates; empty where it is good.
+
+    Raises:
+        McpError: it cannot be read.
+    """
+    from cryptography import x509
+
+    try:
+        leaf = x509.load_pem_x509_certificates(files.certificate.read_bytes())[0]
+        begins, ends = leaf.not_valid_before_utc, leaf.not_valid_after_utc
+    except (OSError, ValueError) as error:
+        raise McpError(f"the dates of {files.certificate} cannot be read: {error}") from error
+    if now < begins:
+        return f"{files.certificate} is not good before {_shown(begins)}"
+    return f"{files.certificate} expired at {_shown(ends)}" if now > ends else ""
+
+
+def _shown(moment: datetime) -> str:
+    return moment.isoformat(timespec="minutes")
 
 
 def server_context(files: Certificate) -> ssl.SSLContext:

@@ -15,7 +15,7 @@ from mcp.server.auth.provider import AccessToken
 
 from mcp_server.http.exchange import exchange_of
 from mcp_server.http.expiry import is_over
-from mcp_server.http.refusals import bad_token
+from mcp_server.http.refusals import bad_token, no_token
 from mcp_server.http.tokens import holder
 from stillroom.errors import McpError
 
@@ -34,6 +34,8 @@ _LOGGER = logging.getLogger(__name__)
 # a person's editor, which may write into the same one.
 _State = tuple[int, ...] | None
 _SCHEME: Final = "bearer "
+_EXPIRED: Final = "the token has expired"
+_UNKNOWN: Final = "there is no such token: it is mistyped, or was revoked"
 
 
 def _now() -> datetime:
@@ -119,28 +121,32 @@ class TokenBackend(BearerAuthBackend):
             return found
         given = conn.headers.get("authorization", "")
         if given.lower().startswith(_SCHEME):
-            exchange_of(conn.scope).expired = self._verifier.has_expired(given[len(_SCHEME) :])
+            expired = self._verifier.has_expired(given[len(_SCHEME) :])
+            exchange_of(conn.scope).token_trouble = _EXPIRED if expired else _UNKNOWN
         return None
 
 
-class ExpiredTokens:
-    """ASGI layer that tells whoever comes with an expired token that it was good once; all others pass.
+class RequiredToken:
+    """ASGI layer that refuses whoever has no good token, and says which of three that is.
 
-    The SDK would say only that a token is needed. It stands behind ``TokenBackend``.
+    It came with none; with one that was good once; or with one that is unknown. Whether that was mistyped or
+    revoked is nowhere kept. It stands behind ``TokenBackend``.
 
     Args:
         app: what is served.
-        metadata_url: of RFC 9728's document.
+        metadata_url: where RFC 9728's document is, for a request of that scope.
     """
 
-    def __init__(self, app: ASGIApp, metadata_url: str) -> None:
+    def __init__(self, app: ASGIApp, metadata_url: Callable[[Scope], str]) -> None:
         self._app = app
         self._metadata_url = metadata_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
-        if exchange_of(scope).expired:
-            refused = bad_token("the token has expired", self._metadata_url)
-            await refused(scope, receive, send)
+        exchange = exchange_of(scope)
+        if exchange.token is not None:
+            await self._app(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        url = self._metadata_url(scope)
+        refused = bad_token(exchange.token_trouble, url) if exchange.token_trouble else no_token(url)
+        await refused(scope, receive, send)

@@ -216,7 +216,7 @@ def _tell(listening: Listening, output: Output) -> None:
         console.print(f"Stillroom's MCP server listens on {listening.url}", markup=False, soft_wrap=True)
         console.print(_how_to_connect(listening), markup=False, soft_wrap=True)
 
-    from mcp_server.http.exposure import is_loopback_host
+    from mcp_server.http.exposure import EVERY_ADDRESS, is_loopback_host
 
     if not listening.asks_for_tokens:
         output.note(
@@ -226,6 +226,13 @@ def _tell(listening: Listening, output: Output) -> None:
     if not listening.encrypted and not is_loopback_host(listening.host):
         output.note(
             "Tokens travel unencrypted: add --tls-cert and --tls-key, or let only a TLS proxy reach it."
+        )
+    if listening.certificate_trouble:
+        output.note(f"Clients will refuse the certificate: {listening.certificate_trouble}.")
+    if listening.host in EVERY_ADDRESS:
+        output.note(
+            "Clients may call it by any address of this machine and by its name; by another name with"
+            " --allow-host NAME."
         )
     # Last: whoever starts the server may end it as soon as it has said where it listens.
     output.result(data, show)

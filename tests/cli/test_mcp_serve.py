@@ -6,7 +6,7 @@ import json
 import signal
 import stat
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -15,6 +15,7 @@ import pytest
 from mcp_server.http.tokens import TokenFile
 from mcp_server.jobs.store import JobStore
 from tests.cli.conftest import refused
+from tests.mcp_server.http.test_tls import make_certificate
 from tests.mcp_server.http.wire import bearer, call, headers_for, message
 
 if TYPE_CHECKING:
@@ -196,6 +197,7 @@ def test_listening_for_other_machines_needs_a_token_and_says_that_it_is_not_encr
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=120)
     assert "Tokens travel unencrypted" in errors
+    assert "by any address of this machine and by its name; by another name with --allow-host NAME" in errors
     lines = [json.loads(line) for line in (home.folder / "log").read_text(encoding="utf-8").splitlines()]
     assert [(line["caller"], line["status"]) for line in lines] == [("", 401), ("phone", 200), ("", 401)]
     assert token not in errors + json.dumps(lines)
@@ -255,6 +257,15 @@ def test_file_of_tokens_that_is_named_and_missing_is_refused_and_not_made(home: 
     assert [one["name"] for one in home.json("mcp", "token", "list", *named)["tokens"]] == ["x"]
     home.environment["STILLROOM_MCP_TOKENS_FILE"] = str(home.folder / "elsewhere.json")
     refused(home.run("mcp", "token", "list"), "there is no file of tokens")
+
+
+def test_expired_certificate_is_told_of(home: Home) -> None:
+    files = make_certificate(home.folder, left=-timedelta(hours=1))
+    with serving(home, "--tls-cert", str(files.certificate), "--tls-key", str(files.key)) as (process, told):
+        assert told["encrypted"] is True
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=120)
+    assert f"Clients will refuse the certificate: {files.certificate} expired at " in errors
 
 
 def test_certificate_without_its_key_is_refused(home: Home) -> None:

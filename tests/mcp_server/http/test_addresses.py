@@ -6,8 +6,7 @@ import socket
 
 import pytest
 
-from mcp_server.http.addresses import listening_socket, own_names, server_url
-from mcp_server.http.exposure import Exposure
+from mcp_server.http.addresses import listening_socket, own_names, reached_at, server_url
 from stillroom.errors import McpError
 
 
@@ -16,12 +15,16 @@ def test_machine_knows_its_own_names() -> None:
 
 
 def test_address_for_clients_is_where_they_reach_it() -> None:
-    assert server_url(Exposure(), 8620, secure=False) == "http://127.0.0.1:8620/mcp"
-    assert server_url(Exposure("0.0.0.0"), 1, secure=True) == "https://127.0.0.1:1/mcp"
-    assert server_url(Exposure("::1"), 1, secure=False) == "http://[::1]:1/mcp"
-    assert (
-        server_url(Exposure(public_url="https://a.example/mcp"), 1, secure=False) == "https://a.example/mcp"
-    )
+    assert server_url("127.0.0.1", 8620, secure=False) == "http://127.0.0.1:8620/mcp"
+    assert server_url("box.lan", 1, secure=True) == "https://box.lan:1/mcp"
+    assert server_url("::1", 1, secure=False) == "http://[::1]:1/mcp"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_server_on_all_addresses_is_reached_at_one_of_this_machines(host: str) -> None:
+    assert reached_at("127.0.0.1") == "127.0.0.1"
+    # A machine that has no way out has no better name for itself.
+    assert reached_at(host) in {host, *own_names()}
 
 
 def test_port_that_is_taken_is_an_error_with_a_way_out() -> None:

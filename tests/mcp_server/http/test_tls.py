@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from mcp_server.http.tls import Certificate, server_context
+from mcp_server.http.tls import Certificate, out_of_time, server_context
 from stillroom.errors import McpError
 from tests.mcp_server.http.conftest import Tokens, serving
 from tests.mcp_server.http.wire import bearer, headers_for, message
@@ -23,8 +23,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def make_certificate(folder: Path, name: str = "server", password: bytes | None = None) -> Certificate:
-    """A certificate for 127.0.0.1 that vouches for itself."""
+def make_certificate(
+    folder: Path,
+    name: str = "server",
+    password: bytes | None = None,
+    *,
+    left: timedelta = timedelta(days=1),
+) -> Certificate:
+    """A certificate for 127.0.0.1 that vouches for itself, from yesterday on for so long from now."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
     now = datetime.now(UTC)
@@ -35,7 +41,7 @@ def make_certificate(folder: Path, name: str = "server", password: bytes | None 
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_after(now + left)
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -74,6 +80,18 @@ def test_server_with_a_certificate_speaks_tls_and_nothing_else(tokens: Tokens, t
             old.wrap_socket(plain) as connection,
         ):
             assert connection.version() == "TLSv1.2"
+
+
+def test_certificate_is_told_of_before_and_after_its_time(tmp_path: Path) -> None:
+    files, now = make_certificate(tmp_path), datetime.now(UTC)
+    assert out_of_time(files, now) == ""
+    late = now + timedelta(days=2)
+    assert out_of_time(files, late).startswith(f"{files.certificate} expired at {late.year}-")
+    assert "is not good before" in out_of_time(files, now - timedelta(days=2))
+    # The server's own is the first of a chain.
+    chain = files.certificate.read_bytes()
+    files.certificate.write_bytes(chain + make_certificate(tmp_path, "other").certificate.read_bytes())
+    assert out_of_time(files, now) == ""
 
 
 def test_key_of_another_certificate_is_refused(tmp_path: Path) -> None:

@@ -21,19 +21,38 @@ if TYPE_CHECKING:
     from tests.mcp_server.http.conftest import Tokens
 
 
+def metadata_url(refused: httpx.Response) -> str:
+    """Where a refusal says that RFC 9728's document is."""
+    challenge = refused.headers["www-authenticate"]
+    assert challenge.startswith("Bearer ")
+    return challenge.partition('resource_metadata="')[2].partition('"')[0]
+
+
 def test_request_without_a_token_is_told_that_one_is_needed_and_where_that_is_written(
     guarded: HttpServer,
 ) -> None:
     response = guarded.send(message("tools/list"))
 
     assert response.status_code == 401
-    challenge = response.headers["www-authenticate"]
-    assert challenge.startswith("Bearer ")
-    metadata = challenge.partition('resource_metadata="')[2].partition('"')[0]
-    written = httpx.get(metadata, trust_env=False, timeout=60).json()
+    # RFC 6750 wants no error's code where nothing was presented.
+    assert "error" not in response.headers["www-authenticate"]
+    assert "stillroom mcp token add NAME" in response.json()["error"]["message"]
+    written = httpx.get(metadata_url(response), trust_env=False, timeout=60).json()
     assert written["resource"] == guarded.url
+    assert written["authorization_servers"] == [f"{guarded.root}/"]
     assert written["scopes_supported"] == ["read", "ingest", "agent"]
     assert written["bearer_methods_supported"] == ["header"]
+
+
+@pytest.mark.parametrize("name", ["localhost", "LocalHost", "[::1]"])
+def test_metadata_name_the_server_as_the_client_called_it(guarded: HttpServer, name: str) -> None:
+    host = {"Host": f"{name}:{guarded.port}"}
+    refused = guarded.send(message("tools/list"), headers=host)
+    root = f"http://{name.lower()}:{guarded.port}"
+    assert metadata_url(refused) == f"{root}/.well-known/oauth-protected-resource/mcp"
+    there = f"{guarded.root}/.well-known/oauth-protected-resource/mcp"
+    written = httpx.get(there, headers=host, trust_env=False, timeout=60).json()
+    assert (written["resource"], written["authorization_servers"]) == (f"{root}/mcp", [f"{root}/"])
 
 
 @pytest.mark.parametrize(
@@ -53,6 +72,9 @@ def test_wrong_token_is_refused(guarded: HttpServer, header: str) -> None:
     sent = {name.encode("ascii"): value.encode("latin-1") for name, value in headers.items()}
     response = httpx.post(guarded.url, json=asked, headers=sent, trust_env=False, timeout=60)
     assert response.status_code == 401
+    presented = header.startswith("Bearer ")
+    challenge = response.headers["www-authenticate"]
+    assert ('error="invalid_token", error_description="there is no such token' in challenge) is presented
 
 
 def test_token_in_the_address_is_no_token_and_is_not_logged(guarded: HttpServer, tokens: Tokens) -> None:
@@ -152,6 +174,13 @@ def test_scope_is_asked_for_whatever_the_headers_say_of_the_call(guarded: HttpSe
 def test_foreign_host_is_refused_before_anything_else(guarded: HttpServer, host: str, path: str) -> None:
     response = httpx.get(guarded.root + path, headers={"Host": host}, trust_env=False)
     assert response.status_code == 421
+    assert "--allow-host NAME" in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:x", "localhost:99999", 'localhost:1"', "localhost:1, evil"])
+def test_host_whose_port_is_none_is_refused(guarded: HttpServer, host: str) -> None:
+    response = httpx.get(guarded.url, headers={"Host": host}, trust_env=False)
+    assert response.status_code == 421
 
 
 @pytest.mark.parametrize("host", ["localhost", "LocalHost:1", "127.0.0.1", "[::1]:8620"])
@@ -169,6 +198,7 @@ def test_foreign_origin_is_refused_also_with_a_token(
     for server, token in ((guarded, tokens.owner), (unguarded, "")):
         response = server.send(message("tools/list"), token, headers={"Origin": origin})
         assert response.status_code == 403
+        assert "--allow-origin ORIGIN" in response.json()["error"]["message"]
 
 
 def test_page_of_this_machine_is_let_in(unguarded: HttpServer) -> None:
@@ -199,6 +229,8 @@ def test_forwarded_address_is_believed_of_a_trusted_proxy_alone(guarded: HttpSer
         assert unknown.status_code == 401
         metadata = "https://box.example/.well-known/oauth-protected-resource/mcp"
         assert metadata in unknown.headers["www-authenticate"]
+        slashed = f"{server.url}/"
+        assert httpx.get(slashed, headers={"Host": "box.example"}, trust_env=False).status_code == 401
         page = {"Origin": "https://app.example", **forwarded}
         response = server.send(message("tools/list"), tokens.reader, headers=page)
         assert response.status_code == 200
@@ -237,7 +269,9 @@ def test_revoked_token_is_refused_by_the_running_server(guarded: HttpServer, tok
     token = tokens.add("passing")
     assert guarded.send(message("tools/list"), token).status_code == 200
     tokens.file.revoke("passing")
-    assert guarded.send(message("tools/list"), token).status_code == 401
+    refused = guarded.send(message("tools/list"), token)
+    assert refused.status_code == 401
+    assert "or was revoked" in refused.json()["error"]["message"]
     guarded.require_alive(tokens.reader)
 
 
