@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from typing import Any, Final
 
 # Estimated without the model's tokenizer, which the server keeps to itself. Against the bundled model's own
@@ -51,11 +52,39 @@ def without_turns(text: str) -> str:
     return _TURNS.sub(lambda match: _HARMLESS[match.group()], text)
 
 
+@dataclass(slots=True)
+class TokenEstimate:
+    """``estimate_tokens`` of a text that grows: each piece is looked at once.
+
+    Example:
+        >>> estimate = TokenEstimate()
+        >>> for piece in ("to be ", "or not"):
+        ...     estimate.add(piece)
+        >>> estimate.tokens == estimate_tokens("to be or not")
+        True
+    """
+
+    _ascii_characters: int = 0
+    _others: int = 0
+
+    def add(self, piece: str) -> None:
+        """The text goes on with this piece."""
+        ascii_characters = sum(character.isascii() for character in piece)
+        self._ascii_characters += ascii_characters
+        self._others += sum(not unicodedata.combining(character) for character in piece) - ascii_characters
+
+    @property
+    def tokens(self) -> int:
+        """About how many the text takes so far."""
+        from_ascii = self._ascii_characters / _ASCII_CHARACTERS_PER_TOKEN
+        return int(from_ascii + self._others * _TOKENS_PER_OTHER_CHARACTER) + 1
+
+
 def estimate_tokens(text: str) -> int:
     """About how many tokens the text takes, rather too many than too few; no vocabulary is asked."""
-    ascii_characters = sum(character.isascii() for character in text)
-    others = sum(not unicodedata.combining(character) for character in text) - ascii_characters
-    return int(ascii_characters / _ASCII_CHARACTERS_PER_TOKEN + others * _TOKENS_PER_OTHER_CHARACTER) + 1
+    estimate = TokenEstimate()
+    estimate.add(text)
+    return estimate.tokens
 
 
 def closed_object(properties: dict[str, Any]) -> dict[str, Any]:

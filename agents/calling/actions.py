@@ -117,15 +117,6 @@ def require_names(tools: Sequence[Offer], answers: Sequence[Offer] = (ANSWER,)) 
         seen.add(offer.name)
 
 
-def read_action(text: str, tools: Sequence[Offer]) -> Action:
-    """The action in a reply; prose around it is ignored.
-
-    Raises:
-        InvalidActionError: as ``read_actions``.
-    """
-    return read_actions(text, tools)[0]
-
-
 def read_actions(
     text: str, tools: Sequence[Offer], *, answers: Sequence[Offer] = (ANSWER,), most_calls: int = 1
 ) -> tuple[Action, ...]:

@@ -66,7 +66,7 @@ class GrammarSchemas:
 
     def rewritten(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         """The schema for a grammar; its references lead into ``definitions``."""
-        return _Rewriting(schema, self.definitions, self._whole_numbers).node(schema, _DEEPEST)
+        return _Rewriting(schema, self.definitions, self._whole_numbers).whole()
 
 
 class _Rewriting:
@@ -88,6 +88,16 @@ class _Rewriting:
         self._definitions = definitions
         self._whole_numbers = whole_numbers
         self._names: dict[str, str] = {}
+        # Rewritten one after the other: definitions that lead to each other may be a chain of thousands.
+        self._waiting: list[tuple[str, Any]] = []
+
+    def whole(self) -> dict[str, Any]:
+        """The root, and all definitions that it leads to."""
+        rewritten = self.node(self._root, _DEEPEST)
+        while self._waiting:
+            name, target = self._waiting.pop()
+            self._definitions[name] = self.node(target, _DEEPEST)
+        return rewritten
 
     def node(self, schema: object, depth: int) -> dict[str, Any]:
         """Any schema; one that makes no sense stands for any value."""
@@ -177,8 +187,8 @@ class _Rewriting:
             return self.node(target, depth - 1)
         name = f"{len(self._definitions)}_{re.sub(r'[^A-Za-z0-9]', '', reference.rpartition('/')[2])}"
         self._names[reference] = name
-        self._definitions[name] = {}  # the name is taken while what it stands for is rewritten
-        self._definitions[name] = self.node(target, _DEEPEST)
+        self._definitions[name] = {}  # the name is taken until what it stands for is rewritten
+        self._waiting.append((name, target))
         return {"$ref": f"#/$defs/{name}"}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import time
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-# Beyond so many callers those whose bucket is full again are forgotten.
+# Beyond so many callers those that were quiet for longest are forgotten, once their bucket is full again.
 _MOST_BUCKETS: Final = 4096
 # An address of IPv6 is one of 2^64 that the same machine may use.
 _IPV6_NETWORK_BITS: Final = 64
@@ -48,7 +49,8 @@ class Rates:
 
     per_minute: int
     clock: Callable[[], float] = time.monotonic
-    _buckets: dict[str, _Bucket] = field(default_factory=dict, init=False)
+    # Whoever asked last stands last.
+    _buckets: OrderedDict[str, _Bucket] = field(default_factory=OrderedDict, init=False)
 
     def seconds_to_wait(self, caller: str) -> int:
         """0 if the caller may ask now, which counts; else after how many seconds."""
@@ -57,19 +59,24 @@ class Rates:
         if bucket is None:
             self._forget(now)
             bucket = self._buckets[caller] = _Bucket(self.per_minute, now)
-        bucket.left = min(float(self.per_minute), bucket.left + (now - bucket.at) * self.per_minute / 60)
+        self._buckets.move_to_end(caller)
+        bucket.left = min(float(self.per_minute), self._refilled(bucket, now))
         bucket.at = now
         if bucket.left >= 1:
             bucket.left -= 1
             return 0
         return math.ceil((1 - bucket.left) * 60 / self.per_minute)
 
+    def _refilled(self, bucket: _Bucket, now: float) -> float:
+        return bucket.left + (now - bucket.at) * self.per_minute / 60
+
     def _forget(self, now: float) -> None:
-        if len(self._buckets) < _MOST_BUCKETS:
-            return
-        for caller, bucket in list(self._buckets.items()):
-            if bucket.left + (now - bucket.at) * self.per_minute / 60 >= self.per_minute:
-                del self._buckets[caller]
+        """One look at each that goes and at one that stays: a bucket is full again within a minute."""
+        while len(self._buckets) >= _MOST_BUCKETS:
+            bucket = next(iter(self._buckets.values()))
+            if self._refilled(bucket, now) < self.per_minute:
+                return
+            self._buckets.popitem(last=False)
 
 
 class RateLimit:

@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
-from agents.calling.actions import InvalidActionError, action_schema, exhausted_tools, read_action
+from agents.calling.actions import InvalidActionError, action_schema, exhausted_tools, read_actions
 from agents.calling.history import fit_history, flatten, history_tokens
 from agents.tools import tool
 from stillroom.errors import ModelError
@@ -36,7 +36,7 @@ def test_the_answer_can_be_withheld_until_a_tool_was_tried() -> None:
 
 
 def test_an_action_is_read_out_of_prose() -> None:
-    action = read_action('Sure!\n{"action": "weigh", "args": {"thing": "salt"}} Done.', TOOLS)
+    action = read_actions('Sure!\n{"action": "weigh", "args": {"thing": "salt"}} Done.', TOOLS)[0]
     assert (action.name, action.arguments) == ("weigh", {"thing": "salt"})
 
 
@@ -52,7 +52,7 @@ def test_an_action_is_read_out_of_prose() -> None:
 )
 def test_an_invalid_action_says_what_is_wrong(reply: str, problem: str) -> None:
     with pytest.raises(InvalidActionError, match=problem):
-        read_action(reply, TOOLS)
+        read_actions(reply, TOOLS)
 
 
 CALL = AIMessage("", tool_calls=[{"name": "weigh", "args": {"thing": "salt"}, "id": "1"}])

@@ -156,7 +156,7 @@ class Screen:
     def _think(self, text: str) -> None:
         if self._thought is None:
             self._thought = Thought(self._since)
-        self._thought.text += text
+        self._thought.add(text)
         if self.think != "on":
             self.tick()
             return

@@ -5,8 +5,10 @@ It does not know how a thought is shown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from rag.prompt_text import TokenEstimate
 
 if TYPE_CHECKING:
     from stillroom.cli.chatting.texts import Texts
@@ -22,11 +24,23 @@ class Thought:
 
     Args:
         started: when the model was asked, by a monotonic clock in seconds.
+        text: so far; it grows by ``add``.
+        ended: by the same clock; None while it goes on.
     """
 
     started: float
     text: str = ""
     ended: float | None = None
+    _estimate: TokenEstimate = field(default_factory=TokenEstimate, init=False)
+
+    def __post_init__(self) -> None:
+        """Count what is there already."""
+        self._estimate.add(self.text)
+
+    def add(self, piece: str) -> None:
+        """The model thought on."""
+        self.text += piece
+        self._estimate.add(piece)
 
     def seconds(self, now: float) -> float:
         """How long it took, or takes so far."""
@@ -39,7 +53,5 @@ class Thought:
 
     @property
     def tokens(self) -> int:
-        """About how many: events carry text and no counts."""
-        from rag.prompt_text import estimate_tokens
-
-        return estimate_tokens(self.text)
+        """About how many: events carry text and no counts. Asked at every piece, so no piece is counted twice."""
+        return self._estimate.tokens

@@ -103,6 +103,18 @@ def test_a_schema_that_refers_to_itself_or_nowhere_still_compiles() -> None:
         jsonschema.Draft202012Validator.check_schema(action_schema([tool]))
 
 
+def test_definitions_that_lead_to_each_other_may_be_a_long_chain() -> None:
+    links = 3_000
+    definitions: dict[str, Any] = {f"D{links}": NULL}
+    for number in range(links):
+        after = {"$ref": f"#/$defs/D{number + 1}"}
+        definitions[f"D{number}"] = {"type": "object", "properties": {"next": after}}
+    tool = tool_of({"first": {"$ref": "#/$defs/D0"}}, definitions=definitions)
+    schema = action_schema([tool])
+    assert len(schema["$defs"]) == links + 1
+    assert NULL in schema["$defs"].values()
+
+
 def test_several_calls_are_a_bounded_list_of_the_same_branches() -> None:
     schema = action_schema([tool_of({"a": {"type": "boolean"}})], most_calls=3)
     validator = jsonschema.Draft202012Validator(schema)

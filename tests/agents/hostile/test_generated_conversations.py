@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
-from agents.calling.actions import FINAL, InvalidActionError, read_action
+from agents.calling.actions import FINAL, InvalidActionError, read_actions
 from agents.calling.history import fit_history, flatten, history_tokens
 from agents.running.answer_text import AnswerReader
 from rag.prompt_text import as_data
@@ -126,7 +126,7 @@ def test_what_is_told_is_what_is_read(answer: str, before: str, after: str) -> N
     text = before.replace("{", "(") + json.dumps({"action": FINAL, "args": {"answer": answer}}) + after
     told = AnswerReader().feed(text)
     try:
-        read = read_action(text, ()).arguments["answer"]
+        read = read_actions(text, ())[0].arguments["answer"]
     except InvalidActionError:
         return
     assert (

@@ -16,7 +16,7 @@ from agents.calling.actions import (
     InvalidActionError,
     action_schema,
     exhausted_tools,
-    read_action,
+    read_actions,
 )
 from agents.calling.wording import describe_actions, reminder
 from tests.agents.hostile.schemas import (
@@ -78,7 +78,7 @@ def test_what_the_action_schema_allows_is_what_the_tool_allows_or_is_refused(
     }
     Validator(schema).validate(written)
     try:
-        action = read_action(json.dumps(written), tools)
+        action = read_actions(json.dumps(written), tools)[0]
     except InvalidActionError as error:
         assert tool.name in str(error)  # noqa: PT017
         return
@@ -92,7 +92,7 @@ def test_a_written_action_is_read_as_it_was(tools: tuple[Tool, ...], data: st.Da
     value = data.draw(instances(dict(tool.parameters)))
     ascii_only, before, after = data.draw(st.tuples(st.booleans(), words, words))
     text = json.dumps({"action": tool.name, "args": value}, ensure_ascii=ascii_only)
-    action = read_action(before.replace("{", "(") + text + after, tools)
+    action = read_actions(before.replace("{", "(") + text + after, tools)[0]
     assert (action.name, dict(action.arguments)) == (tool.name, value)
 
 
@@ -108,7 +108,7 @@ def test_whatever_stands_in_an_action_is_read_or_refused(
         **data.draw(st.dictionaries(words, json_values, max_size=2)),
     }
     try:
-        action = read_action(json.dumps(reply), tools)
+        action = read_actions(json.dumps(reply), tools)[0]
     except InvalidActionError as error:
         assert str(error).strip()  # noqa: PT017
         return
@@ -122,7 +122,7 @@ def test_whatever_stands_in_an_action_is_read_or_refused(
 @given(st.text(), foreign_tools())
 def test_whatever_text_comes_is_read_or_refused(text: str, tools: tuple[Tool, ...]) -> None:
     with pytest.raises(InvalidActionError):
-        read_action(text, tools)
+        read_actions(text, tools)
 
 
 PIECES = st.sampled_from(
@@ -166,7 +166,7 @@ PIECES = st.sampled_from(
 def test_scraps_of_json_are_read_or_refused(text: str) -> None:
     tool = foreign_tool("weigh", {"type": "object", "properties": {"thing": {"type": "string"}}})
     try:
-        read_action(text, (tool,))
+        read_actions(text, (tool,))
     except InvalidActionError:
         return
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
-from agents.calling.actions import InvalidActionError, action_schema, read_action
+from agents.calling.actions import InvalidActionError, action_schema, read_actions
 from agents.tools import Tool, tool
 from stillroom.errors import ToolError
 from tests.agents.hostile.schemas import instances, json_values
@@ -100,7 +100,7 @@ def test_what_the_schema_allows_the_function_takes(drawn: Tool, data: st.DataObj
     value = data.draw(instances(branch[0]["properties"]["args"], definitions))
     reply = json.dumps({"action": "drawn", "args": value})
     try:
-        arguments = read_action(reply, (drawn,)).arguments
+        arguments = read_actions(reply, (drawn,))[0].arguments
     except InvalidActionError as error:
         assert "drawn" in str(error)  # noqa: PT017
         return

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_server.http.rates import Rates, network
+from mcp_server.http.rates import Rates, _Bucket, network
 from tests.mcp_server.http.conftest import Tokens, serving
 from tests.mcp_server.http.wire import message
 
@@ -20,6 +20,16 @@ class Clock:
     def __call__(self) -> float:
         """What time it is."""
         return self.now
+
+
+class CountedRates(Rates):
+    """Rates that know how often a bucket was looked at."""
+
+    looks = 0
+
+    def _refilled(self, bucket: _Bucket, now: float) -> float:
+        self.looks += 1
+        return super()._refilled(bucket, now)
 
 
 def test_as_many_as_a_minute_has_may_come_at_once_and_then_one_after_the_other() -> None:
@@ -60,6 +70,25 @@ def test_callers_that_were_quiet_are_forgotten() -> None:
         clock.now += 1.0
         rates.seconds_to_wait(f"caller {number}")
     assert len(rates._buckets) <= 4096
+
+
+def test_who_used_all_up_is_remembered_among_however_many_others() -> None:
+    clock = Clock()
+    rates = Rates(60, clock)
+    assert [rates.seconds_to_wait("eager") for _ in range(61)] == [0] * 60 + [1]
+    for number in range(10_000):
+        rates.seconds_to_wait(f"caller {number}")
+    assert rates.seconds_to_wait("eager") == 1
+    clock.now += 61.0
+    rates.seconds_to_wait("another")
+    assert len(rates._buckets) <= 4096
+
+
+def test_a_new_caller_among_many_looks_at_few_of_the_others() -> None:
+    rates = CountedRates(60, Clock())
+    for number in range(10_000):
+        rates.seconds_to_wait(f"caller {number}")
+    assert rates.looks <= 20_000
 
 
 @pytest.mark.parametrize(
