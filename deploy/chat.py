@@ -116,7 +116,7 @@ def _openai_compatible(
     from pydantic import SecretStr
 
     from deploy.chat_transport import AsyncChatTransport, ChatTransport
-    from deploy.plain_completions import PlainCompletions
+    from deploy.plain_completions import PlainClient
 
     common: dict[str, Any] = {"trust_env": _trust_env(endpoint), "timeout": patience.total_seconds}
     http_client = httpx.Client(
@@ -138,7 +138,8 @@ def _openai_compatible(
             transport=AsyncChatTransport(endpoint.base_url, patience), **common
         ),
     )
-    model.client = PlainCompletions(model.root_client)
+    plain = PlainClient(model.root_client)
+    model.client, model.root_client = plain.completions, plain
     # A client that was handed over is not closed by the one that got it.
     weakref.finalize(model, http_client.close)
     return model

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 # With these a server refuses what a request asks for; 500 is Ollama's for a format that it does not know.
 _REFUSING: Final = frozenset({400, 422, 500, 501})
+# What of an answer that cannot be read is shown.
+_SEEN_CHARACTERS: Final = 80
+_SEEN_BYTES: Final = 16
 # What Ollama's client gives as the status of an error inside a stream.
 _NO_STATUS: Final = -1
 
@@ -80,13 +83,35 @@ def readable_answer(endpoint: Endpoint) -> Iterator[None]:
         yield
     # OpenAI's client asserts that a stream under a schema held something.
     except (ValueError, TypeError, AttributeError, LookupError, AssertionError) as error:
-        said = error.args[0] if error.args else None
-        # LangChain's client raises the error that a server sends along with a status of success.
-        words = f": {server_words(json.dumps(said))}" if isinstance(said, dict) else ""
+        words, hint = _what_was_seen(error)
+        words = f": {words}" if words else ""
         raise ModelError(
             f"{endpoint.address} answered with something that is no chat answer of {endpoint.model}{words}",
-            hint="look whether the address is that of an OpenAI-compatible server: stillroom status",
+            hint=hint or "look whether the address is that of an OpenAI-compatible server: stillroom status",
         ) from error
+
+
+def _what_was_seen(error: Exception) -> tuple[str, str]:
+    """What of an answer could not be read, and what to try; both empty where nothing tells."""
+    from pydantic import ValidationError
+
+    said = error.args[0] if error.args else None
+    if isinstance(said, dict):
+        # LangChain's client raises the error that a server sends along with a status of success.
+        return server_words(json.dumps(said)), ""
+    match error:
+        case json.JSONDecodeError(doc=str(text)) if "<html" in text.lower():
+            return server_words(text), ""
+        case json.JSONDecodeError(doc=str(text)):
+            seen = f"{text[:_SEEN_CHARACTERS]!r} is no JSON"
+        case UnicodeDecodeError(object=data, start=start):
+            seen = f"{bytes(data[start : start + _SEEN_BYTES])!r} is no UTF-8"
+        case ValidationError():
+            first = error.errors(include_url=False)[0]
+            seen = f"{first['loc'][0]} = {repr(first['input'])[:_SEEN_CHARACTERS]}"
+        case _:
+            return "", ""
+    return server_words(seen), "stillroom logs, or what the server itself writes of this request"
 
 
 def next_chunk(endpoint: Endpoint, chunks: Iterator[AIMessageChunk]) -> AIMessageChunk | None:

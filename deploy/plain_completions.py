@@ -7,6 +7,7 @@ without). Requests and their errors stay OpenAI's. Nothing here knows what is in
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -50,3 +51,37 @@ class PlainCompletions:
             stream=True,
             stream_cls=openai.Stream[object],
         )
+
+    def stream(
+        self,
+        **body: Any,  # noqa: ANN401  whatever LangChain sends
+    ) -> openai.Stream[object]:
+        """As ``create``: LangChain asks so for a stream that keeps to a schema.
+
+        OpenAI's own would put the reply together once more, and refuse one of a server that names no role.
+
+        Raises:
+            openai.OpenAIError: as OpenAI's client does.
+        """
+        return self.create(**body, stream=True)
+
+
+class PlainClient:
+    """Stands where LangChain expects ``openai.OpenAI()``: all of it is OpenAI's but the streams.
+
+    Args:
+        client: does the rest.
+
+    Attributes:
+        completions: its chat completions.
+        beta: where LangChain looks for streams that keep to a schema.
+    """
+
+    def __init__(self, client: openai.OpenAI) -> None:
+        self._client = client
+        self.completions = PlainCompletions(client)
+        self.beta = SimpleNamespace(chat=SimpleNamespace(completions=self.completions))
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever OpenAI's has
+        """What is not ours is OpenAI's."""
+        return getattr(self._client, name)

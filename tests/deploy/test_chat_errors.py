@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from deploy.chat import chat_model
+from deploy.chat import chat_model, json_schema_option, stream_pieces
 from deploy.chat_errors import model_errors, readable_answer
 from deploy.endpoint import Endpoint
 from stillroom.errors import ModelError
 from tests.deploy.conftest import RECORDINGS
-from tests.deploy.raw_server import raw_server, reply
+from tests.deploy.raw_server import chunk, raw_server, reply, stream_head
 
 if TYPE_CHECKING:
     import socket
@@ -120,3 +120,39 @@ def test_an_error_that_came_with_success_is_told_in_the_servers_words() -> None:
 
     with raw_server(answer) as server:
         assert refused(at(server.url)).message.endswith("no chat answer of tiny: the model crashed")
+
+
+@pytest.mark.parametrize(
+    ("line", "seen"),
+    [
+        (b"notjson", "'notjson' is no JSON"),
+        (b'{"choices": [{"index": 0, "delta": {"content": "\xff"}}]}', r"b'\\xff\"\}+\]\}' is no UTF-8"),
+        (b'{"choices": [{"index": 0, "delta": {"content": 5}}]}', "content = 5"),
+    ],
+)
+def test_what_breaks_a_stream_is_shown_and_not_blamed_on_the_address(line: bytes, seen: str) -> None:
+    def answer(_: Request, connection: socket.socket) -> None:
+        body = b"data: " + line + b"\n\n"
+        connection.sendall(stream_head() + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+
+    with raw_server(answer) as server:
+        endpoint = at(server.url)
+        with pytest.raises(ModelError, match=f"no chat answer of tiny: {seen}") as raised:
+            list(stream_pieces(endpoint, chat_model(endpoint, max_tokens=8), "Hello"))
+    assert "address" not in raised.value.hint
+
+
+@pytest.mark.parametrize("schema", [{}, {"type": "object"}])
+def test_a_stream_that_names_no_role_is_an_answer_with_a_schema_and_without(schema: dict[str, Any]) -> None:
+    def answer(_: Request, connection: socket.socket) -> None:
+        connection.sendall(stream_head())
+        for delta, end in (({"content": '{"a": '}, None), ({"content": "1}"}, None), ({}, "stop")):
+            choices = [{"index": 0, "delta": delta, "finish_reason": end}]
+            connection.sendall(chunk(f"data: {json.dumps({'choices': choices})}\n\n"))
+        connection.sendall(chunk("data: [DONE]\n\n") + chunk(""))
+
+    with raw_server(answer) as server:
+        endpoint = at(server.url)
+        options = json_schema_option(endpoint, schema, name="reply") if schema else {}
+        said = list(stream_pieces(endpoint, chat_model(endpoint, max_tokens=8), "Hello", **options))
+    assert "".join(piece.text for piece in said) == '{"a": 1}'
