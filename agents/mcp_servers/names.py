@@ -56,6 +56,16 @@ def prefix_of(server: str) -> str:
     return _accepted(server, _LONGEST_SERVER) + _BETWEEN
 
 
+def plain_name(name: str) -> str:
+    """A name as OpenAI's protocol takes it; itself where that is so already.
+
+    Example:
+        >>> plain_name("weigh"), plain_name("查天气"), plain_name("weigh_盐")
+        ('weigh', 't_80bac9', 'weigh_ad0720')
+    """
+    return _accepted(name, _LONGEST)
+
+
 def _accepted(text: str, longest: int) -> str:
     """The text if it may stand in a name as it is; else what is left of it and its hash."""
     if text and len(text) <= longest and not _OTHERS.search(text):

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
 from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from agents.calling.certain_calls import Calls, begins_a_call, certain_calls, final_words
 from agents.calling.reply_text import nests_too_deeply
+from agents.mcp_servers.names import plain_name
 from deploy.chat import split_reasoning
 from deploy.reasoning import split_later_thought
 from rag.prompt_text import as_data
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from langchain_core.messages import AnyMessage
+    from langchain_core.tools import BaseTool
 
     from agents.running.listening import HeardCall, Listener
     from deploy.endpoint import Endpoint
@@ -54,6 +57,9 @@ class NativeCalls(AgentMiddleware):
         self._endpoint = endpoint
         self._tools = tools
         self._listener = listener
+        # What OpenAI's protocol does not take has another name on the wire.
+        self._wired = {name: wired for name in tools if (wired := plain_name(name)) != name}
+        self._named = {wired: name for name, wired in self._wired.items()}
 
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
@@ -64,6 +70,7 @@ class NativeCalls(AgentMiddleware):
             ModelError: two replies in a row were neither.
         """
         problem: _Problem | None = None
+        request = self._as_wired(request) if self._wired else request
         for _ in range(_ATTEMPTS):
             message = handler(request).result[0]
             thought, said = split_reasoning(message)
@@ -72,7 +79,8 @@ class NativeCalls(AgentMiddleware):
                 # Its thought was closed twice: the message gets both parts where others look for them.
                 kept = message.additional_kwargs | {"reasoning_content": f"{thought}\n{more}".strip()}
                 message = message.model_copy(update={"content": said, "additional_kwargs": kept})
-            calls, problem = _calls(self._listener.heard.calls, said, self._tools)
+            calls, problem = _calls(self._listener.heard.calls, said, (*self._tools, *self._named))
+            calls = tuple((self._named.get(name, name), arguments) for name, arguments in calls)
             if self._listener.heard.stuck:
                 asked = f"You wrote the same again and again. {_asked(self._tools)} briefly."
                 calls, problem = (), _Problem(asked, "it wrote the same again and again")
@@ -85,6 +93,28 @@ class NativeCalls(AgentMiddleware):
             f"{problem.shown if problem else ''}",
             hint="choose a larger model: stillroom plan",
         )
+
+    def _as_wired(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
+        """The request with names that the protocol takes: of tools, and of calls that were made already."""
+        return request.override(
+            tools=[_renamed_tool(tool, self._wired) for tool in request.tools],
+            messages=[_renamed_calls(message, self._wired) for message in request.messages],
+        )
+
+
+def _renamed_tool(tool: BaseTool | dict[str, Any], names: Mapping[str, str]) -> BaseTool | dict[str, Any]:
+    if isinstance(tool, dict) or tool.name not in names:
+        return tool
+    # As a description: LangChain's agent takes no tool under another name than it was made with.
+    described = convert_to_openai_tool(tool)
+    return described | {"function": described["function"] | {"name": names[tool.name]}}
+
+
+def _renamed_calls(message: AnyMessage, names: Mapping[str, str]) -> AnyMessage:
+    if not isinstance(message, AIMessage) or not message.tool_calls:
+        return message
+    calls = [{**call, "name": names.get(call["name"], call["name"])} for call in message.tool_calls]
+    return message.model_copy(update={"tool_calls": calls})
 
 
 def _says_something(said: str) -> bool:

@@ -84,8 +84,10 @@ def _ended(run: ProgramRun, limits: PythonLimits) -> str:
 
     if run.timed_out:
         how = f"Killed after {limits.seconds:g} seconds."
-    elif run.exit_code == -signal.SIGKILL:
+    elif run.exit_code == -signal.SIGKILL and run.seconds >= limits.cpu_seconds:
         how = f"Killed by the system, likely for more than {limits.cpu_seconds} seconds of computing."
+    elif run.exit_code == -signal.SIGKILL:
+        how = f"Killed after {run.seconds:g} seconds, by itself or by the system, as for want of memory."
     elif run.exit_code < 0:
         how = f"Killed by signal {-run.exit_code}."
     else:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agents.agent import run_agent
 from agents.calling.certain_calls import certain_calls
+from agents.mcp_servers.names import plain_name
 from agents.tools import tool
 from stillroom.errors import ModelError
 from tests.agents.chat_script import Reply, chat_script
@@ -92,8 +95,13 @@ def test_arguments_with_something_around_them_need_no_repair() -> None:
 
 @pytest.mark.parametrize("broken", [Reply(calls=[("weigh", "{")]), Reply([""])])
 def test_two_replies_that_cannot_be_read_are_an_error(broken: Reply) -> None:
-    with chat_script(broken, broken) as chat, pytest.raises(ModelError, match="no valid action in 2 replies"):
+    with (
+        chat_script(broken, broken) as chat,
+        pytest.raises(ModelError, match="no valid action in 2") as raised,
+    ):
         run_agent("How heavy?", endpoint=chat.endpoint(native_tools=True), tools=TOOLS)
+    # What the model was asked to do is no news for a person.
+    assert "Call" not in raised.value.message
 
 
 def test_calls_without_an_id_or_with_the_same_get_their_own() -> None:
@@ -125,3 +133,15 @@ def test_an_empty_reply_is_asked_again_behind_the_persons_own_words(empty: Reply
     assert (system["role"], asked["role"]) == ("system", "user")
     assert asked["content"].startswith("Greet me.\n\nYou")
     assert "Call a tool, or answer" in asked["content"]
+
+
+def test_a_tool_whose_name_the_protocol_does_not_take_has_another_on_the_wire() -> None:
+    wired = plain_name("称重")
+    named = replace(tool(weigh), name="称重")
+    again = Reply(calls=[(wired, '{"thing": "糖"}')])
+    with chat_script(Reply(calls=[(wired, '{"thing": "盐"}')]), again, Reply(["都是 5 克。"])) as chat:
+        run = run_agent("多重？", endpoint=chat.endpoint(native_tools=True), tools=(named,))
+    assert [(step.tool, step.result) for step in run.steps] == [("称重", "盐: 5 g"), ("称重", "糖: 5 g")]
+    assert (wired.isascii(), chat.requests[0]["tools"][0]["function"]["name"]) == (True, wired)
+    sent = [call for message in chat.requests[2]["messages"] for call in message.get("tool_calls", ())]
+    assert [call["function"]["name"] for call in sent] == [wired, wired]

@@ -196,3 +196,9 @@ def test_running_python_is_off_by_default_and_never_without_a_yes() -> None:
     assert (running.read_only, running.destructive, running.needs_consent) == (False, True, True)
     with pytest.raises(ToolError, match="needs a person's yes"):
         Consent().check(running, {"code": "1"})
+
+
+def test_program_that_kills_itself_is_not_said_to_have_computed_for_long() -> None:
+    told = call("import os\nos.kill(os.getpid(), 9)").text
+    assert "by itself or by the system" in told
+    assert "computing" not in told
