@@ -211,7 +211,7 @@ def test_runs_side_by_side_do_not_disturb_each_other() -> None:
 
 
 def test_nothing_is_left_running_after_runs_that_ended() -> None:
-    with hostile_chat(choose=lambda _: Reply("no")) as chat:
+    with hostile_chat(choose=lambda _: Reply('{"action": "fly", "args": {}}')) as chat:
         for _ in range(3):
             with pytest.raises(StillroomError):
                 watched_run(chat, "constrained", Kitchen().free)
