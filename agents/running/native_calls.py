@@ -16,7 +16,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from agents.calling.certain_calls import Calls, begins_a_call, certain_calls, final_words
 from agents.calling.reply_text import nests_too_deeply
-from agents.mcp_servers.names import plain_name
+from agents.wire_names import wire_name
 from deploy.chat import split_reasoning
 from deploy.reasoning import split_later_thought
 from rag.prompt_text import as_data
@@ -58,7 +58,7 @@ class NativeCalls(AgentMiddleware):
         self._tools = tools
         self._listener = listener
         # What OpenAI's protocol does not take has another name on the wire.
-        self._wired = {name: wired for name in tools if (wired := plain_name(name)) != name}
+        self._wired = {name: wired for name in tools if (wired := wire_name(name)) != name}
         self._named = {wired: name for name, wired in self._wired.items()}
 
     def wrap_model_call(

@@ -8,8 +8,8 @@ import pytest
 
 from agents.agent import run_agent
 from agents.calling.certain_calls import certain_calls
-from agents.mcp_servers.names import plain_name
 from agents.tools import tool
+from agents.wire_names import wire_name
 from stillroom.errors import ModelError
 from tests.agents.chat_script import Reply, chat_script
 
@@ -136,7 +136,7 @@ def test_an_empty_reply_is_asked_again_behind_the_persons_own_words(empty: Reply
 
 
 def test_a_tool_whose_name_the_protocol_does_not_take_has_another_on_the_wire() -> None:
-    wired = plain_name("称重")
+    wired = wire_name("称重")
     named = replace(tool(weigh), name="称重")
     again = Reply(calls=[(wired, '{"thing": "糖"}')])
     with chat_script(Reply(calls=[(wired, '{"thing": "盐"}')]), again, Reply(["都是 5 克。"])) as chat:
