@@ -11,6 +11,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from mcp.server.streamable_http import check_accept_headers
+from starlette.requests import Request
+
 from mcp_server.callers import current_caller, scope_of
 from mcp_server.http.bodies import replayed
 from mcp_server.http.exchange import exchange_of
@@ -83,11 +86,23 @@ class Messages:
         exchange.message = peeked.shown
         exchange.message_id = peeked.request_id
         exchange.stays_open = scope["method"] == "GET" or peeked.method == _LISTEN
-        refused = _refused(peeked)
+        refused = _unfit(scope) or _refused(peeked)
         if refused is not None:
             await refused(scope, receive, send)
             return
         await self._app(scope, replayed(body.encode(), receive), send)
+
+
+def _unfit(scope: Scope) -> Response | None:
+    """What the SDK refuses without saying what it needs."""
+    if scope["method"] != "POST":
+        return None
+    request = Request(scope)
+    if not request.headers.get("content-type", "").lower().startswith("application/json"):
+        return refusal(400, "the header Content-Type must be application/json")
+    if not all(check_accept_headers(request)):
+        return refusal(406, "the header Accept must name both application/json and text/event-stream")
+    return None
 
 
 def _refused(peeked: Peeked) -> Response | None:

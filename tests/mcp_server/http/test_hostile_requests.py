@@ -194,7 +194,15 @@ def test_unknown_protocol_version_is_refused(guarded: HttpServer, tokens: Tokens
 def test_header_that_does_not_fit_is_refused(
     guarded: HttpServer, tokens: Tokens, headers: dict[str, str], status: int
 ) -> None:
-    assert guarded.send(message("tools/list"), tokens.reader, headers=headers).status_code == status
+    response = guarded.send(message("tools/list"), tokens.reader, headers=headers)
+    assert response.status_code == status
+    # What is at fault is named, in each revision.
+    (name,) = headers
+    assert name.lower() in response.json()["error"]["message"].lower()
+    if name != "Mcp-Method":
+        old = {"Mcp-Protocol-Version": "2025-11-25", **headers}
+        again = guarded.send(message("tools/list"), tokens.reader, headers=old)
+        assert (again.status_code, again.json()) == (status, response.json())
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "HACK"])
