@@ -53,5 +53,5 @@ class Thought:
 
     @property
     def tokens(self) -> int:
-        """About how many: events carry text and no counts. Asked at every piece, so no piece is counted twice."""
+        """About how many: events carry text and no counts. Asked at every piece, so none is counted twice."""
         return self._estimate.tokens
