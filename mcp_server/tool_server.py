@@ -21,6 +21,7 @@ from agents.call_context import CallContext
 from mcp_server.background import in_background
 from mcp_server.callers import LOCAL, current_caller
 from mcp_server.client_log import log_to_client
+from mcp_server.parameters import say_what_is_wrong
 from mcp_server.places import Places
 from mcp_server.protocol_errors import error_text
 from mcp_server.signs_of_life import PROGRESS_SECONDS, signs_of_life
@@ -67,6 +68,7 @@ class ToolServer(MCPServer[Any]):
         **options: Any,  # noqa: ANN401 (passed on)
     ) -> None:
         super().__init__(name, **options)
+        self.middleware.append(say_what_is_wrong)
         self._progress_seconds = progress_seconds
         self._offered = {served.name: served for served in tools}
         self._places = _Places(_CALLS_AT_ONCE)

@@ -5,12 +5,18 @@ Pure: it reads one of pydantic's error details. It does not know what the value 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-_PREFIX = "Value error, "
+_PREFIX: Final = "Value error, "
+_KINDS: Final = {
+    **dict.fromkeys(("int_parsing", "int_from_float", "int_type"), "a whole number is needed"),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "true or false is needed"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "an object is needed"),
+    "string_type": "a text is needed",
+}
 
 
 def needed(detail: ErrorDetails) -> str:
@@ -28,9 +34,5 @@ def needed(detail: ErrorDetails) -> str:
             return f"at least {limits['ge']} is needed"
         case "less_than_equal":
             return f"at most {limits['le']} is allowed"
-        case "int_parsing" | "int_from_float" | "int_type":
-            return "a whole number is needed"
-        case "bool_parsing" | "bool_type":
-            return "true or false is needed"
         case _:
-            return detail["msg"].removeprefix(_PREFIX)
+            return _KINDS.get(detail["type"]) or detail["msg"].removeprefix(_PREFIX)
