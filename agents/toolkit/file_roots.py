@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # What the kernel makes up as it is read: no documents, some of it secret, some of it without an end.
 _KERNEL_FOLDERS: Final = ("/proc", "/sys", "/dev")
 _SHOWN_CHARACTERS: Final = 100
+# What ``encodable`` writes for a byte of a name that is no UTF-8.
+_REPLACED: Final = "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class FileRoots:
     def resolve(self, path: str) -> Path:
         """Where a path leads: a file or a folder in one of the roots."""
         root, below = self._placed(path)
+        below = self._as_named(path, root, below)
         # Not strictly at first: of what is outside, nobody learns whether it is there.
         try:
             real = Path(os.path.realpath(root / below))
@@ -146,6 +149,29 @@ class FileRoots:
             raise self._refused(path, "it begins with none of the folders that may be read")
         return self.named[first], Path(*rest)
 
+    def _as_named(self, path: str, root: Path, below: Path) -> Path:
+        """The path as the system has it, where a name is no UTF-8 and is shown with question marks."""
+        if _REPLACED not in path:
+            return below
+        found = Path()
+        for part in below.parts:
+            alike: list[str] = []
+            if _REPLACED in part and not os.path.lexists(root / found / part):
+                alike = [name for name in _names_in(root / found, root) if encodable(name) == part]
+            if len(alike) > 1:
+                raise self._refused(path, f"{len(alike)} names that are no UTF-8 are shown like this")
+            found /= alike[0] if alike else part
+        return found
+
     def _refused(self, path: str, why: str) -> ToolError:
         shown = encodable(repr(path[:_SHOWN_CHARACTERS]))
         return ToolError(f"{shown}: {why}", hint=f"folders that may be read: {', '.join(self.named)}")
+
+
+def _names_in(folder: Path, root: Path) -> list[str]:
+    """What is in a folder; nothing where it leads out of the root or cannot be read."""
+    try:
+        real = Path(os.path.realpath(folder))
+        return [entry.name for entry in real.iterdir()] if real.is_relative_to(root) else []
+    except (OSError, ValueError):
+        return []

@@ -10,8 +10,9 @@ from typing import Annotated, Literal
 import typer
 
 from stillroom.cli import chat_values, options
-from stillroom.cli.output import Output
+from stillroom.cli.output import ErrorWords, Output
 from stillroom.cli.rooms import open_rooms
+from stillroom.errors import StillroomError
 
 
 def register(app: typer.Typer) -> None:
@@ -158,6 +159,7 @@ def chat(
     session = Session(rooms, chosen, think=think)
     context.call_on_close(session.close)
     texts = texts_in(interface_language(rooms.settings))
+    output.words = ErrorWords(texts.error, texts.hint, texts.message)
     try:
         session.toolset.check_names()
         if asked is None:
@@ -170,6 +172,12 @@ def chat(
             answer_once(session, output, texts, asked)
     except NoSuchToolError as error:
         raise typer.BadParameter(f"{error.message}; try: {error.hint}") from error
+    except StillroomError as error:
+        if context.find_root().params.get("debug"):
+            raise
+        # Here and not by whoever started the command, who knows no language.
+        output.failure(error)
+        raise typer.Exit(error.exit_code) from error
 
 
 def _refuse_beside(switch: str, others: Mapping[str, object]) -> None:

@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,19 @@ GIB = 1024**3
 MIB = 1024**2
 
 
+@dataclass(frozen=True, slots=True)
+class ErrorWords:
+    """How an error is told to a person: in English, where the command knows no other language.
+
+    Attributes:
+        told: the message or the hint as it is shown; JSON has it as it was made.
+    """
+
+    error: str = "error:"
+    hint: str = "try:  "
+    told: Callable[[str], str] = str
+
+
 class Output:
     """One command's output.
 
@@ -37,6 +51,7 @@ class Output:
         self.as_json = as_json
         self.stdout = Console(soft_wrap=False, highlight=False)
         self.stderr = Console(stderr=True, highlight=False)
+        self.words = ErrorWords()
 
     def result(self, data: object, show: Callable[[Console], None]) -> None:
         """Print the command's result: ``data`` as JSON, or whatever ``show`` draws."""
@@ -61,9 +76,10 @@ class Output:
 
     def complain(self, error: StillroomError) -> None:
         """Print an error and its hint on stderr alone: for a command whose result says it already."""
-        self.stderr.print(f"[bold red]error:[/] {escape(error.message)}", soft_wrap=True)
+        words = self.words
+        self.stderr.print(f"[bold red]{words.error}[/] {escape(words.told(error.message))}", soft_wrap=True)
         if error.hint:
-            self.stderr.print(f"[bold]try:[/]   {escape(error.hint)}", soft_wrap=True)
+            self.stderr.print(f"[bold]{words.hint}[/] {escape(words.told(error.hint))}", soft_wrap=True)
 
     @contextmanager
     def working(self, text: str) -> Iterator[Callable[[str], None]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from stillroom.cli.chatting.chinese_messages import MESSAGES, TOOLS
 from stillroom.cli.chatting.texts import Texts
 
 CHINESE: Final = Texts(
@@ -120,4 +121,9 @@ CHINESE: Final = Texts(
         "help": "显示本列表",
         "exit": "退出",
     },
+    error="错误：",
+    hint="可试：",
+    failed_call="错误：",
+    tools=TOOLS,
+    messages=MESSAGES,
 )

@@ -125,7 +125,8 @@ class Commands:
         self.output.stdout.print(table)
 
     def _about(self, tool: Tool) -> str:
-        summary = harmless(" ".join(tool.description.split("\n\n", 1)[0].split()))
+        ours = "" if tool.server else self.texts.tools.get(tool.name, "")
+        summary = ours or harmless(" ".join(tool.description.split("\n\n", 1)[0].split()))
         if not tool.needs_consent:
             return summary
         allowed = self.session.consent.allows(tool)
@@ -154,7 +155,12 @@ class Commands:
         held = self.session.library_overview()
         form = self.texts.library_unreadable if held.trouble else self.texts.library_here
         self._say(
-            form.format(name=held.name, count=held.documents, folder=held.directory, problem=held.trouble)
+            form.format(
+                name=held.name,
+                count=held.documents,
+                folder=held.directory,
+                problem=self.texts.message(held.trouble),
+            )
         )
         others = [name for name in known if name != held.name]
         if others and not typed.rest:
@@ -206,7 +212,9 @@ class Commands:
     def _save(self, typed: Typed) -> None:
         conversation = self.session.keeping.conversation()
         if conversation is None:
-            self._complain(self.texts.not_kept.format(problem=self.session.keeping.problem))
+            self._complain(
+                self.texts.not_kept.format(problem=self.texts.message(self.session.keeping.problem))
+            )
             return
         if not conversation.turns:
             self._say(self.texts.nothing_to_save)

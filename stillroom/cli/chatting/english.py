@@ -122,4 +122,7 @@ ENGLISH: Final = Texts(
         "help": "this list",
         "exit": "leave",
     },
+    error="error:",
+    hint="try:  ",
+    failed_call="Error: ",
 )

@@ -133,7 +133,8 @@ class ChatLoop:
         self.session.asked.append(Asked(question, run, taken, tuple(screen.thoughts)))
         if self.session.keeping.problem and not self._said_not_kept:
             self._said_not_kept = True
-            self.output.note(self.texts.not_kept.format(problem=self.session.keeping.problem))
+            problem = self.texts.message(self.session.keeping.problem)
+            self.output.note(self.texts.not_kept.format(problem=problem))
 
     def _run(self, question: str, turn: Turn) -> AgentRun:
         """In the thread of the run."""

@@ -83,7 +83,7 @@ def can_ask(output: Output) -> bool:
 def _findings(session: Session, texts: Texts) -> list[str]:
     """What a person should know of the command and not of the answer: what was not kept or not allowed."""
     problem = session.keeping.problem
-    not_kept = [texts.not_kept.format(problem=problem)] if problem else []
+    not_kept = [texts.not_kept.format(problem=texts.message(problem))] if problem else []
     return [*not_kept, *(texts.nobody_asked.format(tool=tool) for tool in session.consent.unasked)]
 
 

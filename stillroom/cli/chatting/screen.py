@@ -106,7 +106,7 @@ class Screen:
             case events.ToolEnded(step):
                 self._end_call(step)
             case events.Noticed(text):
-                self._print(Text(harmless(text), style="dim italic"))
+                self._print(Text(harmless(self.texts.message(text)), style="dim italic"))
 
     def tick(self) -> None:
         """Draw what moves by itself: the spinner and the seconds."""

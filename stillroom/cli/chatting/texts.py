@@ -5,7 +5,9 @@ A language is complete by construction: a ``Texts`` cannot be made with one miss
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from stillroom.cli.chatting.translation import Form, translated, translated_result
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,8 @@ class Texts:
         endings: what ended a run, by ``agents.running.limits.EndedBy``.
         ways: how tools are called, by ``agents.calling.way.CallingWay``.
         commands: what each slash command does, by name.
+        tools: what our own tools do, by name; one that is missing is told in its own words.
+        messages: forms of what the program says in English.
     """
 
     # The prompt line
@@ -106,3 +110,17 @@ class Texts:
     nothing_to_copy: str
     copied: str
     commands: dict[str, str]
+    # What is said in English where it is made: errors, hints, tools
+    error: str
+    hint: str
+    failed_call: str
+    tools: dict[str, str] = field(default_factory=dict)
+    messages: tuple[Form, ...] = ()
+
+    def message(self, text: str) -> str:
+        """An error, a hint or a notice of the program in this language, as far as it has words for it."""
+        return translated(text, self.messages)
+
+    def result(self, text: str) -> str:
+        """The same of a tool's result, which is of several lines."""
+        return translated_result(text, self.messages, failed=self.failed_call)

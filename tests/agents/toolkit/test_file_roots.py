@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agents.toolkit.file_roots import FileRoots
+from agents.toolkit.file_tools import FileTools
 from stillroom.errors import ToolError
 
 
@@ -141,3 +143,22 @@ def test_no_path_reaches_beyond_the_root(tree: Path, parts: list[str], full: boo
     except ToolError:
         return
     assert found == b"May."
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS takes no such names")
+def test_a_name_that_is_no_utf8_is_opened_as_it_is_shown(tree: Path) -> None:
+    roots = FileRoots((tree,))
+    folder = tree / os.fsdecode(b"\xc4\xe3")
+    folder.mkdir()
+    for name, words in ((b"bad\xff.txt", "ONE"), (b"a\xfe.md", "TWO"), (b"a\xfd.md", "THREE")):
+        (folder / os.fsdecode(name)).write_text(words)
+
+    listed = {entry.path for entry in FileTools(roots).list_files(pattern="*").entries}
+    assert {"notes/??/bad?.txt", "notes/??/a?.md"} <= listed
+    assert FileTools(roots).read_file("notes/??/bad?.txt").text == "ONE"
+    with pytest.raises(ToolError, match="2 names that are no UTF-8"):
+        content(roots, "??/a?.md")
+    with pytest.raises(ToolError, match="no such file"):
+        content(roots, "??/b?.md")
+    with pytest.raises(ToolError, match="leads out"):
+        content(roots, "up/secre?.txt")
