@@ -141,7 +141,8 @@ def read_actions(
     if not written and ANSWER in answers and (cut := cut_answer(text)):
         return (Action(FINAL, {"answer": f"{cut} …"}),)
     if not written:
-        problem = 'the reply holds no complete JSON object with "action" and "args"'
+        holds = "holds no complete" if text.strip() else "is empty and should be a"
+        problem = f'the reply {holds} JSON object with "action" and "args"'
         if was_cut_off(text):
             problem += ": it was cut off, so write less"
         raise InvalidActionError(problem)

@@ -26,6 +26,8 @@ MARKS: Final = re.compile(
 )
 _FENCE: Final = re.compile(r"```[\w-]{0,20}")
 _OPENINGS: Final = ("{", "[", "｛", "［")
+# An answer may begin with a marker, [1].
+_OBJECT: Final = re.compile(r"[\[［]?\s{0,9}[{｛]")
 _QUOTES: Final = "`'\"“‘「『"
 _BETWEEN_CALLS: Final = re.compile(r"[\s\[\],;]*")
 _MOST_MARKS: Final = 64
@@ -105,7 +107,7 @@ def is_attempt(text: str) -> bool:
     text = text[:_LONGEST_CHARACTERS]
     if _mark(text) is not None or _ATTEMPT.search(text):
         return True
-    return _unfenced(text).startswith(_OPENINGS)
+    return _OBJECT.match(_unfenced(text)) is not None
 
 
 def _mark(text: str) -> int | None:

@@ -34,9 +34,9 @@ class KeptTurn:
         answer: empty where the run was interrupted.
         citations: those of the answer, with its markers.
         tools: names of the tools that were called, in their order.
-        ended_by: ``answer``, or what stopped the run; ``interrupted`` where its process died, an error ended
-            it, or it still goes on.
-        notice: what the reader should know of the answer, or empty.
+        ended_by: ``answer``, or what stopped the run; ``interrupted`` where its process died or it still
+            goes on.
+        notice: what the reader should know of the answer, or what error ended the run; or empty.
         tokens: prompts and replies of all requests together, where the server reported them.
     """
 

@@ -152,7 +152,7 @@ def test_an_answer_as_an_action_is_that_answer() -> None:
 def test_an_attempt_is_told_from_words() -> None:
     attempts = ('{"action": "wei', "<tool_call>x", "Action Input: salt", "｛“a”")
     assert all(is_attempt(text) for text in attempts)
-    assert not any(is_attempt(text) for text in ("It weighs 5 g.", "", "a set {1, 2} of numbers"))
+    assert not any(is_attempt(text) for text in ("It weighs 5 g.", "", "[1] says so.", "a set {1, 2}"))
 
 
 @pytest.mark.parametrize(
