@@ -243,7 +243,7 @@ class _Working:
             [langchain_tool(tool, _refuse) for tool in self.tools],
             system_prompt=instructions.format(date=datetime.now().astimezone().date().isoformat()),
             middleware=self._middleware(model, listener, action_tokens, reply_tokens),
-            checkpointer=self.conversation.checkpointer if self.conversation else None,
+            checkpointer=self.conversation.open_checkpointer() if self.conversation else None,
         )
         # Two nodes a turn and one for each middleware's hook: the trace's own limits come first.
         config: RunnableConfig = {"recursion_limit": 10 * (self.trace.limits.steps + 2)}

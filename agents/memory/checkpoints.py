@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 
-from agents.memory.database import connect_plainly, translated_errors
+from agents.memory.database import CONVERSATIONS
+from deploy.private_database import connect_plainly
 
 if TYPE_CHECKING:
     import sqlite3
@@ -35,7 +36,7 @@ class NewestCheckpoint(SqliteSaver):
     """Keeps the newest checkpoint of each conversation.
 
     Args:
-        path: a file that ``agents.memory.database.connect`` made ready.
+        path: a file that ``CONVERSATIONS.connect`` made ready.
 
     Raises:
         ConversationError: from each of its methods, where the file is damaged or not let go of.
@@ -51,7 +52,7 @@ class NewestCheckpoint(SqliteSaver):
     @contextlib.contextmanager
     def cursor(self, transaction: bool = True) -> Iterator[sqlite3.Cursor]:  # noqa: FBT001, FBT002 - theirs
         """What all methods work with."""
-        with translated_errors(self._path), super().cursor(transaction) as cursor:
+        with CONVERSATIONS.translated_errors(self._path), super().cursor(transaction) as cursor:
             yield cursor
 
     def close(self) -> None:

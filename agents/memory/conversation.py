@@ -6,17 +6,17 @@ turn lie beside them, for people.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from agents.memory.database import translated_errors
+from agents.memory.database import CONVERSATIONS
 from agents.memory.turns import begin_turn, end_turn, read_turns
 from stillroom.errors import ConversationError
 from stillroom.sqlite_file import transaction
 
 if TYPE_CHECKING:
-    import contextlib
     import sqlite3
     from collections.abc import Callable, Sequence
     from pathlib import Path
@@ -70,31 +70,36 @@ class Conversation:
         """What LangGraph's ``invoke`` takes to go on with it."""
         return {"configurable": {"thread_id": self.thread_id}}
 
-    @property
-    def checkpointer(self) -> NewestCheckpoint:
-        """Keeps its messages after each step of one run; asked for again, it closes the one before.
+    def open_checkpointer(self) -> NewestCheckpoint:
+        """Keeps its messages after each step of one run; closes the one of the run before.
 
         A run that was ended may have left a tool behind that still works: what comes of it then must not be
         written over the next run's messages.
 
         Raises:
             ConversationError: what is kept of its messages cannot be read.
+            EnvironmentUnfitError: no space, no permission.
         """
         from agents.memory.checkpoints import NewestCheckpoint
 
         self._retire()
-        with translated_errors(self._path):
+        with CONVERSATIONS.translated_errors(self._path):
             saver = NewestCheckpoint(self._path)
+        with contextlib.ExitStack() as undo:
+            undo.callback(saver.close)
+            self._require_messages(saver)
+            undo.pop_all()
+        self._saver = saver
+        return saver
+
+    def _require_messages(self, saver: NewestCheckpoint) -> None:
         try:
             saver.get_tuple(self.config)
         except (ValueError, TypeError, LookupError, AttributeError) as error:
-            saver.close()
             raise ConversationError(
                 f"the messages of the conversation {self.name!r} in {self._path} cannot be read: {error}",
                 hint=f"its questions and answers can: stillroom conversations export '{self.name}'",
             ) from error
-        self._saver = saver
-        return saver
 
     @property
     def turns(self) -> tuple[KeptTurn, ...]:
@@ -140,7 +145,7 @@ class Conversation:
             EnvironmentUnfitError: there is no space left.
         """
         now = _now()
-        with self._guard, translated_errors(self._path), transaction(self._connection):
+        with self._guard, CONVERSATIONS.translated_errors(self._path), transaction(self._connection):
             number = begin_turn(self._connection, self._identity, asked=now, model=model, question=question)
             self._connection.execute(
                 "UPDATE conversations SET used = ?, model = ? WHERE id = ?", (now, model, self._identity)
@@ -161,9 +166,9 @@ class Conversation:
             assert self._begun is not None  # noqa: S101 - begin sets it
             number, _ = self._begun
             self._begun = None
-            with translated_errors(self._path), transaction(self._connection):
+            with CONVERSATIONS.translated_errors(self._path), transaction(self._connection):
                 end_turn(self._connection, self._identity, number, run)
-            with translated_errors(self._path):
+            with CONVERSATIONS.translated_errors(self._path):
                 # What checkpoints and summaries no longer need goes back to the disk.
                 self._connection.execute("PRAGMA incremental_vacuum")
 
@@ -203,7 +208,7 @@ def kept_turns(connection: sqlite3.Connection, path: Path, identity: int, name: 
     Raises:
         ConversationError: they cannot be read.
     """
-    with translated_errors(path):
+    with CONVERSATIONS.translated_errors(path):
         try:
             return read_turns(connection, identity)
         except (ValueError, TypeError) as error:

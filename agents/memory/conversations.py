@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from agents.memory.conversation import Conversation, kept_turns, thread_id
-from agents.memory.database import connect, translated_errors
+from agents.memory.database import CONVERSATIONS
 from agents.memory.names import checked_name
 from stillroom.errors import ConversationBusyError, ConversationError
 from stillroom.sqlite_file import transaction
@@ -88,7 +88,7 @@ class Conversations:
         name = checked_name(name)
         with contextlib.ExitStack() as undo:
             connection = undo.enter_context(self._connected())
-            with translated_errors(self._path):
+            with CONVERSATIONS.translated_errors(self._path):
                 now = datetime.now(UTC).isoformat(timespec="seconds")
                 connection.execute(
                     "INSERT OR IGNORE INTO conversations (name, created, used) VALUES (?, ?, ?)",
@@ -106,12 +106,12 @@ class Conversations:
             ConversationError: the file is damaged.
             EnvironmentUnfitError: no permission, or its folder is no folder.
         """
-        with translated_errors(self._path):
+        with CONVERSATIONS.translated_errors(self._path):
             try:
                 self._path.stat()
             except FileNotFoundError:
                 return ()
-        with self._connected() as connection, translated_errors(self._path):
+        with self._connected() as connection, CONVERSATIONS.translated_errors(self._path):
             rows = connection.execute(_OVERVIEWS).fetchall()
         return tuple(Overview(*row) for row in rows)
 
@@ -137,7 +137,7 @@ class Conversations:
         with self._connected() as connection:
             identity = self._identity(connection, name)
             held = self._held(connection, identity, name)
-            with held, translated_errors(self._path), transaction(connection):
+            with held, CONVERSATIONS.translated_errors(self._path), transaction(connection):
                 if connection.execute("SELECT 1 FROM conversations WHERE name = ?", (new_name,)).fetchone():
                     raise ConversationError(
                         f"there is a conversation {new_name!r} already", hint="stillroom conversations list"
@@ -154,7 +154,7 @@ class Conversations:
         name = self.overview(name).name
         with self._connected() as connection:
             identity = self._identity(connection, name)
-            with self._held(connection, identity, name), translated_errors(self._path):
+            with self._held(connection, identity, name), CONVERSATIONS.translated_errors(self._path):
                 with transaction(connection):
                     connection.execute("DELETE FROM conversations WHERE id = ?", (identity,))
                     for table in _checkpoint_tables(connection):
@@ -169,8 +169,8 @@ class Conversations:
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
-        with translated_errors(self._path):
-            connection = connect(self._path)
+        with CONVERSATIONS.translated_errors(self._path):
+            connection = CONVERSATIONS.connect(self._path)
         try:
             yield connection
         finally:
@@ -189,7 +189,7 @@ class Conversations:
         raise ConversationError(f"there is no conversation {name!r}", hint="stillroom conversations list")
 
     def _identity(self, connection: sqlite3.Connection, name: str) -> int:
-        with translated_errors(self._path):
+        with CONVERSATIONS.translated_errors(self._path):
             row = connection.execute("SELECT id FROM conversations WHERE name = ?", (name,)).fetchone()
         if row is None:  # deleted at this moment, by somebody else
             raise ConversationError(f"there is no conversation {name!r}", hint="stillroom conversations list")
@@ -201,7 +201,7 @@ class Conversations:
         import filelock
 
         path = self._lock_path(identity)
-        with translated_errors(self._path):
+        with CONVERSATIONS.translated_errors(self._path):
             path.parent.mkdir(exist_ok=True, mode=0o700)
             # Not of one thread: a chat opens a conversation in one and may close it in another.
             lock = filelock.FileLock(path, timeout=0, mode=0o600, thread_local=False)
@@ -210,7 +210,7 @@ class Conversations:
             except filelock.Timeout as error:
                 raise self._busy(connection, identity, name) from error
         try:
-            with translated_errors(self._path):
+            with CONVERSATIONS.translated_errors(self._path):
                 connection.execute(
                     "UPDATE conversations SET holder = ? WHERE id = ?", (os.getpid(), identity)
                 )

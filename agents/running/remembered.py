@@ -29,9 +29,8 @@ class Remembered(Protocol):
     def thread_id(self) -> str:
         """LangGraph's name of it."""
 
-    @property
-    def checkpointer(self) -> BaseCheckpointSaver[Any]:
-        """Keeps its messages after each step."""
+    def open_checkpointer(self) -> BaseCheckpointSaver[Any]:
+        """What keeps its messages after each step of one run."""
 
     def middleware(
         self,

@@ -15,7 +15,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
 from agents.tool_result import encodable
-from mcp_server.jobs.database import FileMark, connect, file_mark, translated_errors
+from mcp_server.jobs.database import JOBS, FileMark, connect, file_mark
 from mcp_server.jobs.record import read_job, short_message, written_arguments, written_result
 from stillroom.errors import JobError
 from stillroom.sqlite_file import transaction
@@ -306,13 +306,13 @@ class JobStore:
 
     def _is_there(self) -> bool:
         """Whether there is a file yet; one that nobody may look at is an error."""
-        with translated_errors(self.path):
+        with JOBS.translated_errors(self.path):
             return file_mark(self.path) is not None
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         """The connection, for one thread at a time; one that failed is not used again."""
-        with self._lock, translated_errors(self.path):
+        with self._lock, JOBS.translated_errors(self.path):
             if self._connection is not None and file_mark(self.path) != self._opened:
                 self._leave_what_was_moved(self._connection)
             if self._connection is None:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from agents.agent import run_agent
@@ -218,12 +219,26 @@ def test_messages_that_cannot_be_read_name_the_conversation_and_leave_its_answer
     kept = Conversations(tmp_path / "c.sqlite3")
     with scripted_chat(call("salt"), final("5 g")) as chat, kept.open("salt") as conversation:
         run_agent("How heavy?", endpoint=chat.endpoint(), tools=TOOLS, conversation=conversation)
-        saver = conversation.checkpointer
+        saver = conversation.open_checkpointer()
         saver.conn.execute("UPDATE checkpoints SET checkpoint = x'c1c1'")
         saver.conn.commit()
     with (
         kept.open("salt") as conversation,
         pytest.raises(ConversationError, match="messages of the conversation"),
     ):
-        _ = conversation.checkpointer
+        conversation.open_checkpointer()
     assert [turn.answer for turn in kept.read("salt").turns] == ["5 g"]
+
+
+@pytest.mark.skipif(not psutil.LINUX, reason="only Linux tells every open file")
+def test_a_file_that_turns_out_damaged_is_let_go_of(tmp_path: Path) -> None:
+    path = tmp_path / "c.sqlite3"
+    with Conversations(path).open("salt") as conversation:
+        conversation.open_checkpointer()
+        conversation.close()
+        path.write_bytes(b"salt" * 1000)
+        with pytest.raises(ConversationError, match="is damaged") as caught:
+            conversation.open_checkpointer()
+        # Whoever holds the error, holds the frames that it went through.
+        assert caught.value.hint
+        assert not [file for file in psutil.Process().open_files() if file.path == str(path)]

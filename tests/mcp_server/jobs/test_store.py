@@ -243,14 +243,14 @@ def test_file_of_a_newer_stillroom_is_refused(store: JobStore) -> None:
 
 def test_folder_that_cannot_be_made_is_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
-    with pytest.raises(EnvironmentUnfitError, match=r"cannot be kept") as caught:
+    with pytest.raises(EnvironmentUnfitError, match=r"cannot be used") as caught:
         add(JobStore(tmp_path / "state" / "jobs.sqlite3"))
     assert "state_dir" in caught.value.hint
 
 
 def test_file_that_cannot_be_opened_is_an_error_that_names_it(store: JobStore) -> None:
     store.path.mkdir(parents=True)
-    with pytest.raises(EnvironmentUnfitError, match=r"jobs\.sqlite3 cannot be kept: Is a directory"):
+    with pytest.raises(EnvironmentUnfitError, match=r"jobs\.sqlite3 cannot be used: Is a directory"):
         add(store)
 
 
