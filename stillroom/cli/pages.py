@@ -122,7 +122,7 @@ def show_agent_run(console: Console, run: AgentRun) -> None:
     show_citations(console, run.citations)
     if run.notice:
         console.print(Text(run.notice), style="dim italic")
-    console.print(f"[dim]{len(run.steps)} tool calls; ended by {run.ended_by}[/]")
+    console.print(f"[dim]{counted(len(run.steps), 'tool call')}; ended by {run.ended_by}[/]")
 
 
 def show_tool_result(console: Console, result: ToolResult) -> None:

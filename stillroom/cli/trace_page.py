@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from stillroom.cli.pages import excerpt
+from stillroom.cli.pages import counted, excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -39,12 +39,12 @@ def trace_line(event: TraceEvent) -> str:
 def _started(event: TraceEvent) -> str:
     where = f" at {event['server']}" if event.get("server") else ""
     way = f", {event['way']} calls" if event.get("way") else ""
-    return f"run    {event['run']}  {event['model']}{where}{way}, {len(event['tools'])} tools"
+    return f"run    {event['run']}  {event['model']}{where}{way}, {counted(len(event['tools']), 'tool')}"
 
 
 def _model(event: TraceEvent) -> str:
-    counted = event["prompt_tokens"] or event["reply_tokens"]
-    tokens = f"{event['prompt_tokens']:,} + {event['reply_tokens']:,} tokens" if counted else "not counted"
+    told = event["prompt_tokens"] or event["reply_tokens"]
+    tokens = f"{event['prompt_tokens']:,} + {event['reply_tokens']:,} tokens" if told else "not counted"
     requests = f" in {event['requests']} requests" if event["requests"] > 1 else ""
     decided = f"→ {', '.join(event['calls'])}" if event["calls"] else "→ answer"
     return f"model {event['turn']:>2}  {_ms(event)}  {tokens}{requests}  {decided}"
@@ -53,7 +53,7 @@ def _model(event: TraceEvent) -> str:
 def _tool(event: TraceEvent) -> str:
     arguments = event["arguments"]
     told = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
-    marks = [f"{event['citations']} quotes"] if event["citations"] else []
+    marks = [counted(event["citations"], "quote")] if event["citations"] else []
     marks += [word for word in ("failed", "repeated") if event[word]]
     after = f"  ({', '.join(marks)})" if marks else ""
     called = f"{event['tool']} {excerpt(told, limit=_ARGUMENT_CHARACTERS)}"
@@ -71,7 +71,7 @@ def _noticed(event: TraceEvent) -> str:
 
 def _ended(event: TraceEvent) -> str:
     tokens = f", {event['tokens']:,} tokens" if event["tokens"] else ""
-    return f"ended     {_ms(event)}  by {event['ended_by']}, {event['calls']} tool calls{tokens}"
+    return f"ended     {_ms(event)}  by {event['ended_by']}, {counted(event['calls'], 'tool call')}{tokens}"
 
 
 def _failed(event: TraceEvent) -> str:

@@ -99,7 +99,7 @@ def test_on_a_terminal_it_is_a_line_for_each_request_and_call(scripted_chat: Ser
     assert [line.split()[0] for line in lines] == ["run", "model", "tool", "model", "ended"]
     assert lines[1].endswith("→ fetch")
     assert 'fetch {"url": "u"}' in lines[2]
-    assert "by answer, 1 tool calls" in lines[4]
+    assert "by answer, 1 tool call," in lines[4]
 
 
 def test_a_run_that_an_unforeseen_error_ended_says_so_at_its_end(scripted_chat: Serve) -> None:

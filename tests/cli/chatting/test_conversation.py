@@ -216,6 +216,12 @@ def test_the_chat_speaks_chinese_where_the_locale_does(speaker: Speaker, chat: C
         assert terminal.ready()
         terminal.press("/hlep" + RETURN)
         assert terminal.sees("没有命令 /hlep。 是否指 /help？")
+        assert terminal.ready()
+        terminal.press("/tools" + RETURN)
+        assert terminal.sees("精确计算算式。")
+        assert terminal.ready()
+        terminal.press("/open ???" + RETURN)
+        assert terminal.sees("错误： 名称 '???' 以 '?' 开头，开头必须是字母或数字")
 
     assert "六乘以七等于多少？" in speaker.questions[0]
 
