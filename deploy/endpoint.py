@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from deploy.spec import EngineName  # noqa: TC001  read at run time, where an endpoint comes back from a file
+from deploy.spec import EngineName, shown_address
 
 # Where a thought is found: in a field of its own, in the text between tags, or in the text with only the
 # closing tag, because the chat template puts the opening one into the prompt.
@@ -91,6 +91,4 @@ class Endpoint:
             >>> Endpoint("https://me:hush@box.example/v1", "m", "vllm", context_tokens=4096).address
             'https://box.example/v1'
         """
-        scheme, _, rest = self.base_url.partition("://")
-        # Whatever is before the last @: a password may hold the / at which a proper address would end.
-        return f"{scheme}://{rest.rpartition('@')[2]}"
+        return shown_address(self.base_url)

@@ -303,3 +303,20 @@ class LaunchSpec:
     start_deadline_seconds: float = 120.0
     stop_signal: str = "SIGTERM"
     stop_grace_seconds: float = 10.0
+
+    @property
+    def address(self) -> str:
+        """``base_url`` as messages and files show it: without a name and password."""
+        return shown_address(self.base_url)
+
+
+def shown_address(url: str) -> str:
+    """A server's address as messages, logs and files show it: without a name and password.
+
+    Example:
+        >>> shown_address("https://me:hush@box.example/v1")
+        'https://box.example/v1'
+    """
+    scheme, found, rest = url.partition("://")
+    # Whatever is before the last @: a password may hold the / at which a proper address would end.
+    return f"{scheme}{found}{rest.rpartition('@')[2]}"

@@ -7,20 +7,17 @@ words, schemas and hints of its tools. It does not know how a person is asked.
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from agents.mcp_servers.fingerprints import definitions_of, fingerprint
-from deploy.private_files import make_private_folder
-from deploy.small_file import read_small_file, write_whole
+from deploy.rewritten_file import RewrittenFile
 from stillroom.errors import McpError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -30,7 +27,6 @@ if TYPE_CHECKING:
 
 _VERSION: Final = 1
 _MOST_BYTES: Final = 64_000_000
-_LOCK_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +92,7 @@ class Approvals:
             server.name, server.shown, now.isoformat(timespec="seconds"), fingerprint(tools), tools
         )
         # A server that was approved as something else is that no longer.
-        with self._locked():
+        with self._file.locked():
             others = {key: one for key, one in self._read().items() if one.name != server.name}
             self._write({**others, server.identity: approval})
         return approval
@@ -107,7 +103,7 @@ class Approvals:
         Raises:
             McpError: the file cannot be read or written.
         """
-        with self._locked():
+        with self._file.locked():
             approvals = self._read()
             kept = {key: one for key, one in approvals.items() if one.name != name}
             if len(kept) == len(approvals):
@@ -117,11 +113,9 @@ class Approvals:
 
     def _read(self) -> dict[str, Approval]:
         try:
-            content = read_small_file(self.path, most_bytes=_MOST_BYTES)
+            content = self._file.read()
         except FileNotFoundError:
             return {}
-        except OSError as error:
-            raise McpError(f"{self.path} cannot be read: {error.strerror or error}") from error
         try:
             file = TypeAdapter(_File).validate_json(content)
         except ValidationError as error:
@@ -135,19 +129,8 @@ class Approvals:
 
     def _write(self, approvals: dict[str, Approval]) -> None:
         content = json.dumps(asdict(_File(_VERSION, approvals)), ensure_ascii=False, indent=1)
-        try:
-            write_whole(self.path, content.encode("utf-8", errors="replace"), owner_only=True)
-        except OSError as error:
-            raise McpError(f"{self.path} cannot be written: {error.strerror or error}") from error
+        self._file.write(content.encode("utf-8", errors="replace"))
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Two terminals may approve at once, and each writes all approvals."""
-        try:
-            make_private_folder(self.path.parent)
-            with FileLock(f"{self.path}.lock", timeout=_LOCK_SECONDS):
-                yield
-        except Timeout as error:
-            raise McpError(f"{self.path} is being written by another process") from error
-        except OSError as error:
-            raise McpError(f"{self.path} cannot be written: {error.strerror or error}") from error
+    @property
+    def _file(self) -> RewrittenFile:
+        return RewrittenFile(self.path, _MOST_BYTES, McpError)

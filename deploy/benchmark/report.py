@@ -46,6 +46,7 @@ class BenchReport:
 
     Attributes:
         measured_at: when it ended, ISO 8601 with its offset from UTC.
+        base_url: of the endpoint, without a name and password.
         complete: False where it was stopped before all rounds were measured.
         verdict: the worst of all levels; None before there is a pair of rounds.
         notes: what a reader has to know to judge the figures.
@@ -91,7 +92,7 @@ def bench_report(
         schema_version=SCHEMA_VERSION,
         measured_at=measured_at.isoformat(timespec="seconds"),
         complete=complete,
-        base_url=endpoint.base_url,
+        base_url=endpoint.address,
         model=endpoint.model,
         engine=endpoint.engine,
         workload=workload,

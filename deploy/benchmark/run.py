@@ -154,7 +154,7 @@ class Benchmark:
             self.ignores_eos = False
             self._open_clients()
             return self._trial(words)
-        where = self._endpoint.base_url
+        where = self._endpoint.address
         if not result.reached:
             raise EngineUnavailableError(f"no model answers at {where}: {result.reason}", hint="stillroom up")
         raise ModelError(

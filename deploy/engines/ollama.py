@@ -21,7 +21,7 @@ from deploy.engines.ollama_program import find_program, missing_program, program
 from deploy.engines.ollama_version import UPDATE_HINT, shortcoming, version_in
 from deploy.loopback import local_root
 from deploy.ports import accepts_connections
-from deploy.spec import EngineName, LaunchSpec
+from deploy.spec import EngineName, LaunchSpec, shown_address
 from stillroom.errors import EngineUnavailableError
 
 if TYPE_CHECKING:
@@ -58,17 +58,18 @@ class Ollama:
 
         The program is run for its version, which takes a twentieth of a second; no server is started.
         """
+        there = shown_address(self._url)
         running = self._running_version()
         too_old = shortcoming(running) if running is not None else ""
         if running is not None and not too_old:
             return Availability(
                 installed=True,
                 version=running,
-                detail=f"a server answers at {self._url}",
+                detail=f"a server answers at {there}",
                 running_url=self._url,
             )
-        elsewhere = f"the server at {self._url} cannot be used: {too_old}" if too_old else ""
-        return _program_availability(elsewhere or f"nothing answers at {self._url}", running or "")
+        elsewhere = f"the server at {there} cannot be used: {too_old}" if too_old else ""
+        return _program_availability(elsewhere or f"nothing answers at {there}", running or "")
 
     def require(self, program: str) -> None:
         """Return if the program is there and can be executed.

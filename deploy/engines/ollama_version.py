@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from deploy.spec import shown_address
 from stillroom.errors import EngineError, EngineUnavailableError
 
 if TYPE_CHECKING:
@@ -55,7 +56,9 @@ def require_usable(version: str, *, url: str) -> None:
         EngineUnavailableError: it is too old.
     """
     if reason := shortcoming(version):
-        raise EngineUnavailableError(f"the server at {url} cannot be used: {reason}", hint=UPDATE_HINT)
+        raise EngineUnavailableError(
+            f"the server at {shown_address(url)} cannot be used: {reason}", hint=UPDATE_HINT
+        )
 
 
 def require_able(version: str, derived: DerivedModel, *, safetensors: bool) -> None:

@@ -21,7 +21,7 @@ from deploy.engines.vllm_nodes import across_nodes
 from deploy.engines.vllm_options import model_options, place_options
 from deploy.loopback import local_root
 from deploy.memory_model.vllm_budget import cpu_cache_space_gib
-from deploy.spec import EngineName, LaunchSpec, NodeCommands
+from deploy.spec import EngineName, LaunchSpec, NodeCommands, shown_address
 from stillroom.errors import EngineUnavailableError
 
 if TYPE_CHECKING:
@@ -227,11 +227,14 @@ class Vllm:
             return Availability(
                 installed=False,
                 version="",
-                detail=f"no vLLM answers at {url}",
+                detail=f"no vLLM answers at {shown_address(url)}",
                 install_hint="start it there, or unset STILLROOM_VLLM_URL",
             )
         return Availability(
-            installed=True, version=version, detail=f"a server answers at {url}", running_url=url
+            installed=True,
+            version=version,
+            detail=f"a server answers at {shown_address(url)}",
+            running_url=url,
         )
 
 

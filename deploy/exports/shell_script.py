@@ -48,7 +48,7 @@ def shell_script(spec: LaunchSpec, *, title: str) -> str:
         parts.append(_for_nodes(spec.nodes))
     elif not spec.argv:
         raise EngineError(
-            f"the {spec.engine} server at {spec.base_url} runs already: there is no command that starts it",
+            f"the {spec.engine} server at {spec.address} runs already: there is no command that starts it",
             hint="stillroom up",
         )
     elif spec.derived_model is not None:
@@ -59,7 +59,7 @@ def shell_script(spec: LaunchSpec, *, title: str) -> str:
 
 
 def _head(spec: LaunchSpec, title: str) -> str:
-    says = f"The {spec.engine} engine answers at {spec.base_url}, as {spec.served_model}."
+    says = f"The {spec.engine} engine answers at {spec.address}, as {spec.served_model}."
     lines = [
         "#!/bin/sh",
         f"# {one_line(title)}",

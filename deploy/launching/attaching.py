@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from deploy.engines.base import attached
 from deploy.launching import engine_http
+from deploy.spec import shown_address
 from stillroom.errors import EngineError
 
 if TYPE_CHECKING:
@@ -34,19 +35,20 @@ def attached_to(spec: LaunchSpec, plan: Plan, *, url: str) -> LaunchSpec:
     there = attached(spec, url=url)
     if there.derived_model is not None:
         return there
+    shown = shown_address(url)
     served = engine_http.served_models(there)
     wanted = {name.lower() for name in (plan.model_tag, plan.model_id, plan.weights_name) if name}
     found = next((one for one in served if {one.name.lower(), one.root.lower()} & wanted), None)
     if found is None:
         names = ", ".join(one.name for one in served) or "no model that it names"
         raise EngineError(
-            f"the server at {url} serves {names}, and the plan is for {plan.model_id}",
-            hint=f"stillroom up NAME, or use it as it is: STILLROOM_ENDPOINT_URL={there.base_url}",
+            f"the server at {shown} serves {names}, and the plan is for {plan.model_id}",
+            hint=f"stillroom up NAME, or use it as it is: STILLROOM_ENDPOINT_URL={there.address}",
         )
     asked = plan.workload.context_tokens
     if found.context_tokens is not None and found.context_tokens < asked:
         raise EngineError(
-            f"the server at {url} was started with {found.context_tokens} tokens of context, and the plan "
+            f"the server at {shown} was started with {found.context_tokens} tokens of context, and the plan "
             f"is for {asked}",
             hint=f"stillroom up --context {found.context_tokens}",
         )

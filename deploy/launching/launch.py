@@ -18,6 +18,7 @@ from deploy.launching.readiness import Start, check_trial, read_log
 from deploy.measuring import measure_processes
 from deploy.ports import require_free_port
 from deploy.private_files import make_private_folder, open_private
+from deploy.spec import shown_address
 from stillroom.errors import EngineError, EngineStartError, EngineUnavailableError, EnvironmentUnfitError
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class RunningEngine:
             EngineError: the server was attached to, so that its process is not ours to look at.
         """
         if self._group is None:
-            raise EngineError(f"the server at {self.spec.base_url} was not started here: it is not measured")
+            raise EngineError(f"the server at {self.spec.address} was not started here: it is not measured")
         terms = engine(self.spec.engine).read_memory(self.log(), self.answers())
         return measure_processes(self._group.leader.pid, terms, environment=self.spec.environment)
 
@@ -179,7 +180,7 @@ def start(
             group.stop(grace_seconds=spec.stop_grace_seconds)
             run_stop_command(spec)
         raise
-    on_progress(f"{spec.served_model} answers at {spec.base_url}")
+    on_progress(f"{spec.served_model} answers at {spec.address}")
     return RunningEngine(spec, group, log_path)
 
 
@@ -194,9 +195,9 @@ def run_stop_command(spec: LaunchSpec) -> None:
 def _attach(spec: LaunchSpec, log_path: Path, on_progress: Callable[[str], None]) -> RunningEngine:
     if engine_http.health(spec) != "healthy":
         raise EngineStartError(
-            f"no {spec.engine} server answers at {spec.readiness_url}", hint="stillroom doctor"
+            f"no {spec.engine} server answers at {shown_address(spec.readiness_url)}", hint="stillroom doctor"
         )
-    on_progress(f"attached to the {spec.engine} server at {spec.base_url}")
+    on_progress(f"attached to the {spec.engine} server at {spec.address}")
     engine(spec.engine).prepare(spec, on_progress=on_progress)
     trial = engine_http.first_completion(spec, timeout_seconds=spec.start_deadline_seconds)
     check_trial(trial, spec, log_path)

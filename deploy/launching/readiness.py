@@ -113,21 +113,21 @@ def check_trial(trial: engine_http.Trial, spec: LaunchSpec, log_path: Path) -> N
     hint = f"its log is {log_path}" if spec.argv else "stillroom doctor"
     if not trial.answered and (found := diagnose(trial.text, None)).out_of_memory:
         raise EngineMemoryError(
-            f"{spec.base_url} answered a first request with {trial.status}: {trial.text}",
+            f"{spec.address} answered a first request with {trial.status}: {trial.text}",
             hint=found.hint,
             context_tokens=found.context_tokens,
         )
     if trial.status == 0:
         raise EngineStartError(
-            f"{spec.served_model} gave no answer at {spec.base_url}: {trial.text}", hint=hint
+            f"{spec.served_model} gave no answer at {spec.address}: {trial.text}", hint=hint
         )
     if not trial.answered:
         raise EngineStartError(
-            f"{spec.base_url} refused a first request ({trial.status}): {trial.text}", hint=hint
+            f"{spec.address} refused a first request ({trial.status}): {trial.text}", hint=hint
         )
     if trial.model != spec.served_model:
         raise EngineStartError(
-            f"{spec.base_url} serves {trial.model!r}, and {spec.served_model!r} was asked for",
+            f"{spec.address} serves {trial.model!r}, and {spec.served_model!r} was asked for",
             hint="stillroom down",
         )
 

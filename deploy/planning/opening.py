@@ -16,6 +16,7 @@ from deploy.architectures.gguf_metadata import architecture_from_gguf, architect
 from deploy.architectures.hugging_face import MOST_CONFIG_BYTES, load_config, read_config
 from deploy.architectures.lora import load_adapter
 from deploy.planning.subject import Subject, from_catalog, from_checkpoint, from_shape
+from deploy.spec import shown_address
 from stillroom.errors import EngineUnavailableError, PlanError
 
 if TYPE_CHECKING:
@@ -204,6 +205,7 @@ class Opener:
 
         from deploy.checkpoints.ollama_show import checkpoint_from_show
 
+        there = shown_address(self.ollama_url)
         try:
             answer = httpx.post(
                 f"{self.ollama_url.rstrip('/')}/api/show",
@@ -214,13 +216,13 @@ class Opener:
             body = answer.json()
         except (httpx.TransportError, ValueError) as error:
             raise EngineUnavailableError(
-                f"no Ollama answers at {self.ollama_url}: {error}", hint="ollama serve"
+                f"no Ollama answers at {there}: {error}", hint="ollama serve"
             ) from error
         if answer.is_error or not isinstance(body, dict):
             said = body.get("error", answer.reason_phrase) if isinstance(body, dict) else answer.reason_phrase
-            raise PlanError(f"Ollama at {self.ollama_url} says of {name!r}: {said}", hint="ollama list")
+            raise PlanError(f"Ollama at {there} says of {name!r}: {said}", hint="ollama list")
         architecture = architecture_from_show(body, source=name)
-        checkpoint = checkpoint_from_show(body, architecture, source=f"Ollama at {self.ollama_url}")
+        checkpoint = checkpoint_from_show(body, architecture, source=f"Ollama at {there}")
         subject = from_checkpoint(architecture, checkpoint, source=name, weights_path="")
         return replace(
             subject,

@@ -101,7 +101,7 @@ class Supervisor:
                 raise
             why, exit_code = error.message, None
         if not self._record.spec.argv:
-            gone = f"nothing answers at {self._record.spec.base_url} any more"
+            gone = f"nothing answers at {self._record.spec.address} any more"
             self._note(state="exited", message=gone, hint="stillroom up")
             return False
         return self._restart_after(why, exit_code)

@@ -11,22 +11,19 @@ import json
 import os
 import re
 import secrets
-from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated, Final
 
-from filelock import FileLock, Timeout
 from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
-from deploy.private_files import make_private_folder
-from deploy.small_file import read_small_file, write_whole
+from deploy.rewritten_file import RewrittenFile
 from mcp_server.callers import LOCAL, SCOPES, Scope
 from stillroom.bad_values import needed
 from stillroom.errors import McpError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable
     from datetime import datetime
     from pathlib import Path
 
@@ -43,7 +40,6 @@ SHORTEST_CHARACTERS: Final = 24
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 # The owner of jobs that are started with the token of the environment.
 ENVIRONMENT: Final = "environment"
-_LOCK_SECONDS: Final = 10.0
 
 
 _MAKE: Final = "stillroom mcp token add NAME"
@@ -95,8 +91,7 @@ class TokenFile:
             McpError: it is no file of tokens, is damaged or cannot be read, or others may read it.
         """
         try:
-            content = read_small_file(self.path, most_bytes=_MOST_BYTES)
-            records = _records(self.path, content)
+            records = _records(self.path, self._file.read(hint=_NAMED))
             # Last: who named a file of another kind must not be told to change its mode.
             refuse_others(self.path)
         except FileNotFoundError as error:
@@ -104,8 +99,6 @@ class TokenFile:
                 hint = f"to make it: {_MAKE} --tokens {self.path}"
                 raise McpError(f"there is no file of tokens {self.path}", hint=hint) from error
             return ()
-        except OSError as error:
-            raise McpError(f"{self.path} cannot be read: {error.strerror or error}", hint=_NAMED) from error
         return records
 
     def add(
@@ -123,7 +116,7 @@ class TokenFile:
         token = _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
         made = now.isoformat(timespec="seconds")
         record = TokenRecord(name, with_read(scopes), digest(token), made, expires_at)
-        with self._locked():
+        with self._file.locked():
             records = self.read()
             if any(other.name == name for other in records):
                 raise McpError(
@@ -138,7 +131,7 @@ class TokenFile:
         Raises:
             McpError: there is none of that name, or the file cannot be read or written.
         """
-        with self._locked():
+        with self._file.locked():
             records = self.read()
             kept = tuple(record for record in records if record.name != name)
             if len(kept) == len(records):
@@ -152,22 +145,13 @@ class TokenFile:
     def _write(self, records: tuple[TokenRecord, ...]) -> None:
         version = _VERSION if any(record.expires_at for record in records) else _PLAIN_VERSION
         # What is not said is not written: files without such tokens stay as every version reads them.
-        content = TypeAdapter(_File).dump_json(_File(version, records), indent=1, exclude_defaults=True)
-        try:
-            write_whole(self.path, content, owner_only=True)
-        except OSError as error:
-            raise McpError(f"{self.path} cannot be written: {error.strerror or error}") from error
+        self._file.write(
+            TypeAdapter(_File).dump_json(_File(version, records), indent=1, exclude_defaults=True)
+        )
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        try:
-            make_private_folder(self.path.parent)
-            with FileLock(f"{self.path}.lock", timeout=_LOCK_SECONDS):
-                yield
-        except Timeout as error:
-            raise McpError(f"{self.path} is being written by another process") from error
-        except OSError as error:
-            raise McpError(f"{self.path} cannot be written: {error.strerror or error}") from error
+    @property
+    def _file(self) -> RewrittenFile:
+        return RewrittenFile(self.path, _MOST_BYTES, McpError)
 
 
 def _records(path: Path, content: bytes) -> tuple[TokenRecord, ...]:

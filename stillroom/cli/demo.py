@@ -159,7 +159,7 @@ class Demo:
             running = self.stack.enter_context(start(spec, log_path=log_path, on_progress=update))
         launch = Launch(spec, plan, running.log(), running.measure)
         measured = calibrate_launch(self.output, self.rooms, launch) or running.measure()
-        self.console.print(f"Serving the OpenAI API at {spec.base_url}, process {running.pid}.")
+        self.console.print(f"Serving the OpenAI API at {spec.address}, process {running.pid}.")
         show_comparison(self.console, plan.memory, measured)
         return plan, running, measured
 

@@ -27,6 +27,7 @@ class NamedEndpoint:
     """The server that ``endpoint_url`` names.
 
     Attributes:
+        url: without a name and password.
         endpoint: what it can do; None where it could not be asked.
         problem: why not.
         mend: the next command or setting.
@@ -49,11 +50,14 @@ def named_endpoint(output: Output, rooms: Rooms, *, anew: bool = False) -> Named
     url = rooms.settings.endpoint_url
     if not url:
         return None
+    from deploy.spec import shown_address
+
+    shown = shown_address(url)
     try:
-        with output.working(f"Asking {url} what it can do"):
-            return NamedEndpoint(url, rooms.called(rooms.named_endpoint(anew=anew)))
+        with output.working(f"Asking {shown} what it can do"):
+            return NamedEndpoint(shown, rooms.called(rooms.named_endpoint(anew=anew)))
     except StillroomError as error:
-        return NamedEndpoint(url, None, error.message, error.hint)
+        return NamedEndpoint(shown, None, error.message, error.hint)
 
 
 def summary(endpoint: Endpoint) -> str:

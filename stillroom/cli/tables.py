@@ -121,7 +121,7 @@ def show_launch_spec(console: Console, spec: LaunchSpec) -> None:
     if not spec.nodes:
         for name, value in spec.environment.items():
             console.print(f"{name}={shlex.quote(value)} \\", markup=False, soft_wrap=True)
-        console.print(shlex.join(spec.argv) or f"# attaches to {spec.base_url}", markup=False, soft_wrap=True)
+        console.print(shlex.join(spec.argv) or f"# attaches to {spec.address}", markup=False, soft_wrap=True)
     for name in spec.secrets:
         console.print(f"# {name} is set as well, and not shown", markup=False)
     for path, text in spec.files.items():

@@ -28,7 +28,7 @@ def show_model(output: Output, session: Session, texts: Texts) -> None:
 
     endpoint = session.endpoint()
     lines = [
-        texts.model_is.format(model=endpoint.model, engine=endpoint.engine, url=endpoint.base_url),
+        texts.model_is.format(model=endpoint.model, engine=endpoint.engine, url=endpoint.address),
         texts.way_is.format(way=texts.ways[calling_way(endpoint)]),
     ]
     told = texts.way_chosen if session.rooms.settings.agent_calling != "auto" else _how(endpoint, texts)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from deploy.engines import EngineHomes, engine
-from deploy.engines.base import LaunchOptions
+from deploy.engines.base import LaunchOptions, attached
 from deploy.engines.vllm import VllmHome
+from deploy.exports.shell_script import shell_script
 from deploy.launching.attaching import attached_to
 from deploy.spec import Workload
 from stillroom.errors import EngineError
@@ -47,6 +48,27 @@ def test_a_server_of_another_model_names_what_it_serves_and_how_to_use_that(
         attached_to(own, plan, url=server.url)
 
     assert f"STILLROOM_ENDPOINT_URL={server.url}/v1" in caught.value.hint
+
+
+def test_a_name_and_password_in_the_address_are_used_and_never_shown(
+    bundled_plan: Plan, replay: Callable[..., Any]
+) -> None:
+    server = replay("vllm/models")
+    url = server.url.replace("://", "://me:hush@")
+    plan = replace(bundled_plan, engine="vllm", model_tag="qwen3:8b", model_id="Qwen/Qwen3-8B")
+    own = engine("vllm").launch_spec(plan, LaunchOptions(port=1))
+
+    with pytest.raises(EngineError, match=r"serves tiny") as caught:
+        attached_to(own, plan, url=url)
+    there = attached(own, url=url)
+    with pytest.raises(EngineError, match=r"runs already") as no_script:
+        shell_script(there, title="a title")
+
+    assert there.base_url == f"{url}/v1"
+    assert there.address == f"{server.url}/v1"
+    for error in (caught.value, no_script.value):
+        assert server.url in error.message
+        assert "hush" not in error.message + error.hint
 
 
 def test_a_server_with_less_context_than_planned_is_refused_with_what_it_has(
