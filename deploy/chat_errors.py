@@ -13,7 +13,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from deploy.broken_connection import broken_connection
+from deploy.broken_connection import broken_connection, unreadable_answer
 from deploy.refusals import Refusal, read_refusal, refusal_error, server_words
 from stillroom.errors import ModelError
 
@@ -64,10 +64,7 @@ def model_errors(endpoint: Endpoint) -> Iterator[None]:
         if isinstance(error, openai.APIError) and error.body:
             # In the middle of a stream there is no status any more, only words.
             raise refusal_error(endpoint, read_refusal(0, json.dumps(error.body))) from error
-        raise ModelError(
-            f"the answer of {endpoint.model} at {endpoint.address} cannot be read: {error}",
-            hint="stillroom logs",
-        ) from error
+        raise unreadable_answer(endpoint, error) from error
 
 
 @contextmanager
@@ -134,13 +131,15 @@ def next_chunk(endpoint: Endpoint, chunks: Iterator[AIMessageChunk]) -> AIMessag
 def is_away(error: Exception) -> bool:
     """Whether a chat client's exception says that nobody is there now, as while a server starts anew.
 
-    Not a timeout: such a server may still compute.
+    Not a timeout: such a server may still compute. Nor an answer that cannot be read.
     """
     import httpx
     import ollama
     import openai
 
     if isinstance(error, openai.APITimeoutError | httpx.TimeoutException):
+        return False
+    if isinstance(error.__cause__, httpx.DecodingError):
         return False
     if isinstance(error, openai.APIStatusError | ollama.ResponseError):
         return error.status_code == HTTPStatus.SERVICE_UNAVAILABLE

@@ -30,6 +30,8 @@ _BACKOFF_SECONDS: Final = 0.2
 _LONGEST_WAIT_SECONDS: Final = 20.0
 # These statuses come before any token was computed, and with Retry-After they ask to be tried again.
 _COME_BACK_STATUSES: Final = frozenset({429, 503})
+# A streamed token takes about 300 bytes of JSON: this is twice what a thought of 100,000 tokens takes.
+_MOST_BYTES: Final = 64 * 1024 * 1024
 _OLLAMA_CHAT: Final = "/api/chat"
 
 
@@ -137,7 +139,7 @@ class AsyncChatTransport(httpx.AsyncBaseTransport):
 
 
 class _Timed(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A body that must be complete by a deadline, even if its pieces keep coming."""
+    """A body that must be complete by a deadline and within a size, even if its pieces keep coming."""
 
     def __init__(
         self,
@@ -150,15 +152,16 @@ class _Timed(httpx.SyncByteStream, httpx.AsyncByteStream):
         self._request = request
         self._deadline = deadline
         self._hung_up = hang_up.done if hang_up else None
+        self._bytes = 0
 
     def __iter__(self) -> Iterator[bytes]:
         for piece in self._stream:
-            self._look_at_the_clock()
+            self._require_an_end(piece)
             yield piece
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for piece in self._stream:
-            self._look_at_the_clock()
+            self._require_an_end(piece)
             yield piece
 
     def close(self) -> None:
@@ -167,11 +170,17 @@ class _Timed(httpx.SyncByteStream, httpx.AsyncByteStream):
     async def aclose(self) -> None:
         await self._stream.aclose()
 
-    def _look_at_the_clock(self) -> None:
+    def _require_an_end(self, piece: bytes) -> None:
         if self._hung_up and self._hung_up.is_set():
             raise httpx.ReadError("hung up", request=self._request)
         if time.monotonic() > self._deadline:
             raise httpx.ReadTimeout("the answer was not complete in time", request=self._request)
+        self._bytes += len(piece)
+        if self._bytes > _MOST_BYTES:
+            # No error of the transport: the connection is as it should be, and asking again brings the same.
+            raise httpx.DecodingError(
+                f"it has more than {_MOST_BYTES:,} bytes, the most that is read", request=self._request
+            )
 
 
 def _timed(response: httpx.Response, request: httpx.Request, deadline: float) -> httpx.Response:

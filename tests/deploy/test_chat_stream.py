@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from deploy.chat import chat_model, json_schema_option, stream_pieces
+from deploy.chat_errors import model_errors
 from deploy.endpoint import Capabilities, Endpoint
 from stillroom.errors import ModelError
 from tests.deploy.raw_server import chunk, raw_server, reset, stream_head
@@ -168,3 +169,39 @@ def test_an_error_in_the_middle_of_a_stream_is_told_in_the_servers_words(error: 
         pytest.raises(ModelError, match=r"tiny at .* refused the request: EngineCore encountered an issue"),
     ):
         streamed(at(server.url, ollama=ollama))
+
+
+@pytest.mark.parametrize("ollama", [False, True])
+def test_an_answer_without_end_is_given_up_at_a_size_and_not_asked_for_again(*, ollama: bool) -> None:
+    words = "word " * 200_000
+    piece = chunk(line(content=words) if ollama else event(content=words))
+
+    def answer(_: Request, connection: socket.socket) -> None:
+        connection.sendall(stream_head())
+        while True:  # until the reader hangs up, which ends this thread
+            connection.sendall(piece)
+
+    with raw_server(answer) as server:
+        endpoint = at(server.url, ollama=ollama)
+        with pytest.raises(ModelError, match=r"answer of tiny at .* cannot be read: it has more than 67,108"):
+            for _ in stream_pieces(endpoint, chat_model(endpoint, max_tokens=48), QUESTION):
+                pass
+
+    assert len(server.requests) == 1
+
+
+def test_a_body_without_end_is_given_up_at_a_size_and_not_asked_for_again() -> None:
+    def answer(_: Request, connection: socket.socket) -> None:
+        connection.sendall(stream_head("application/json"))
+        while True:
+            connection.sendall(chunk(" " * 1_000_000))
+
+    with raw_server(answer) as server:
+        endpoint = at(server.url)
+        with (
+            pytest.raises(ModelError, match=r"answer of tiny at .* cannot be read: it has more than 67,108"),
+            model_errors(endpoint),
+        ):
+            chat_model(endpoint, max_tokens=48).invoke(QUESTION)
+
+    assert len(server.requests) == 1
