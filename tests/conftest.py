@@ -75,11 +75,11 @@ class Home:
         }
         return {**inherited, **own, **self.environment}
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start ``stillroom ARGUMENTS`` and do not wait."""
+    def start(self, *arguments: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
+        """Start ``stillroom ARGUMENTS`` and do not wait; with ``subprocess.PIPE`` it can be written to."""
         return subprocess.Popen(
             [sys.executable, "-m", "stillroom", *arguments],
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

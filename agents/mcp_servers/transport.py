@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from agents.mcp_servers.config import HttpAddress
 
-# One event may hold a whole result; the SDK's own limit of 1 MiB is less than a picture.
+# One event or body may hold a whole result; the SDK's own limit of 1 MiB is less than a picture.
 _MOST_EVENT_BYTES: Final = 32 * 1024 * 1024
 _CONNECT_SECONDS: Final = 30.0
 # A stream may be silent for as long as a call works; the call's own time limit ends it.
@@ -120,7 +120,13 @@ async def _http(target: HttpAddress, observed: Observations) -> AsyncIterator[Tr
     import httpx2
     from mcp.client.streamable_http import streamable_http_client
 
-    async def keep_refusal(response: httpx2.Response) -> None:
+    from agents.mcp_servers.bounded_body import BoundedBody
+
+    async def look_at(response: httpx2.Response) -> None:
+        # A stream of events stays open for long, and the SDK bounds each of them.
+        if not response.headers.get("content-type", "").lower().startswith("text/event-stream"):
+            assert isinstance(response.stream, httpx2.AsyncByteStream)  # noqa: S101 - an asynchronous client's
+            response.stream = BoundedBody(response.stream, most_bytes=_MOST_EVENT_BYTES)
         if response.status_code >= _REFUSED_STATUS:
             observed.status = f"{response.status_code} {response.reason_phrase}"
 
@@ -128,7 +134,7 @@ async def _http(target: HttpAddress, observed: Observations) -> AsyncIterator[Tr
         httpx2.AsyncClient(
             headers=dict(target.headers),
             timeout=httpx2.Timeout(_CONNECT_SECONDS, read=_READ_SECONDS),
-            event_hooks={"response": [keep_refusal]},
+            event_hooks={"response": [look_at]},
             # A proxy of the environment cannot reach this machine's own loopback.
             trust_env=not is_loopback(target.url),
         ) as http,

@@ -85,24 +85,3 @@ def test_an_export_to_a_file_is_told_in_a_line_of_json(kept: Home) -> None:
 
     assert told == {"exported": "盐 one", "file": str(file), "turns": 1}
     assert json.loads(file.read_text(encoding="utf-8"))["overview"]["name"] == "盐 one"
-
-
-@pytest.mark.parametrize(
-    ("damaged", "said", "hint"),
-    [(True, "is damaged: ", "mv '"), (False, "has to be a folder", "stillroom settings")],
-    ids=["damaged", "no folder"],
-)
-def test_a_file_that_cannot_be_used_is_no_empty_list(home: Home, damaged: bool, said: str, hint: str) -> None:  # noqa: FBT001
-    if damaged:
-        home.state_dir.mkdir()
-        (home.state_dir / "conversations.sqlite3").write_text("this is no database at all")
-    else:
-        home.state_dir.write_text("this is no folder")
-
-    for command in (("list",), ("show", "taxes")):
-        done = home.run("conversations", *command, "--json")
-
-        assert done.returncode == 1
-        error = json.loads(done.stdout)["error"]
-        assert said in error["message"]
-        assert hint in error["hint"]

@@ -168,24 +168,3 @@ def test_an_unknown_id_is_an_error_with_the_next_command(home: Home) -> None:
         assert refused.returncode == 1
         assert "there is no job 'beef'" in refused.stderr
         assert "stillroom jobs --all" in refused.stderr
-
-
-@pytest.mark.parametrize(
-    ("damaged", "said", "hint"),
-    [(True, "is damaged: ", "mv '"), (False, "has to be a folder", "stillroom settings")],
-    ids=["damaged", "no folder"],
-)
-def test_a_file_that_cannot_be_used_is_no_empty_list(home: Home, damaged: bool, said: str, hint: str) -> None:  # noqa: FBT001
-    if damaged:
-        home.state_dir.mkdir()
-        (home.state_dir / "jobs.sqlite3").write_text("this is no database at all")
-    else:
-        home.state_dir.write_text("this is no folder")
-
-    for command in ((), ("show", "beef"), ("clear",)):
-        refused = home.run("jobs", *command, "--json")
-
-        assert refused.returncode == 1
-        error = json.loads(refused.stdout)["error"]
-        assert said in error["message"]
-        assert hint in error["hint"]

@@ -83,15 +83,7 @@ def test_a_signal_that_whoever_started_it_ignores_is_ignored(home: Home) -> None
 def test_served_process_tells_by_its_exit_code_which_signal_ended_it(
     home: Home, number: signal.Signals
 ) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "stillroom", "mcp", "serve"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=home.folder,
-        env=home.variables(),
-    ) as process:
+    with home.start("mcp", "serve", stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(json.dumps(initialize()) + "\n")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
-import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -30,15 +29,7 @@ class Served:
     """One server process, and its client: one request at a time, as the revisions before 2026 speak."""
 
     def __init__(self, home: Home) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "stillroom", "mcp", "serve"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=home.folder,
-            env=home.variables(),
-        )
+        self.process = home.start("mcp", "serve", stdin=subprocess.PIPE)
         self.errors: list[str] = []
         self._numbers = iter(range(1, 1_000_000))
         self._listener = threading.Thread(target=self._listen, daemon=True)
