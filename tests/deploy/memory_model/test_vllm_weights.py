@@ -4,36 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from deploy.architectures.shape import Architecture, Attention, Experts, FeedForward, LatentAttention, Layer
+from deploy.architectures.shape import Attention
 from deploy.memory_model.vllm_kv import pipeline_stages
 from deploy.memory_model.vllm_weights import padded_vocabulary, rank_weights
 from deploy.quantizations.checkpoint import compute_checkpoint
 from deploy.serving import Placement
-
-
-def dense(hidden: int, vocabulary: int, layers: int, attention: Attention, intermediate: int) -> Architecture:
-    layer = Layer(attention, FeedForward(intermediate))
-    return Architecture("llama", hidden, vocabulary, (layer,) * layers, 8192)
-
-
-LLAMA3_8B = dense(4096, 128_256, 32, Attention(32, 8, 128, 128), 14_336)
-R1_QWEN_1_5B = dense(1536, 151_936, 28, Attention(12, 2, 128, 128, qkv_bias=True), 8960)
-QWEN3_600M = replace(
-    dense(1024, 151_936, 28, Attention(16, 8, 128, 128, qk_norm=True), 3072), tied_embeddings=True
-)
-DEEPSEEK_V2_LITE = Architecture(
-    "deepseek_v2",
-    2048,
-    102_400,
-    tuple(
-        Layer(
-            LatentAttention(16, 0, 512, 128, 64, 128),
-            Experts(64, 6, 1408, 2816) if number else FeedForward(10_944),
-        )
-        for number in range(27)
-    ),
-    163_840,
-)
+from tests.deploy.memory_model.published import DEEPSEEK_V2_LITE, LLAMA3_8B, QWEN3_600M, R1_QWEN_1_5B, dense
 
 
 def on_gpus(tensor_parallel: int, pipeline_parallel: int = 1) -> Placement:
@@ -87,7 +63,7 @@ def test_quantized_latent_projections_are_copied_in_16_bits() -> None:
 
 def test_a_vocabulary_is_padded_to_64_rows() -> None:
     assert padded_vocabulary(50_257) == 50_304
-    odd = dense(128, 50_257, 2, Attention(4, 4, 32, 32), 256)
+    odd = dense("llama", 128, 50_257, 2, Attention(4, 4, 32, 32), 256, 8192)
     checkpoint = compute_checkpoint(odd, "BF16", file_format="safetensors")
     (rank,) = rank_weights(odd, checkpoint, on_gpus(1))
     assert rank.padding_bytes == 2 * (50_304 - 50_257) * 128 * 2
