@@ -12,15 +12,16 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stillroom.bad_values import needed
 from stillroom.errors import SettingsError
+from stillroom.setting_types import LibraryName, Paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -39,34 +40,8 @@ _TYPED = {
     "agent_max_steps": "max-steps",
     "agent_max_seconds": "max-seconds",
 }
-_LIBRARY_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 # Where a locale says its language, the first that is set.
 _LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
-
-
-def _split_paths(value: object) -> object:
-    """A list of paths, or one text as ``PATH`` is written: parted by ``:``, on Windows by ``;``."""
-    return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
-
-
-def library_name(text: str) -> str:
-    """The text, if it can name a library, and so a folder.
-
-    Raises:
-        ValueError: it cannot; the message says what is needed.
-
-    Example:
-        >>> library_name("tea-garden_2")
-        'tea-garden_2'
-    """
-    if not _LIBRARY_NAME.fullmatch(text):
-        raise ValueError("a-z, 0-9, - and _ are needed, 64 at most, a letter or digit first")
-    return text
-
-
-LibraryName = Annotated[str, AfterValidator(library_name)]
-# NoDecode: a variable's text comes to the validator as it is, not as JSON.
-Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)]
 
 
 class Settings(BaseSettings):

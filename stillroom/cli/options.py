@@ -37,7 +37,7 @@ def _library_name(text: str | None) -> str | None:
     """
     if text is None:
         return None
-    from stillroom.settings import library_name
+    from stillroom.setting_types import library_name
 
     try:
         return library_name(text)
