@@ -117,9 +117,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _ctrl_c_is_heard() -> None:
-    """Undo what a shell does to a job in the background: Ctrl-C is ignored there, and children inherit it."""
+def _signals_are_heard() -> None:
+    """Undo what ``nohup`` and a shell's job in the background have ignored: children would inherit it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture
