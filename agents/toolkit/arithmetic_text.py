@@ -1,5 +1,7 @@
 """Arithmetic as people and models write it, put into Python's grammar: signs, thousands, percentages.
 
+``12% of 3,400`` becomes a matrix product: arithmetic has no other use for it, and it binds like a product.
+
 Pure text. It evaluates nothing, and does not know which names are allowed: what it cannot read stays as it
 is, for whoever parses it.
 """
@@ -11,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 PERCENT: Final = "percent"
+OF: Final = "@"
 
 # Full-width forms come with Chinese input methods.
 _SPELLINGS: Final = str.maketrans(
@@ -20,6 +23,12 @@ _SPELLINGS: Final = str.maketrans(
 )
 _THOUSANDS: Final = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?!\d)(?:\.\d*)?(?:[eE][+-]?\d+)?")
 _WORD: Final = re.compile(r"(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[^\W\d]\w*|\s+|\*\*|//|.", re.DOTALL)
+_OF: Final = re.compile(r"of\b", re.IGNORECASE)
+# "3400的12%" is 12% of 3400; what follows must not belong to the percentage, nor make a remainder of it.
+_CHINESE_OF: Final = re.compile(
+    r"(?<![\w.,])(\d[\d,]*(?:\.\d+)?)\s*的\s*(\d+(?:\.\d+)?)\s*%"
+    r"(?=\s*(?:[-+),]|\*(?!\*)|/(?!/)|$))"
+)
 # A sign and a percentage, with nothing behind it of which it could be the remainder.
 _SIGNED_SHARE: Final = re.compile(r"[+-]\s*[\d.,]+\s*%\s*(?:[-+*/),]|$)")
 _SIGN_APART: Final = re.compile(r"[+-]\s")
@@ -32,18 +41,28 @@ def as_python(expression: str) -> str:
         ValueError: a comma or a percent sign may mean two things, or nothing.
 
     Example:
-        >>> as_python("3,400 × 12.5%"), as_python("7 % 4"), as_python("max(1,200)")
-        ('3400 * percent(12.5)', '7 % 4', 'max(1,200)')
+        >>> as_python("3,400 × 12.5%"), as_python("7 % 4"), as_python("12% of max(1, 200)")
+        ('3400 * percent(12.5)', '7 % 4', 'percent(12) @ max(1, 200)')
     """
     text = expression.translate(_SPELLINGS).strip().rstrip("=? ")
+    text = _CHINESE_OF.sub(r"\2% of \1", text)
     written = _Written()
     at = 0
     while at < len(text):
-        grouped = None if written.in_call else _THOUSANDS.match(text, at)
+        grouped = _THOUSANDS.match(text, at)
         word = _next(text, at) if grouped is None else grouped[0]
         at += len(word)
+        if grouped is not None and written.in_call:
+            raise ValueError(
+                f"{word!r} in a function may mean two things: write {word.replace(',', '')} for one number, "
+                "and a blank behind each comma for several"
+            )
         if grouped is not None:
             written.add(word.replace(",", ""))
+        elif _OF.fullmatch(word):
+            written.add(OF)
+        elif word == OF:
+            raise ValueError(f"{OF!r} is not allowed")
         elif word == "%" and written.ends_an_operand and _is_share(text, at):
             written.wrap()
         elif word == "," and not written.in_call:
@@ -65,7 +84,7 @@ def _is_share(text: str, at: int) -> bool:
         ValueError: nobody can know.
     """
     rest = text[at:].lstrip()
-    if not rest or rest[0] in "*/%),":
+    if not rest or rest[0] in "*/%)," or _OF.match(rest):
         return True
     if rest[0] not in "+-":
         return False

@@ -14,7 +14,7 @@ import operator
 import re
 from typing import TYPE_CHECKING, Final
 
-from agents.toolkit.arithmetic_text import PERCENT, as_python
+from agents.toolkit.arithmetic_text import OF, PERCENT, as_python
 from stillroom.errors import ToolError
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ _OPERATORS: Mapping[type[ast.AST], Callable[[Number, Number], object]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
+    ast.MatMult: operator.mul,  # how ``arithmetic_text`` writes the "of" of 12% of 50
     ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
@@ -71,7 +72,7 @@ _ARGUMENTS: Mapping[str, tuple[int, int]] = {
 }
 _ALLOWED = (
     f"numbers, + - * / // % **, brackets, {', '.join(_CONSTANTS)}, {', '.join(_FUNCTIONS)}; "
-    "12.5% is 12.5 / 100, and 3,400 is 3400"
+    "12.5% is 12.5 / 100, 12% of 50 is 6, and 3,400 is 3400"
 )
 _SHARE: Final = re.compile(rf"{PERCENT}\(([^()]*)\)")
 
@@ -128,12 +129,8 @@ def _value(node: ast.expr) -> Number:
             return _SIGNS[type(op)](_value(operand))
         case ast.Call(func=ast.Name(id=name), args=[of], keywords=[]) if name == PERCENT:
             return _bounded(_value(of) / 100)
-        case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right) if _is_share_of_nothing(left, right):
-            raise ValueError(
-                f"{_shown(right)!r} of what? For so much more or less of a number, write "
-                f"NUMBER * (1 + {_shown(right)}) or NUMBER * (1 - {_shown(right)})"
-            )
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+            _look_at_shares(left, op, right)
             return _bounded(_OPERATORS[type(op)](_value(left), _value(right)))
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _FUNCTIONS:
             return _bounded(_call(name, [_value(arg) for arg in args]))
@@ -141,30 +138,59 @@ def _value(node: ast.expr) -> Number:
             raise ValueError(f"{_shown(node)!r} is not allowed")
 
 
+def _look_at_shares(left: ast.expr, op: ast.operator, right: ast.expr) -> None:
+    """Refuse a percentage that may mean two things.
+
+    Raises:
+        ValueError: it may; how to write either.
+    """
+    if isinstance(op, ast.MatMult) and not _is_share(left):
+        raise ValueError("'of' stands behind a percentage, as in 12% of 3400 or 2 * (12% of 3400)")
+    share = _share_of_nothing(left, right) if isinstance(op, ast.Add | ast.Sub) else None
+    if share is not None:
+        shown = _shown(share)
+        raise ValueError(
+            f"{shown!r} of what? For so much more or less of a number, write NUMBER * (1 + {shown}) "
+            f"or NUMBER * (1 - {shown}); for the bare number, {_value(share):.12g}"
+        )
+
+
 def _shown(node: ast.expr) -> str:
     """About as it was written."""
-    return _SHARE.sub(r"\1%", ast.unparse(node))
+    return _SHARE.sub(r"\1%", ast.unparse(node)).replace(OF, "of")
 
 
 def _is_share(node: ast.expr) -> bool:
-    """Whether it is a percentage, or a sum of them."""
+    """Whether it is a percentage, one of another, or a sum of them."""
     match node:
         case ast.Call(func=ast.Name(id=name)):
             return name == PERCENT
         case ast.UnaryOp(operand=operand):
             return _is_share(operand)
-        case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right):
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.MatMult(), right=right):
             return _is_share(left) and _is_share(right)
     return False
 
 
-def _is_share_of_nothing(left: ast.expr, right: ast.expr) -> bool:
-    """Whether a percentage is added to what is none: some mean ``200 * 1.15`` by ``200 + 15%``, some 200.15.
+def _is_one(node: ast.expr) -> bool:
+    """Whether it is 1, or so many per cent more or less than 1."""
+    match node:
+        case ast.Constant(value=value):
+            return value == 1
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right):
+            return (_is_one(left) and _is_share(right)) or (_is_share(left) and _is_one(right))
+    return False
+
+
+def _share_of_nothing(left: ast.expr, right: ast.expr) -> ast.expr | None:
+    """The percentage that is added to what is none: some mean ``200 * 1.15`` by ``200 + 15%``, some 200.15.
 
     With 1 they mean the same.
     """
-    is_one = isinstance(left, ast.Constant) and left.value == 1
-    return _is_share(right) and not is_one and not _is_share(left)
+    if _is_share(left) == _is_share(right):
+        return None
+    share, other = (left, right) if _is_share(left) else (right, left)
+    return None if _is_one(other) else share
 
 
 def _bounded(number: object) -> Number:
