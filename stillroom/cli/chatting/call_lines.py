@@ -57,7 +57,7 @@ def gist(step: Step, texts: Texts) -> str:
         first = step.citations[0]
         where = f"{Path(first.path).name}, {first.locator}"
         return texts.quotes.format(count=len(step.citations), where=harmless(where))
-    return harmless(" ".join(texts.result(step.result).split()))
+    return harmless(" ".join(texts.result(step.tool, step.result, failed=step.failed).split()))
 
 
 def _arguments(arguments: Mapping[str, Any]) -> str:

@@ -6,8 +6,19 @@ A language is complete by construction: a ``Texts`` cannot be made with one miss
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
-from stillroom.cli.chatting.translation import Form, translated, translated_result
+from stillroom.cli.chatting.translation import (
+    Form,
+    translated,
+    translated_failure,
+    translated_lines,
+)
+
+# Their results are the program's own sentences; those of all other tools hold what others wrote.
+_OWN_WORDS: Final = frozenset({"calculate", "current_time", "engine_status", "plan_deployment"})
+# One line where it found nothing, else a list of names.
+_OWN_WORDS_IN_ONE_LINE: Final = frozenset({"list_files"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +132,9 @@ class Texts:
         """An error, a hint or a notice of the program in this language, as far as it has words for it."""
         return translated(text, self.messages)
 
-    def result(self, text: str) -> str:
-        """The same of a tool's result, which is of several lines."""
-        return translated_result(text, self.messages, failed=self.failed_call)
+    def result(self, tool: str, text: str, *, failed: bool) -> str:
+        """The same of a tool's result. What documents, files, programs and servers wrote stays so."""
+        if failed:
+            return translated_failure(text, self.messages, failed=self.failed_call)
+        own = tool in _OWN_WORDS or (tool in _OWN_WORDS_IN_ONE_LINE and "\n" not in text)
+        return translated_lines(text, self.messages) if own else text

@@ -42,18 +42,21 @@ def translated(text: str, forms: Sequence[Form]) -> str:
     return text if told is None else f"{told}；{_by_form(hint, forms) or hint}"
 
 
-def translated_result(text: str, forms: Sequence[Form], *, failed: str) -> str:
-    """A tool's result line by line, an error with its hint.
+def translated_lines(text: str, forms: Sequence[Form]) -> str:
+    """Each line by itself. The text has to be the program's own: a file may have lines like its sentences."""
+    return "\n".join(translated(line, forms) for line in text.splitlines()) if forms else text
+
+
+def translated_failure(text: str, forms: Sequence[Form], *, failed: str) -> str:
+    """Why a tool's call failed, with its hint.
 
     Args:
         text: as the model is given it.
         forms: of a language.
         failed: stands for the word with which an error begins.
     """
-    if not forms:
+    if not forms or not text.startswith(_FAILED):
         return text
-    if not text.startswith(_FAILED):
-        return "\n".join(translated(line, forms) for line in text.splitlines())
     said = text.removeprefix(_FAILED)
     for message, hint in _with_hint(said):
         if (tried := _by_form(hint, forms)) is not None:

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agents.running.step import Step
 from agents.toolbox import toolbox
 from agents.toolkit.access import Access
+from stillroom.cli.chatting.call_lines import gist
 from stillroom.cli.chatting.chinese_messages import MESSAGES, TOOLS
-from stillroom.cli.chatting.translation import Form, translated, translated_result
+from stillroom.cli.chatting.translation import Form, translated, translated_failure, translated_lines
+from stillroom.cli.chatting.wordings import texts_in
 from stillroom.cli.rooms import Rooms
 from stillroom.settings import load_settings
 from tests.cli.chatting.conftest import action, final
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from tests.conftest import Home
 
 ROOT = Path(__file__).resolve().parents[3]
+CHINESE = texts_in("zh")
 PLACE = re.compile(r"\{(\w+)\}")
 
 
@@ -36,6 +40,10 @@ def strings() -> Iterator[str]:
                 for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                     if isinstance(node, ast.Constant) and isinstance(node.value, str):
                         yield node.value
+
+
+def step(tool: str, result: str, *, failed: bool = False) -> Step:
+    return Step(1, "", tool, {}, result, failed, repeated=False, model_seconds=0, tool_seconds=0, tokens=None)
 
 
 def test_each_form_is_said_somewhere_in_the_program_in_these_words() -> None:
@@ -81,17 +89,42 @@ def test_an_error_of_a_tool_is_told_with_its_hint() -> None:
         "Error: write was not run: it needs a person's yes, and there is nobody to ask"
         " (--allow write allows it beforehand)"
     )
-    assert translated_result(told, MESSAGES, failed="错误：") == (
+    assert translated_failure(told, MESSAGES, failed="错误：") == (
         "错误：write 没有运行：它需要人的同意，而这里没有人可问（--allow write 可事先允许）"
     )
-    assert translated_result(told, (), failed="Error: ") == told
+    assert translated_failure(told, (), failed="Error: ") == told
+
+
+@pytest.mark.parametrize("tool", ["read_file", "search_library", "run_python", "ci__log", "list_files"])
+def test_what_others_wrote_is_no_sentence_of_the_program(tool: str) -> None:
+    log = "CI log\nbuild failed: exit 1\nThe waiter serves tea: hot\nError: 1/0: it divides by zero"
+    assert gist(step(tool, log), CHINESE) == " ".join(log.split())
+
+
+@pytest.mark.parametrize(
+    ("tool", "result", "shown"),
+    [
+        ("engine_status", "ollama serves qwen3:4b: ready", "ollama 正在提供 qwen3:4b：ready"),
+        ("plan_deployment", "Machine: 2 cores\nPick: qwen3:4b", "本机：2 cores 推荐：qwen3:4b"),
+        ("list_files", "Nothing was found in notes.", "在 notes 中没有找到任何内容。"),
+    ],
+)
+def test_what_the_program_says_of_itself_is_told_in_chinese(tool: str, result: str, shown: str) -> None:
+    assert gist(step(tool, result), CHINESE) == shown
+    assert gist(step(tool, result), texts_in("en")) == " ".join(result.split())
+
+
+def test_a_failed_call_of_any_tool_is_told_in_chinese() -> None:
+    refused = step("ci__log", "Error: ci__log was not run: the run has ended", failed=True)
+    assert gist(refused, CHINESE) == "错误：ci__log 没有运行：运行已结束"
 
 
 def test_a_long_text_of_a_server_takes_no_time() -> None:
     for text in ("a failed: " * 20_000, "; " * 50_000, " at " * 50_000, " (" * 50_000 + ")"):
         began = time.thread_time()
         translated(text, MESSAGES)
-        translated_result(f"Error: {text}", MESSAGES, failed="错误：")
+        translated_lines(text, MESSAGES)
+        translated_failure(f"Error: {text}", MESSAGES, failed="错误：")
         assert time.thread_time() - began < 20
 
 
