@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agents.calling.actions import FINAL
 from agents.calling.call_forms import calls_by_template, python_calls
-from agents.calling.loose_json import json_at
+from agents.calling.loose_json import MOST_OBJECTS, closing_bracket, json_at
 from agents.calling.reply_text import nests_too_deeply, written_calls
 
 if TYPE_CHECKING:
@@ -24,11 +24,16 @@ MARKS: Final = re.compile(
     r"<tool_call|\[TOOL_CALLS?\]|<[|｜]tool|<[|｜]python_tag[|｜]>|<[|｜]DSML[|｜]|<minimax:|<function="
     r"|<(?:antml:)?(?:function_calls>|invoke\s+name=)|\bto=functions\.|```tool_(?:call|code)\b"
 )
-_FENCE: Final = re.compile(r"```[\w-]{0,20}")
+_FENCE: Final = re.compile(r"```([\w-]{0,20})")
+# Labels of fences in which models write calls; behind another, such as python, stands an example.
+_OF_CALLS: Final = frozenset({"json", "tool_call", "tool_calls", "tool_code"})
 _OPENINGS: Final = ("{", "[", "｛", "［")
 # An answer may begin with a marker, [1].
 _OBJECT: Final = re.compile(r"[\[［]?\s{0,9}[{｛]")
 _QUOTES: Final = "`'\"“‘「『"
+_WIDTHS: Final = str.maketrans("｛｝［］", "{}[]")
+# What may stand around JSON and is no word: a template's end mark, and the next fence.
+_NO_WORDS: Final = re.compile(rf"</?[^\s<>]{{1,40}}>|```(?:{'|'.join(sorted(_OF_CALLS))})?(?![\w-])")
 _BETWEEN_CALLS: Final = re.compile(r"[\s\[\],;]*")
 _MOST_MARKS: Final = 64
 # A reply has a thousand tokens; what is longer is searched no further.
@@ -137,19 +142,44 @@ def _is_quoted(text: str, position: int) -> bool:
 
 def _unmarked(text: str, tools: Collection[str]) -> Calls:
     body = _unfenced(text)
-    spoken = python_calls(body, tools)
+    # In a fence without a label, code is as likely an example.
+    spoken = [] if text.lstrip().startswith("```") and not _label(text) else python_calls(body, tools)
     if spoken and _BETWEEN_CALLS.fullmatch(_without(body, [(spot.start, spot.end) for spot in spoken])):
         return _with_objects([spot.call for spot in spoken])
     if body.startswith(_OPENINGS):
-        return _with_objects(written_calls(body))
+        return _with_objects(written_calls(body)) if _is_json_alone(body) else ()
     spots = [spot for spot in calls_by_template(text, tools) if not _is_quoted(text, spot.start)]
     return _with_objects([spot.call for spot in spots])
 
 
+def _label(text: str) -> str:
+    """What stands behind the marks of the fence that a text begins with, in small letters; empty without."""
+    fence = _FENCE.match(text.lstrip())
+    return fence[1].lower() if fence else ""
+
+
 def _unfenced(text: str) -> str:
-    body = text.strip()
-    fence = _FENCE.match(body)
-    return body[fence.end() :].removesuffix("```").strip() if fence else body
+    """What is in the fence that a text begins with; the text as it is where that is not one for calls."""
+    body, label = text.strip(), _label(text)
+    if not body.startswith("```") or (label and label not in _OF_CALLS):
+        return body
+    return body[len("```") + len(label) :].removesuffix("```").strip()
+
+
+def _is_json_alone(body: str) -> bool:
+    """Whether no word stands outside the objects and lists of a text that begins with one."""
+    plain = body.translate(_WIDTHS)
+    at, spans = 0, []
+    # Each looks for its closing bracket, which may be nowhere.
+    for _ in range(MOST_OBJECTS):
+        opening = re.compile(r"[{\[]").search(plain, at)
+        if opening is None:
+            break
+        start = at = opening.start()
+        closing = closing_bracket(plain, start, "{}" if opening[0] == "{" else "[]")
+        at = start + 1 if closing is None else closing + 1
+        spans.append((start, at))
+    return not re.search(r"\w", _NO_WORDS.sub("", _without(body, spans)))
 
 
 def _without(text: str, spans: list[tuple[int, int]]) -> str:

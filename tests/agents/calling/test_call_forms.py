@@ -52,6 +52,9 @@ FORMS = {
     "full width": "｛“name”：“weigh”，“arguments”：｛“thing”：“salt”｝｝",
     "Python's quotes": "{'name': 'weigh', 'arguments': {'thing': 'salt',},}",
     "name and brackets": "weigh(thing='salt')",
+    "a fence without a label": '```\n{"name": "weigh", "arguments": {"thing": "salt"}}\n```',
+    "a template's end behind it": '{"name": "weigh", "arguments": {"thing": "salt"}}</tool_call><|im_end|>',
+    "a brace too many": '{"name": "weigh", "arguments": {"thing": "salt"}}}',
 }
 # What may be an answer that speaks of calls.
 QUOTED = {
@@ -68,6 +71,14 @@ QUOTED = {
     "Kimi's in prose": 'Kimi numbers its calls, as in functions.weigh:0 {"thing": "salt"}, from zero.',
     "ReAct of another tool": 'Action: fly\nAction Input: {"thing": "salt"}',
     "another tool": 'The tool is called so: <function=fly>{"thing": "salt"}</function>',
+    "Python in a fence": "```python\nweigh(thing='salt')\n```",
+    "JSON in a fence of Python": '```python\n{"name": "weigh", "arguments": {"thing": "salt"}}\n```',
+    "code in a fence without a label": "```\nweigh(thing='salt')\n```",
+    "JSON and prose behind it": '{"name": "weigh", "args": {"thing": "salt"}} is how a call is written.',
+    "JSON, prose, and JSON": '{"name": "weigh", "args": {"thing": "salt"}} or {"action": "weigh"}',
+    "a fence and prose behind it": (
+        '```json\n{"name": "weigh", "arguments": {"thing": "salt"}}\n```\nSo a call is written.'
+    ),
     "a mark alone": "<tool_call> is the mark that Qwen's template writes.",
     "Chinese quotes": '它写“<tool_call>{"name": "weigh", "arguments": {"thing": "salt"}}</tool_call>”。',
 }
@@ -111,6 +122,18 @@ def test_values_between_tags_are_what_the_schema_asks_for() -> None:
     with chat_script(Reply([written]), Reply(["15 g"])) as chat:
         run = run_agent("How heavy?", endpoint=chat.endpoint(native_tools=True), tools=TOOLS)
     assert run.steps[0].result == "salt: 15 g"
+
+
+def test_calls_in_fences_one_behind_the_other_are_calls() -> None:
+    form = '```json\n{{"name": "weigh", "arguments": {{"thing": "{}"}}}}\n```\n'
+    calls = certain_calls(form.format("a") + form.format("b"), {"weigh"})
+    assert calls == (("weigh", {"thing": "a"}), ("weigh", {"thing": "b"}))
+
+
+def test_an_example_of_a_call_is_an_answer_and_is_not_run() -> None:
+    with chat_script(Reply([QUOTED["Python in a fence"]])) as chat:
+        run = run_agent("Show me how.", endpoint=chat.endpoint(native_tools=True), tools=TOOLS)
+    assert (run.answer, run.steps) == (QUOTED["Python in a fence"], ())
 
 
 def test_several_calls_keep_their_order_and_lines_within_a_value_stay() -> None:
