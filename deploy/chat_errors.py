@@ -105,7 +105,9 @@ def _what_was_seen(error: Exception) -> tuple[str, str]:
             seen = f"{bytes(data[start : start + _SEEN_BYTES])!r} is no UTF-8"
         case ValidationError():
             first = error.errors(include_url=False)[0]
-            seen = f"{first['loc'][0]} = {repr(first['input'])[:_SEEN_CHARACTERS]}"
+            # An error of the whole answer is at no place in it.
+            place = f"{first['loc'][0]} = " if first["loc"] else ""
+            seen = f"{place}{repr(first['input'])[:_SEEN_CHARACTERS]}"
         case _:
             return "", ""
     return server_words(seen), "stillroom logs, or what the server itself writes of this request"

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import BaseModel
 
 from deploy.chat import chat_model, json_schema_option, stream_pieces
 from deploy.chat_errors import model_errors, readable_answer
@@ -140,6 +141,14 @@ def test_what_breaks_a_stream_is_shown_and_not_blamed_on_the_address(line: bytes
         with pytest.raises(ModelError, match=f"no chat answer of tiny: {seen}") as raised:
             list(stream_pieces(endpoint, chat_model(endpoint, max_tokens=8), "Hello"))
     assert "address" not in raised.value.hint
+
+
+def test_an_answer_that_is_wrong_as_a_whole_is_shown_as_a_whole() -> None:
+    class Answer(BaseModel):
+        text: str
+
+    with pytest.raises(ModelError, match=r"no chat answer of tiny: \[\]$"), readable_answer(at("http://h")):
+        Answer.model_validate([])
 
 
 @pytest.mark.parametrize("schema", [{}, {"type": "object"}])
