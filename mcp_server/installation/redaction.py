@@ -1,7 +1,8 @@
 """Keeps the secrets of a client's file out of what is shown of it: a person's other servers have theirs, too.
 
-Hidden are the values of ``env`` and headers, whatever they are, and by their look or their name all others,
-in comments as well. It errs on the side of hiding, and changes no number of lines.
+Hidden are the values of ``env`` and headers, whatever they are; all others, in comments as well, by their
+look or their name, so that a bare secret of no known look is shown. It errs on the side of hiding, and
+changes no number of lines.
 """
 
 from __future__ import annotations
