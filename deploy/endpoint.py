@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from deploy.spec import EngineName, shown_address
+from deploy.spec import EngineName  # noqa: TC001  read at run time, where an endpoint comes back from a file
+from stillroom.addresses import shown_address
 
 # Where a thought is found: in a field of its own, in the text between tags, or in the text with only the
 # closing tag, because the chat template puts the opening one into the prompt.

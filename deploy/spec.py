@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path  # noqa: TC003
 from typing import Literal
 
+from stillroom.addresses import shown_address
+
 EngineName = Literal["ollama", "vllm", "embedded"]
 ENGINE_NAMES: tuple[EngineName, ...] = ("ollama", "vllm", "embedded")
 
@@ -308,15 +310,3 @@ class LaunchSpec:
     def address(self) -> str:
         """``base_url`` as messages and files show it: without a name and password."""
         return shown_address(self.base_url)
-
-
-def shown_address(url: str) -> str:
-    """A server's address as messages, logs and files show it: without a name and password.
-
-    Example:
-        >>> shown_address("https://me:hush@box.example/v1")
-        'https://box.example/v1'
-    """
-    scheme, found, rest = url.partition("://")
-    # Whatever is before the last @: a password may hold the / at which a proper address would end.
-    return f"{scheme}{found}{rest.rpartition('@')[2]}"

@@ -21,7 +21,8 @@ from deploy.engines.ollama_program import find_program, missing_program, program
 from deploy.engines.ollama_version import UPDATE_HINT, shortcoming, version_in
 from deploy.loopback import local_root
 from deploy.ports import accepts_connections
-from deploy.spec import EngineName, LaunchSpec, shown_address
+from deploy.spec import EngineName, LaunchSpec
+from stillroom.addresses import shown_address
 from stillroom.errors import EngineUnavailableError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from deploy.spec import shown_address
+from stillroom.addresses import shown_address
 from stillroom.errors import EngineError, EngineUnavailableError
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from deploy.engines.vllm_nodes import across_nodes
 from deploy.engines.vllm_options import model_options, place_options
 from deploy.loopback import local_root
 from deploy.memory_model.vllm_budget import cpu_cache_space_gib
-from deploy.spec import EngineName, LaunchSpec, NodeCommands, shown_address
+from deploy.spec import EngineName, LaunchSpec, NodeCommands
+from stillroom.addresses import shown_address
 from stillroom.errors import EngineUnavailableError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from deploy.engines.base import attached
 from deploy.launching import engine_http
-from deploy.spec import shown_address
+from stillroom.addresses import shown_address
 from stillroom.errors import EngineError
 
 if TYPE_CHECKING:

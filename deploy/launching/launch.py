@@ -18,7 +18,7 @@ from deploy.launching.readiness import Start, check_trial, read_log
 from deploy.measuring import measure_processes
 from deploy.ports import require_free_port
 from deploy.private_files import make_private_folder, open_private
-from deploy.spec import shown_address
+from stillroom.addresses import shown_address
 from stillroom.errors import EngineError, EngineStartError, EngineUnavailableError, EnvironmentUnfitError
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from deploy.architectures.gguf_metadata import architecture_from_gguf, architect
 from deploy.architectures.hugging_face import MOST_CONFIG_BYTES, load_config, read_config
 from deploy.architectures.lora import load_adapter
 from deploy.planning.subject import Subject, from_catalog, from_checkpoint, from_shape
-from deploy.spec import shown_address
+from stillroom.addresses import shown_address
 from stillroom.errors import EngineUnavailableError, PlanError
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from rag.store.vectors import VectorIndex
+from stillroom.addresses import shown_address
 from stillroom.errors import EnvironmentUnfitError, LibraryDamagedError, LibraryError
 
 if TYPE_CHECKING:
@@ -32,12 +33,17 @@ class ChromaServer:
     """Where a Chroma server answers.
 
     Attributes:
-        url: such as ``http://127.0.0.1:8000``.
+        url: such as ``http://127.0.0.1:8000``; printed as ``address``.
         token: sent as a bearer token; never printed.
     """
 
     url: str
     token: str | None = field(default=None, repr=False)
+
+    @property
+    def address(self) -> str:
+        """``url`` as messages show it: without a name and password."""
+        return shown_address(self.url)
 
 
 class ServedVectorIndex(VectorIndex):
@@ -129,20 +135,21 @@ def _translated(server: ChromaServer) -> Iterator[None]:
         yield
     except NotFoundError as error:
         raise LibraryDamagedError(
-            f"the Chroma server {server.url} has lost the library's collection ({error})",
+            f"the Chroma server {server.address} has lost the library's collection ({error})",
             hint="stillroom library repair",
         ) from error
     except AuthorizationError as error:
         raise LibraryError(
-            f"the Chroma server {server.url} refuses the token", hint="STILLROOM_CHROMA_TOKEN=TOKEN"
+            f"the Chroma server {server.address} refuses the token", hint="STILLROOM_CHROMA_TOKEN=TOKEN"
         ) from error
     except ChromaError as error:
         raise LibraryError(
-            f"the Chroma server {server.url} refuses: {error}", hint=f"curl {server.url}/api/v2/heartbeat"
+            f"the Chroma server {server.address} refuses: {error}",
+            hint=f"curl {server.address}/api/v2/heartbeat",
         ) from error
     # ValueError is how its client says that nobody answers, or that what answers is no Chroma.
     except (httpx.HTTPError, ValueError) as error:
         raise EnvironmentUnfitError(
-            f"no Chroma server answers at {server.url} ({error})",
+            f"no Chroma server answers at {server.address} ({error})",
             hint="chroma run --path FOLDER, or STILLROOM_CHROMA_URL= for an index in the library's folder",
         ) from error

@@ -146,13 +146,15 @@ class DeploymentRooms:
         from deploy.endpoint import Capabilities, Endpoint
         from deploy.probing.probe import probed
         from deploy.probing.second_look import served_models
+        from stillroom.addresses import shown_address
         from stillroom.errors import SettingsError
 
         settings = self.settings
         if not settings.endpoint_model:
             served = ", ".join(served_models(settings.endpoint_url, self._endpoint_key()))
             raise SettingsError(
-                f"endpoint_url is {settings.endpoint_url}, but endpoint_model, its model's name, is empty"
+                f"endpoint_url is {shown_address(settings.endpoint_url)},"
+                " but endpoint_model, its model's name, is empty"
                 + (f"; that server has {served}" if served else ""),
                 hint="STILLROOM_ENDPOINT_MODEL=NAME, or endpoint_model in stillroom.toml",
             )

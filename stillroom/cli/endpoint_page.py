@@ -50,7 +50,7 @@ def named_endpoint(output: Output, rooms: Rooms, *, anew: bool = False) -> Named
     url = rooms.settings.endpoint_url
     if not url:
         return None
-    from deploy.spec import shown_address
+    from stillroom.addresses import shown_address
 
     shown = shown_address(url)
     try:

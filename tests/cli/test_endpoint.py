@@ -73,6 +73,21 @@ def test_a_model_that_is_not_named_is_asked_for_with_the_servers_own(named: Home
     refused(named.run("ask", QUESTION), "endpoint_model", "that server has smollm2:135m")
 
 
+@pytest.mark.parametrize(
+    "command", [("ask", QUESTION), ("chat", QUESTION), ("status",), ("doctor", "--json")]
+)
+def test_a_password_in_the_servers_address_is_not_told_where_its_model_is_not_named(
+    home: Home, command: tuple[str, ...]
+) -> None:
+    port = free_port()
+    home.environment["STILLROOM_ENDPOINT_URL"] = f"http://me:hush@127.0.0.1:{port}/v1"
+
+    done = home.run(*command)
+
+    assert f"endpoint_url is http://127.0.0.1:{port}/v1, but" in done.stdout + done.stderr
+    assert "hush" not in done.stdout + done.stderr
+
+
 def test_where_nothing_listens_the_command_that_starts_an_engine_is_named(named: Home) -> None:
     named.environment["STILLROOM_ENDPOINT_URL"] = f"http://127.0.0.1:{free_port()}/v1"
 

@@ -16,14 +16,17 @@ from deploy.ports import accepts_connections, free_port
 from rag.ingesting.ingest import ingest, rebuild
 from rag.library import Library
 from rag.retrieval.retrieve import retrieve
-from rag.store.chroma_server import ChromaServer
-from stillroom.errors import EnvironmentUnfitError
+from rag.store.chroma_server import ChromaServer, delete_collection
+from stillroom.errors import EnvironmentUnfitError, LibraryError
+from tests.deploy.raw_server import raw_server, reply
 from tests.processes import wait_until
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
 
     from rag.embedders import Embedder
+    from tests.deploy.raw_server import Request
 
 COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
 CHROMA = Path(sys.executable).with_name("chroma")
@@ -107,17 +110,41 @@ def test_a_server_that_does_not_answer_is_named_and_costs_nothing(
     with Library.open(tmp_path / "library", embedder=embedder, chroma=server) as library:
         ingest(library, [folder])
         (name,) = [path.name for path in (library.directory / "indexes").iterdir()]
-    nobody = ChromaServer(f"http://127.0.0.1:{free_port()}")
+    port = free_port()
+    nobody = ChromaServer(f"http://me:hush@127.0.0.1:{port}")
     with Library.open(tmp_path / "library", embedder=embedder, chroma=nobody) as library:
         with pytest.raises(
-            EnvironmentUnfitError, match=f"no Chroma server answers at {nobody.url}"
+            EnvironmentUnfitError, match=f"no Chroma server answers at http://127.0.0.1:{port}"
         ) as caught:
             retrieve(library, "attention")
         assert "chroma run" in caught.value.hint
+        assert "hush" not in caught.value.message
         assert len(library.documents()) == 2
     with Library.open(tmp_path / "library", embedder=embedder, chroma=server) as library:
         assert retrieve(library, "attention")
         assert [path.name for path in (library.directory / "indexes").iterdir()] == [name]
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "said"),
+    [
+        (401, "AuthorizationError", "refuses the token"),
+        (404, "NotFoundError", "has lost the library's collection"),
+        (500, "InternalError", "refuses: "),
+    ],
+)
+def test_a_refusal_names_the_server_without_the_password_in_its_address(
+    tmp_path: Path, status: int, kind: str, said: str
+) -> None:
+    def answer(_: Request, connection: socket.socket) -> None:
+        connection.sendall(reply({"error": kind, "message": "no"}, status=status))
+
+    with raw_server(answer) as refusing:
+        named = ChromaServer(refusing.url.replace("://", "://me:hush@"))
+        with pytest.raises(LibraryError) as caught:
+            delete_collection(tmp_path, named)
+    assert f"the Chroma server {refusing.url} {said}" in caught.value.message
+    assert "hush" not in caught.value.message + caught.value.hint
 
 
 def test_a_closed_library_leaves_no_connection_to_the_garbage_collector(
