@@ -30,6 +30,7 @@ _OF_CALLS: Final = frozenset({"json", "tool_call", "tool_calls", "tool_code"})
 _OPENINGS: Final = ("{", "[", "｛", "［")
 # An answer may begin with a marker, [1].
 _OBJECT: Final = re.compile(r"[\[［]?\s{0,9}[{｛]")
+_BRACKET: Final = re.compile(r"[{\[]")
 _QUOTES: Final = "`'\"“‘「『"
 _WIDTHS: Final = str.maketrans("｛｝［］", "{}[]")
 # What may stand around JSON and is no word: a template's end mark, and the next fence.
@@ -172,7 +173,7 @@ def _is_json_alone(body: str) -> bool:
     at, spans = 0, []
     # Each looks for its closing bracket, which may be nowhere.
     for _ in range(MOST_OBJECTS):
-        opening = re.compile(r"[{\[]").search(plain, at)
+        opening = _BRACKET.search(plain, at)
         if opening is None:
             break
         start = at = opening.start()

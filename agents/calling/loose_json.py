@@ -52,9 +52,7 @@ def relaxed_object(text: str) -> object:
         return None
     written = _TRAILING_COMMA.sub("", text[start : end + 1])
     value = next(json_values(written), None)
-    return (
-        value if value is not None else _literal(_LITERALS.sub(lambda found: _AS_PYTHON[found[0]], written))
-    )
+    return value if value is not None else _literal(_pythonic(written))
 
 
 def closing_bracket(text: str, start: int, pair: str) -> int | None:
@@ -98,6 +96,7 @@ def keyword_arguments(written: str) -> dict[str, Any] | None:
 
 
 def _pythonic(written: str) -> str:
+    """The text with JSON's three literals as Python spells them."""
     return _LITERALS.sub(lambda found: _AS_PYTHON[found[0]], written)
 
 
