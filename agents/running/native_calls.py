@@ -150,8 +150,8 @@ def _calls(heard: Sequence[HeardCall], said: str, tools: Collection[str]) -> tup
         else:
             shown = as_data(call.arguments[:_QUOTED_CHARACTERS])
             name = as_data(call.name[:_QUOTED_CHARACTERS]) or "your call"
-            wrong = f"he arguments of {name} are no JSON object: {shown}"
-            problem = _Problem(f"T{wrong}\nCall it again.", f"t{wrong}")
+            wrong = f"arguments of {name} are no JSON object: {shown}"
+            problem = _Problem(f"The {wrong}\nCall it again.", f"the {wrong}")
     if calls:
         return tuple(calls), None
     if problem:
